@@ -1,0 +1,1 @@
+//! Every document an outsider reads: custom resources, config, report.

@@ -1,0 +1,3 @@
+//! The `driftless` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! kube: connect, discover, watch, apply, delete, lease, events.

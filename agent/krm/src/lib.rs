@@ -1,0 +1,11 @@
+//! Kubernetes objects as data.
+//!
+//! A manifest is a [`Node`] tree that remembers, for each value, how it was written and where. Everything
+//! that renders works on such trees; everything that talks to a cluster works on the JSON they become.
+//! This crate knows no clock, network, environment or file system.
+
+pub mod id;
+pub mod node;
+
+pub use id::{Gvk, ObjectId};
+pub use node::{Entry, Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag};

@@ -1,0 +1,1 @@
+//! The judging: what differs, in which order, may it be deleted, is it healthy.

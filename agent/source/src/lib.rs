@@ -1,0 +1,1 @@
+//! Git: mirror, fetch, snapshot.
