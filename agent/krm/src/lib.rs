@@ -6,6 +6,7 @@
 
 pub mod id;
 pub mod node;
+pub mod object;
 
 pub use id::{Gvk, ObjectId};
 pub use node::{Entry, Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag};
