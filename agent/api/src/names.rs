@@ -1,0 +1,83 @@
+//! Labels, annotations and the names of what the agent makes.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+/// The API group, and the prefix of every label and annotation.
+pub const GROUP: &str = "driftless.dev";
+/// The field manager of every server-side apply.
+pub const FIELD_MANAGER: &str = "driftless";
+/// Label on every managed object: which Environment it belongs to.
+pub const ENVIRONMENT_LABEL: &str = "driftless.dev/environment";
+/// Annotation in git: the wave an object is applied in.
+pub const WAVE: &str = "driftless.dev/wave";
+/// Annotation in git: `disabled` keeps an object when it leaves git.
+pub const PRUNE: &str = "driftless.dev/prune";
+/// Annotation in git: `disabled` leaves an object alone altogether.
+pub const RECONCILE: &str = "driftless.dev/reconcile";
+/// Annotation in git: `allowed` lets an object with a changed immutable field be deleted and made anew.
+pub const RECREATE: &str = "driftless.dev/recreate";
+/// Annotation in git: `allowed` lets the agent take over an object that exists and is not its own.
+pub const ADOPT: &str = "driftless.dev/adopt";
+/// Annotation on an Environment: any new value asks for a pass now.
+pub const REQUESTED_AT: &str = "driftless.dev/requested-at";
+/// Annotation on an Environment: the digest of the plan somebody approved.
+pub const APPROVED_PLAN: &str = "driftless.dev/approved-plan";
+/// Annotation on a Release or Environment request: who asked.
+pub const REQUESTED_BY: &str = "driftless.dev/requested-by";
+
+/// What the API server accepts as the value of a label.
+const LABEL_LENGTH: usize = 63;
+
+/// The value of [`ENVIRONMENT_LABEL`]: `<namespace>.<name>`, shortened with a hash where it is too long.
+pub fn environment_label(namespace: &str, name: &str) -> String {
+    shortened(&format!("{namespace}.{name}"), LABEL_LENGTH)
+}
+
+/// The name of the `number`th Release: `production-000042`.
+pub fn release(environment: &str, number: u64) -> String {
+    format!("{}-{number:06}", shortened(environment, 240))
+}
+
+/// The name of an inventory shard, which lives in the agent's namespace.
+pub fn inventory(namespace: &str, environment: &str, shard: usize) -> String {
+    format!(
+        "{}-{shard}",
+        shortened(&format!("{namespace}.{environment}"), 240)
+    )
+}
+
+/// `text`, or its beginning and 8 hex digits of its SHA-256 where it has more than `most` bytes.
+fn shortened(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut hash = String::with_capacity(8);
+    for byte in &Sha256::digest(text.as_bytes())[..4] {
+        write!(hash, "{byte:02x}").expect("writing to a String cannot fail because it grows");
+    }
+    let kept: String = text.chars().take(most - 9).collect();
+    format!("{}-{hash}", kept.trim_end_matches(['-', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_stay_valid_and_distinct() {
+        let long = "n".repeat(63);
+        let (one, two) = (
+            environment_label(&long, "one"),
+            environment_label(&long, "two"),
+        );
+        assert!(one.len() <= LABEL_LENGTH && two.len() <= LABEL_LENGTH);
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn releases_sort_by_number() {
+        assert!(release("shop", 9) < release("shop", 10));
+    }
+}

@@ -1,0 +1,105 @@
+//! Why something is as it is: one closed set of words for conditions, events, metrics and JSON.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A reason. The same word stands in conditions, events, metric labels and reports.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Reason {
+    /// Everything git asks for is there and healthy.
+    InSync,
+    /// A pass is under way.
+    Progressing,
+    /// Applied; waiting until it is healthy.
+    WaitingForHealth,
+    /// An object is not healthy and will not become so by waiting.
+    Degraded,
+    /// Not healthy within `spec.timeout`.
+    HealthTimeout,
+    /// Switched off by `spec.suspend`.
+    Suspended,
+    /// The spec cannot be used as it is.
+    InvalidSpec,
+    /// A Secret the spec names is missing or lacks a key.
+    CredentialsMissing,
+    /// The Git server refused the credentials.
+    AuthenticationFailed,
+    /// The Git server could not be asked.
+    FetchFailed,
+    /// The branch does not exist on the server.
+    BranchNotFound,
+    /// The branch no longer descends from the applied revision.
+    HistoryRewritten,
+    /// The kustomization could not be rendered.
+    RenderFailed,
+    /// The render is empty; nothing is deleted for that.
+    EmptyRender,
+    /// Some objects cannot be applied as they stand in git.
+    InvalidObjects,
+    /// An object exists and belongs to somebody else.
+    NotOwned,
+    /// The plan deletes more than its budget and waits for approval.
+    ApprovalNeeded,
+    /// The API server refused or failed some changes.
+    ApplyFailed,
+    /// Some deletions were refused or are stuck.
+    PruneFailed,
+    /// The API server cannot be reached.
+    ClusterUnreachable,
+    /// The agent lacks rights it needs.
+    Forbidden,
+    /// Waiting for another Environment to be ready.
+    DependencyNotReady,
+    /// Environments depend on each other in a circle.
+    DependencyCycle,
+    /// The cluster differs from git.
+    Drifted,
+    /// A difference was put right.
+    DriftRepaired,
+    /// A newer revision took its place.
+    Superseded,
+}
+
+impl Reason {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InSync => "InSync",
+            Self::Progressing => "Progressing",
+            Self::WaitingForHealth => "WaitingForHealth",
+            Self::Degraded => "Degraded",
+            Self::HealthTimeout => "HealthTimeout",
+            Self::Suspended => "Suspended",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::CredentialsMissing => "CredentialsMissing",
+            Self::AuthenticationFailed => "AuthenticationFailed",
+            Self::FetchFailed => "FetchFailed",
+            Self::BranchNotFound => "BranchNotFound",
+            Self::HistoryRewritten => "HistoryRewritten",
+            Self::RenderFailed => "RenderFailed",
+            Self::EmptyRender => "EmptyRender",
+            Self::InvalidObjects => "InvalidObjects",
+            Self::NotOwned => "NotOwned",
+            Self::ApprovalNeeded => "ApprovalNeeded",
+            Self::ApplyFailed => "ApplyFailed",
+            Self::PruneFailed => "PruneFailed",
+            Self::ClusterUnreachable => "ClusterUnreachable",
+            Self::Forbidden => "Forbidden",
+            Self::DependencyNotReady => "DependencyNotReady",
+            Self::DependencyCycle => "DependencyCycle",
+            Self::Drifted => "Drifted",
+            Self::DriftRepaired => "DriftRepaired",
+            Self::Superseded => "Superseded",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,16 @@
+//! Version `v1alpha1` of the custom resources.
+
+pub mod environment;
+pub mod inventory;
+pub mod release;
+
+pub use environment::{
+    Adopt, DependencyRef, DriftAction, DriftEntry, DriftMode, DriftStatus, Environment,
+    EnvironmentSpec, EnvironmentStatus, Failure, Health, PendingPlan, PruneBudget, RevisionStatus,
+    SecretRef, SourceSpec, TargetSpec,
+};
+pub use inventory::{Inventory, InventoryEntry, InventorySpec, OwnerRef};
+pub use release::{
+    Action, ChangeRecord, CommitRecord, Counts, Phase, Release, ReleaseSpec, ReleaseStatus,
+    StageName, StageRecord, StageResult, WaitingFor,
+};
