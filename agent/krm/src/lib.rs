@@ -7,6 +7,7 @@
 pub mod id;
 pub mod node;
 pub mod object;
+pub mod yaml;
 
 pub use id::{Gvk, ObjectId};
 pub use node::{Entry, Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag};

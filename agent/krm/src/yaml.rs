@@ -1,0 +1,86 @@
+//! YAML in the dialect of kustomize.
+//!
+//! [`read`] understands a text as kustomize 5.8 does, down to which plain scalar is a number, and [`write`]
+//! prints the bytes that `kustomize build` prints. The scanner is our own, after the rules of libyaml and
+//! go-yaml: parsers of YAML 1.2 read tabs, `:` in flow collections, Unicode line breaks and multi-line keys
+//! differently, and a different reading is a different cluster. Neither direction knows what the values mean.
+
+mod base64;
+mod character;
+mod cursor;
+mod emit;
+mod error;
+mod limits;
+pub(crate) mod number;
+mod order;
+mod parse;
+mod quote;
+mod resolve;
+mod scan;
+mod sheet;
+mod split;
+mod styles;
+mod timestamp;
+mod token;
+pub(crate) mod value;
+
+use std::borrow::Cow;
+
+pub use emit::{write, write_one};
+pub use error::{Place, Problem, WriteError, WriteProblem, YamlError};
+pub use limits::{Limits, NODE_WEIGHT};
+pub use value::ValueError;
+
+use crate::{Node, SourceId};
+use resolve::Rules;
+
+/// Reads the documents of a manifest, without those that are empty or null. Maps in them have string keys only.
+pub fn read(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>, YamlError> {
+    read_with(text, source, limits, Rules::V3)
+}
+
+/// Reads a file of settings such as `kustomization.yaml`, which kustomize reads by older rules than manifests:
+/// `yes` and `on` are booleans, dates are strings, and numbers and booleans may be keys.
+pub fn read_settings(
+    text: &[u8],
+    source: SourceId,
+    limits: &Limits,
+) -> Result<Vec<Node>, YamlError> {
+    read_with(text, source, limits, Rules::V2)
+}
+
+fn read_with(
+    bytes: &[u8],
+    source: SourceId,
+    limits: &Limits,
+    rules: Rules,
+) -> Result<Vec<Node>, YamlError> {
+    let text = split::decode(bytes, limits)?;
+    let text = match text.contains("\r\n") {
+        true => Cow::Owned(text.replace("\r\n", "\n")),
+        false => Cow::Borrowed(text),
+    };
+    let mut budget = parse::Budget::new(limits);
+    let mut documents = Vec::new();
+    for piece in split::split(&text)? {
+        let parser = parse::Parser::new(&piece, source, rules, &mut budget);
+        let Some(document) = parser.document()? else {
+            continue;
+        };
+        if document.is_null() {
+            continue;
+        }
+        if documents.len() == limits.documents {
+            return Err(YamlError::new(
+                document.pos.line,
+                1,
+                Problem::TooMuch {
+                    what: "documents",
+                    limit: limits.documents,
+                },
+            ));
+        }
+        documents.push(document);
+    }
+    Ok(documents)
+}

@@ -1,0 +1,98 @@
+//! What a scalar is worth once it leaves YAML: the values of JSON.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use super::number::{Int, Number};
+use super::resolve::{self, Rules};
+use super::{base64, timestamp};
+use crate::{Scalar, Tag};
+
+/// A scalar's value.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Value<'s> {
+    Null,
+    Bool(bool),
+    Int(Int),
+    Float(f64),
+    Text(Cow<'s, str>),
+}
+
+/// Why a scalar has no value in JSON.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum ValueError {
+    /// `.inf` or `.nan`
+    #[error("infinity and NaN cannot be expressed in JSON")]
+    NotFinite,
+    /// The text is not what the tag says.
+    #[error("the value is not the {0} its tag says")]
+    Mismatch(&'static str),
+    /// A time zone of a day or more.
+    #[error("the time zone of a timestamp is a day or more")]
+    Zone,
+}
+
+/// The value of `scalar`.
+pub(crate) fn of(scalar: &Scalar) -> Result<Value<'_>, ValueError> {
+    let text = scalar.text.as_str();
+    match scalar.tag {
+        Tag::Str => Ok(Value::Text(Cow::Borrowed(text))),
+        Tag::Null if resolve::resolve(text, Rules::V3) == Tag::Null => Ok(Value::Null),
+        Tag::Null => Err(ValueError::Mismatch("null")),
+        Tag::Bool => resolve::parse_bool(text, Rules::V2)
+            .map(Value::Bool)
+            .ok_or(ValueError::Mismatch("boolean")),
+        Tag::Int => match resolve::parse_number(text, Rules::V3) {
+            Some(Number::Int(int)) => Ok(Value::Int(int)),
+            _ => Err(ValueError::Mismatch("integer")),
+        },
+        Tag::Float => float(text),
+        Tag::Timestamp => timestamp::parse(text)
+            .ok_or(ValueError::Mismatch("timestamp"))?
+            .rfc3339()
+            .map(|text| Value::Text(Cow::Owned(text)))
+            .ok_or(ValueError::Zone),
+        Tag::Binary => base64::decode(text)
+            .map(|bytes| Value::Text(Cow::Owned(replace_invalid(&bytes))))
+            .ok_or(ValueError::Mismatch("base64 text")),
+    }
+}
+
+/// A float that is whole and fits an integer is printed as one, since JSON does not tell them apart.
+pub(crate) fn whole(float: f64) -> Option<Int> {
+    /// 2^63 and 2^64.
+    const LIMITS: (f64, f64) = (9_223_372_036_854_775_808.0, 18_446_744_073_709_551_616.0);
+    if float.fract() != 0.0 || float < -LIMITS.0 || float >= LIMITS.1 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the float is whole and within the range just checked"
+    )]
+    Some(match float < LIMITS.0 {
+        true => Int::Signed(float as i64),
+        false => Int::Unsigned(float as u64),
+    })
+}
+
+fn float(text: &str) -> Result<Value<'_>, ValueError> {
+    match resolve::parse_number(text, Rules::V3) {
+        Some(Number::Float(float)) => Ok(Value::Float(float)),
+        #[expect(clippy::cast_precision_loss, reason = "Go converts in the same way")]
+        Some(Number::Int(Int::Signed(int))) => Ok(Value::Float(int as f64)),
+        _ if resolve::is_not_finite(text) => Err(ValueError::NotFinite),
+        _ => Err(ValueError::Mismatch("float")),
+    }
+}
+
+/// Go's JSON puts U+FFFD in place of each byte that is not UTF-8.
+fn replace_invalid(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    out
+}

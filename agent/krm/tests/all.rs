@@ -1,0 +1,3 @@
+//! Everything about the crate that is tested from outside.
+
+mod conformance;
