@@ -1,1 +1,16 @@
-//! The judging: what differs, in which order, may it be deleted, is it healthy.
+//! The judging: what differs, in which order, may it be deleted, is it healthy, who changed it.
+//!
+//! Everything here is a pure function or a state machine over plain values: what git asks for
+//! ([`desired`]), what was made ([`inventory`]), what is there ([`live`]). [`diff::plan`] compares the
+//! three, [`waves`] walks the result in order, [`health`] reads a live object's state, [`drift`] reads its
+//! managed fields. Nothing here knows the network, a clock, an API client or Git. Secret values never
+//! appear in a message or a `Debug`.
+
+pub mod desired;
+pub mod diff;
+pub mod drift;
+pub mod health;
+pub mod inventory;
+pub mod live;
+pub mod order;
+pub mod waves;

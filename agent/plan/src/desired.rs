@@ -1,0 +1,139 @@
+//! What git asks for: each object ready to apply, or refused with the reason.
+//!
+//! Rendered objects come in; their environment label, namespace and wave go on, what only a server may
+//! write comes off, and what no server would take is refused by name, all at once. Values of Secrets are
+//! never part of a message. Whether an object exists is not known here.
+
+use std::fmt;
+
+use krm::{Gvk, ObjectId};
+use serde_json::Value;
+
+use crate::order::WaveKey;
+
+pub mod words;
+
+/// One object as it is to be applied.
+#[derive(Clone, PartialEq)]
+pub struct Desired {
+    /// What it is called.
+    pub id: ObjectId,
+    /// The version it is written in.
+    pub gvk: Gvk,
+    /// What to apply.
+    pub body: Value,
+    /// 32 hex digits of SHA-256 over the body in canonical form.
+    pub digest: String,
+    /// When it is applied.
+    pub wave: WaveKey,
+    /// Where it is written.
+    pub origin: Option<Origin>,
+    /// `driftless.dev/prune: disabled`: stays in the cluster when it leaves git.
+    pub keep: bool,
+    /// `driftless.dev/reconcile: disabled`: is left alone altogether.
+    pub frozen: bool,
+    /// `driftless.dev/recreate: allowed`: may be deleted and made anew.
+    pub recreate: bool,
+    /// `driftless.dev/adopt: allowed`: may be taken over.
+    pub adopt: bool,
+}
+
+/// Where something is written in git.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The file, from the root of the repo.
+    pub file: String,
+    /// The 1-based line; 0 if made by the renderer.
+    pub line: u32,
+}
+
+/// Where the objects go.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The value of the environment label.
+    pub environment: &'a str,
+    /// The namespace of objects that name none.
+    pub namespace: &'a str,
+}
+
+/// Which kinds live in a namespace, as the cluster says.
+pub trait Scopes {
+    /// `None` if the cluster does not know the kind.
+    fn namespaced(&self, gvk: &Gvk) -> Option<bool>;
+}
+
+/// What git asks for, sorted by wave and id, and what cannot be asked for.
+#[derive(Debug, Default)]
+pub struct Desires {
+    /// What can be applied.
+    pub objects: Vec<Desired>,
+    /// What cannot, in the order of the render.
+    pub refused: Vec<Refusal>,
+}
+
+/// Why one rendered object cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// `Deployment/shop/web`, or as much of it as is known.
+    pub object: String,
+    /// Its id, where it has one.
+    pub id: Option<ObjectId>,
+    /// Where it is written.
+    pub origin: Option<Origin>,
+    /// The kind of fault.
+    pub reason: RefusalReason,
+    /// What is wrong and what to do, without the object's name.
+    pub message: String,
+}
+
+/// The kinds of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefusalReason {
+    /// `apiVersion`, `kind` or `metadata.name` is missing or of no use.
+    Nameless,
+    /// `generateName` cannot be kept equal to anything.
+    GeneratedName,
+    /// Neither the cluster nor the render knows the kind.
+    UnknownKind,
+    /// Two objects have one id.
+    Duplicate,
+    /// A list that is told apart by keys has one key twice.
+    DuplicateKey,
+    /// A `driftless.dev/` annotation has a value it cannot have.
+    BadAnnotation,
+    /// A Secret or ConfigMap holds a value that is not what it has to be.
+    BadData,
+    /// Larger than an API server takes.
+    TooLarge,
+}
+
+/// Makes rendered objects ready to apply.
+pub fn desire(
+    objects: impl IntoIterator<Item = (Value, Option<Origin>)>,
+    target: &Target<'_>,
+    scopes: &dyn Scopes,
+) -> Desires {
+    let _ = (objects.into_iter(), target, scopes);
+    unimplemented!()
+}
+
+/// Prints what it is, never the body: it may be a Secret.
+impl fmt::Debug for Desired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desired")
+            .field("id", &self.id)
+            .field("digest", &self.digest)
+            .field("wave", &self.wave)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `manifests/web.yaml:12`
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
+    }
+}

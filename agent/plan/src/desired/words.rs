@@ -1,0 +1,14 @@
+//! The label and annotations that people write in git.
+
+/// Label on every managed object: which Environment it belongs to.
+pub const ENVIRONMENT_LABEL: &str = "driftless.dev/environment";
+/// The wave an object is applied in.
+pub const WAVE: &str = "driftless.dev/wave";
+/// `disabled` keeps an object when it leaves git.
+pub const PRUNE: &str = "driftless.dev/prune";
+/// `disabled` leaves an object alone altogether.
+pub const RECONCILE: &str = "driftless.dev/reconcile";
+/// `allowed` lets an object be deleted and made anew.
+pub const RECREATE: &str = "driftless.dev/recreate";
+/// `allowed` lets an object that exists be taken over.
+pub const ADOPT: &str = "driftless.dev/adopt";

@@ -1,0 +1,240 @@
+//! What the agent has made, so that it deletes nothing else.
+//!
+//! An id enters before its object is made and leaves only when the object is confirmed gone, so a crash at
+//! any moment leaves the inventory too large, never too small. It is stored in shards; an entry stays in its
+//! shard, so that a small change rewrites one of them. How shards are stored is not known here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use krm::ObjectId;
+
+mod key;
+
+pub use key::{BadKey, key, parse};
+
+/// How many entries a shard takes: about 250 bytes each keeps it well below the API server's 1.5 MiB.
+pub const SHARD_ENTRIES: usize = 1_000;
+
+/// Everything one environment has made or is about to make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    entries: BTreeMap<ObjectId, Held>,
+    /// How many entries each shard holds; the index is its number.
+    sizes: Vec<usize>,
+    dirty: BTreeSet<u32>,
+    revision: Option<String>,
+}
+
+/// One object that was made, or is about to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The version it was applied in.
+    pub version: String,
+    /// Its UID; `None` until the API server has confirmed it.
+    pub uid: Option<String>,
+    /// Digest of what was applied; `None` until the API server has confirmed it.
+    pub applied: Option<String>,
+    /// What the API server then said we own.
+    pub owned: Option<Ownership>,
+    /// The wave it was applied in.
+    pub wave: i32,
+    /// True if git said to keep it when it leaves git.
+    pub keep: bool,
+}
+
+/// What the API server says we own of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// Digest of the set of fields.
+    pub digest: String,
+    /// When our entry was last changed, as text. It moves when somebody applies under our name.
+    pub time: Option<String>,
+}
+
+/// One stored part of an inventory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shard {
+    /// Its number, from 0.
+    pub number: u32,
+    /// Only in shard 0: the revision whose objects were last all applied.
+    pub revision: Option<String>,
+    /// Its entries, by id.
+    pub entries: Vec<(ObjectId, Entry)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    entry: Entry,
+    shard: u32,
+}
+
+impl Inventory {
+    /// Puts stored shards together. An id that two shards hold stays in the first, with what the second
+    /// knows where the first knows nothing.
+    pub fn from_shards(shards: impl IntoIterator<Item = Shard>) -> Self {
+        let mut inventory = Self::default();
+        let mut shards: Vec<Shard> = shards.into_iter().collect();
+        shards.sort_by_key(|shard| shard.number);
+        for shard in shards {
+            inventory.take_in(shard);
+        }
+        inventory
+    }
+
+    /// The entry of `id`.
+    pub fn get(&self, id: &ObjectId) -> Option<&Entry> {
+        self.entries.get(id).map(|held| &held.entry)
+    }
+
+    /// All entries, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectId, &Entry)> {
+        self.entries.iter().map(|(id, held)| (id, &held.entry))
+    }
+
+    /// How many objects it holds.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True if it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The revision whose objects were last all applied.
+    pub fn revision(&self) -> Option<&str> {
+        self.revision.as_deref()
+    }
+
+    /// Notes that all objects of `revision` are applied. Stored in the first shard only.
+    pub fn set_revision(&mut self, revision: &str) {
+        if self.revision.as_deref() != Some(revision) {
+            self.revision = Some(revision.to_owned());
+            self.touch_first();
+        }
+    }
+
+    /// Enters `id` before its object is made, or made anew: the UID is forgotten, because the object that
+    /// comes will have another. Must be stored before the object is applied.
+    pub fn expect_new(&mut self, id: &ObjectId, version: &str, wave: i32, keep: bool) {
+        let entry = Entry {
+            version: version.to_owned(),
+            wave,
+            keep,
+            ..Entry::default()
+        };
+        self.put(id, entry);
+    }
+
+    /// Records what the API server said in answer to an apply.
+    pub fn applied(&mut self, id: &ObjectId, entry: Entry) {
+        self.put(id, entry);
+    }
+
+    /// Takes `id` out: the API server said 404, or showed another UID, or that it is no longer ours.
+    pub fn confirmed_gone(&mut self, id: &ObjectId) -> Option<Entry> {
+        let held = self.entries.remove(id)?;
+        self.sizes[held.shard as usize] -= 1;
+        self.dirty.insert(held.shard);
+        Some(held.entry)
+    }
+
+    /// The shards that differ from what is stored, in order.
+    pub fn dirty(&self) -> Vec<u32> {
+        self.dirty.iter().copied().collect()
+    }
+
+    /// Notes that a shard is stored as it is now.
+    pub fn stored(&mut self, number: u32) {
+        self.dirty.remove(&number);
+    }
+
+    /// Shard `number` as it should be stored; entries sorted by id.
+    pub fn shard(&self, number: u32) -> Shard {
+        let entries = self
+            .entries
+            .iter()
+            .filter(|(_, held)| held.shard == number)
+            .map(|(id, held)| (id.clone(), held.entry.clone()))
+            .collect();
+        Shard {
+            number,
+            revision: self.revision.clone().filter(|_| number == 0),
+            entries,
+        }
+    }
+
+    /// How many shards there are, empty ones included.
+    pub fn shards(&self) -> usize {
+        self.sizes.len()
+    }
+}
+
+impl Inventory {
+    fn take_in(&mut self, shard: Shard) {
+        if shard.number == 0 {
+            self.revision = shard.revision;
+        }
+        self.make_room(shard.number);
+        for (id, entry) in shard.entries {
+            match self.entries.get_mut(&id) {
+                // Two writers met. The object is ours either way; forget what they disagree on.
+                Some(held) => {
+                    held.entry.merge(&entry);
+                    self.dirty.extend([held.shard, shard.number]);
+                }
+                None => {
+                    self.sizes[shard.number as usize] += 1;
+                    let shard = shard.number;
+                    self.entries.insert(id, Held { entry, shard });
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, id: &ObjectId, entry: Entry) {
+        if let Some(held) = self.entries.get_mut(id) {
+            if held.entry != entry {
+                held.entry = entry;
+                self.dirty.insert(held.shard);
+            }
+            return;
+        }
+        let shard = self.first_with_room();
+        self.sizes[shard as usize] += 1;
+        self.dirty.insert(shard);
+        self.entries.insert(id.clone(), Held { entry, shard });
+    }
+
+    fn first_with_room(&mut self) -> u32 {
+        let room = self.sizes.iter().position(|size| *size < SHARD_ENTRIES);
+        let number = number(room.unwrap_or(self.sizes.len()));
+        self.make_room(number);
+        number
+    }
+
+    fn make_room(&mut self, number: u32) {
+        let least = number as usize + 1;
+        if self.sizes.len() < least {
+            self.sizes.resize(least, 0);
+        }
+    }
+
+    fn touch_first(&mut self) {
+        self.make_room(0);
+        self.dirty.insert(0);
+    }
+}
+
+impl Entry {
+    fn merge(&mut self, other: &Self) {
+        if self.uid != other.uid {
+            (self.uid, self.applied, self.owned) = (None, None, None);
+        }
+        self.keep |= other.keep;
+    }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).expect("shards are few because each holds a thousand objects")
+}

@@ -1,0 +1,31 @@
+//! What is known of the objects in the cluster.
+//!
+//! Only what judging needs, never a body. Where it comes from (a watch, a read) is not known here.
+
+use krm::{Gvk, ObjectId};
+
+use crate::inventory::Ownership;
+
+/// The live objects, as far as somebody has seen them.
+pub trait LiveView {
+    /// What is known of `id`; `None` if it was not seen.
+    fn get(&self, id: &ObjectId) -> Option<&LiveFacts>;
+
+    /// True once everything of this kind is known, so that "not seen" means "not there".
+    fn synced(&self, gvk: &Gvk) -> bool;
+}
+
+/// What is known of one live object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveFacts {
+    /// `metadata.uid`
+    pub uid: String,
+    /// The value of the environment label.
+    pub environment: Option<String>,
+    /// What the API server says we own of it; `None` if nothing.
+    pub owned: Option<Ownership>,
+    /// True once its deletion was asked for.
+    pub deleting: bool,
+    /// Another delivery tool whose marks it carries, such as `Flux`.
+    pub other_tool: Option<String>,
+}
