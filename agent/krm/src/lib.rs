@@ -5,6 +5,7 @@
 //! This crate knows no clock, network, environment or file system.
 
 pub mod id;
+pub mod json;
 pub mod node;
 pub mod object;
 pub mod yaml;

@@ -1,0 +1,132 @@
+//! What is known about the types of objects: which lists merge by which keys, which kinds have a namespace.
+//!
+//! The built-in part is a static table made from the document that kustomize carries, so nothing is parsed
+//! at start. A kustomization may bring a document of its own (`openapi.path`); it is a value here, never a
+//! global. What the types say about validity is not known here.
+
+mod openapi;
+mod shape;
+mod table;
+
+pub use openapi::OpenApiError;
+
+use crate::Gvk;
+use openapi::Document;
+use shape::Shape;
+
+/// The types that a merge may ask about.
+#[derive(Debug)]
+pub struct Schema {
+    built_in: bool,
+    document: Option<Document>,
+}
+
+/// The type of a value at some place of some object.
+#[derive(Clone, Copy, Debug)]
+pub struct Type<'s> {
+    shapes: &'s [Shape],
+    at: u32,
+}
+
+/// How two lists become one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListMerge<'s> {
+    /// The patch's list takes the place of the other.
+    Replace,
+    /// Items are told apart by their values.
+    Values,
+    /// Items are told apart by these fields.
+    Keyed(Vec<&'s str>),
+}
+
+/// Whether objects of a kind live in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In a namespace.
+    Namespaced,
+    /// In none.
+    Cluster,
+}
+
+impl Schema {
+    /// What kustomize believes about Kubernetes when nobody says otherwise.
+    pub const BUILT_IN: Self = Self {
+        built_in: true,
+        document: None,
+    };
+
+    /// The types of an OpenAPI document *instead of* the built-in ones, as kustomize takes `openapi.path`.
+    /// The scopes of built-in kinds stay known.
+    pub fn from_openapi(document: &crate::Node) -> Result<Self, OpenApiError> {
+        Ok(Self {
+            built_in: false,
+            document: Some(Document::read(document)?),
+        })
+    }
+
+    /// The same types, with the built-in ones for every kind the document does not mention: what kustomize
+    /// does when it meets the document after the first resource.
+    #[must_use]
+    pub fn over_built_in(self) -> Self {
+        Self {
+            built_in: true,
+            ..self
+        }
+    }
+
+    /// The type of whole objects of a kind, `None` if unknown.
+    pub fn object(&self, api_version: &str, kind: &str) -> Option<Type<'_>> {
+        let document = self.document.as_ref();
+        if let Some(document) = document
+            && let Some(at) = document.object(api_version, kind)
+        {
+            return Some(Type {
+                shapes: document.shapes(),
+                at,
+            });
+        }
+        let entry = shape::find(table::KINDS, api_version, kind)?;
+        let always = api_version.starts_with("kustomize.config.k8s.io/");
+        Some(Type {
+            shapes: table::SHAPES,
+            at: entry.shape.filter(|_| self.built_in || always)?,
+        })
+    }
+
+    /// Whether a kind lives in a namespace; `None` if unknown.
+    pub fn scope(&self, gvk: &Gvk) -> Option<Scope> {
+        let version = gvk.api_version();
+        match shape::find(table::KINDS, &version, &gvk.kind).and_then(|entry| entry.scope) {
+            Some(scope) => Some(scope),
+            None => self.document.as_ref()?.scope(&version, &gvk.kind),
+        }
+    }
+}
+
+impl<'s> Type<'s> {
+    /// The type of a field, or of any value of a map with free keys; `None` if unknown.
+    pub fn field(self, name: &str) -> Option<Self> {
+        self.shape().field(name).map(|at| Self { at, ..self })
+    }
+
+    /// The type of a list's items; `None` if unknown or not a list.
+    pub fn items(self) -> Option<Self> {
+        self.shape().items.map(|at| Self { at, ..self })
+    }
+
+    /// How lists of this type merge.
+    pub fn list_merge(self) -> ListMerge<'s> {
+        match self.shape().merge.as_ref().map(shape::Keys::names) {
+            None => ListMerge::Replace,
+            Some(keys) if keys.is_empty() => ListMerge::Values,
+            Some(keys) => ListMerge::Keyed(keys),
+        }
+    }
+
+    fn shape(self) -> &'s Shape {
+        &self.shapes[self.at as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests;

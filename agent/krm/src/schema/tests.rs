@@ -1,0 +1,166 @@
+use super::*;
+use crate::{Map, Node, Pos};
+
+fn list_at(schema: &Schema, api_version: &str, kind: &str, path: &str) -> Option<Vec<String>> {
+    let mut at = schema.object(api_version, kind)?;
+    for part in path.split('.') {
+        at = match part {
+            "[]" => at.items()?,
+            name => at.field(name)?,
+        };
+    }
+    match at.list_merge() {
+        ListMerge::Replace => None,
+        ListMerge::Values => Some(Vec::new()),
+        ListMerge::Keyed(keys) => Some(keys.into_iter().map(str::to_owned).collect()),
+    }
+}
+
+fn built_in(api_version: &str, kind: &str, path: &str) -> Option<Vec<String>> {
+    list_at(&Schema::BUILT_IN, api_version, kind, path)
+}
+
+fn keys<const N: usize>(names: [&str; N]) -> Option<Vec<String>> {
+    Some(names.map(str::to_owned).to_vec())
+}
+
+#[test]
+fn knows_the_merge_keys_of_a_pod() {
+    let pod = "spec.template.spec";
+    let find = |path: &str| built_in("apps/v1", "Deployment", &format!("{pod}.{path}"));
+    assert_eq!(find("containers"), keys(["name"]));
+    assert_eq!(find("containers.[].env"), keys(["name"]));
+    assert_eq!(
+        find("containers.[].ports"),
+        keys(["containerPort", "protocol"])
+    );
+    assert_eq!(find("containers.[].volumeMounts"), keys(["mountPath"]));
+    assert_eq!(find("volumes"), keys(["name"]));
+    assert_eq!(find("containers.[].args"), None);
+    assert_eq!(find("tolerations"), None);
+}
+
+#[test]
+fn knows_lists_told_apart_by_value() {
+    assert_eq!(
+        built_in("v1", "ConfigMap", "metadata.finalizers"),
+        keys([])
+    );
+    assert_eq!(
+        built_in("v1", "Service", "spec.ports"),
+        keys(["port", "protocol"])
+    );
+}
+
+#[test]
+fn knows_nothing_of_other_kinds() {
+    assert!(Schema::BUILT_IN.object("example.com/v1", "Widget").is_none());
+    assert!(Schema::BUILT_IN.object("v1", "Deployment").is_none());
+}
+
+#[test]
+fn tells_cluster_scope_from_unknown() {
+    let scope = |version, kind| Schema::BUILT_IN.scope(&Gvk::new(version, kind));
+    assert_eq!(scope("v1", "Namespace"), Some(Scope::Cluster));
+    assert_eq!(scope("apps/v1", "Deployment"), Some(Scope::Namespaced));
+    assert_eq!(scope("example.com/v1", "Widget"), None);
+    assert_eq!(
+        scope(
+            "admissionregistration.k8s.io/v1",
+            "ValidatingAdmissionPolicy"
+        ),
+        Some(Scope::Cluster)
+    );
+}
+
+#[test]
+fn table_is_sorted_and_closed() {
+    let mut kinds = 0;
+    assert!(table::KINDS.is_sorted_by_key(|group| group.0));
+    for (_, entries) in table::KINDS {
+        assert!(entries.is_sorted_by_key(|entry| entry.kind));
+        kinds += entries.len();
+    }
+    for shape in table::SHAPES {
+        let shape::Fields::Fixed(fields) = &shape.fields else {
+            panic!("the table is fixed");
+        };
+        assert!(fields.is_sorted_by_key(|field| field.0));
+        let refers = fields.iter().map(|field| field.1);
+        for at in refers.chain(shape.values).chain(shape.items) {
+            assert!((at as usize) < table::SHAPES.len());
+        }
+    }
+    assert!(kinds > 80);
+}
+
+fn map<const N: usize>(entries: [(&str, Node); N]) -> Node {
+    let mut map = Map::new();
+    for (key, value) in entries {
+        map.push(key, value);
+    }
+    Node::map(map, Pos::default())
+}
+
+fn string(text: &str) -> Node {
+    Node::string(text, Pos::default())
+}
+
+fn list(items: Vec<Node>) -> Node {
+    Node::seq(items, Pos::default())
+}
+
+fn widget_document() -> Node {
+    let gvk = || {
+        map([
+            ("group", string("example.com")),
+            ("version", string("v1")),
+            ("kind", string("Widget")),
+        ])
+    };
+    let parts = map([
+        ("type", string("array")),
+        ("items", map([("$ref", string("#/definitions/widget"))])),
+        ("x-kubernetes-patch-strategy", string("merge,retainKeys")),
+        ("x-kubernetes-patch-merge-key", string("name")),
+    ]);
+    let widget = map([
+        ("properties", map([("parts", parts)])),
+        ("x-kubernetes-group-version-kind", list(vec![gvk()])),
+    ]);
+    let get = || map([("get", map([("x-kubernetes-group-version-kind", gvk())]))]);
+    map([
+        ("definitions", map([("widget", widget)])),
+        (
+            "paths",
+            map([
+                ("/apis/example.com/v1/namespaces/{namespace}/widgets", get()),
+                ("/apis/example.com/v1/widgets", get()),
+            ]),
+        ),
+    ])
+}
+
+#[test]
+fn reads_types_that_contain_themselves() {
+    let schema = Schema::from_openapi(&widget_document()).expect("a document");
+    let find = |path| list_at(&schema, "example.com/v1", "Widget", path);
+    assert_eq!(find("parts.[].parts"), keys(["name"]));
+    let scope = schema.scope(&Gvk::new("example.com/v1", "Widget"));
+    assert_eq!(scope, Some(Scope::Namespaced));
+}
+
+#[test]
+fn document_takes_the_place_of_the_built_in_types() {
+    let schema = Schema::from_openapi(&widget_document()).expect("a document");
+    assert!(schema.object("apps/v1", "Deployment").is_none());
+    let schema = schema.over_built_in();
+    assert!(schema.object("apps/v1", "Deployment").is_some());
+    assert!(schema.object("example.com/v1", "Widget").is_some());
+}
+
+#[test]
+fn refuses_a_document_that_is_no_map() {
+    let error = Schema::from_openapi(&list(vec![])).expect_err("a list");
+    assert_eq!(error, OpenApiError::NotAMap(Pos::default()));
+}
