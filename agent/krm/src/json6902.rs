@@ -6,8 +6,8 @@
 //! field, negative indices count from the end, a path's first slash may be missing.
 
 mod error;
-mod plain;
 mod place;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -66,10 +66,7 @@ impl JsonPatch {
             Kind::Map(_) => plain::numbers(target),
             _ => Err(PatchProblem::NotAnObject),
         };
-        whole.map_err(|problem| PatchError {
-            pos: target.pos,
-            ..problem.into()
-        })
+        whole.map_err(|problem| PatchError::whole(target.pos, problem))
     }
 }
 

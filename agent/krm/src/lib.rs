@@ -6,8 +6,13 @@
 
 pub mod id;
 pub mod json;
+pub mod json6902;
+pub mod merge;
 pub mod node;
 pub mod object;
+pub mod schema;
+#[cfg(test)]
+mod testing;
 pub mod yaml;
 
 pub use id::{Gvk, ObjectId};

@@ -10,12 +10,12 @@ mod element;
 mod fault;
 mod keyed;
 #[cfg(test)]
-mod laws;
+mod tests;
 
 pub use fault::{MergeError, MergeProblem};
 
 use crate::{
-    Kind, Map, Node, Style, Tag,
+    Kind, Map, Node, Pos, Style, Tag,
     schema::{ListMerge, Schema, Type},
 };
 use directive::Directive;
@@ -35,11 +35,8 @@ pub enum Merged {
 pub fn merge(target: &mut Node, patch: &Node, schema: &Schema) -> Result<Merged, MergeError> {
     let walk = Walk { schema };
     match walk.both(target, patch, None)? {
-        Outcome::Kept => Ok(Merged::Patched),
-        Outcome::New(node) => {
-            *target = node;
-            Ok(Merged::Patched)
-        }
+        // `$patch: replace` for a whole object: kustomize makes the new object and then forgets it.
+        Outcome::Kept | Outcome::New(_) => Ok(Merged::Patched),
         Outcome::Gone => Ok(Merged::Deleted),
     }
 }
@@ -110,7 +107,7 @@ impl<'s> Walk<'s> {
         (patch, fields): (&Node, &Map),
         known: Option<Type<'s>>,
     ) -> Result<Outcome, MergeError> {
-        match directive::of_map(fields).map_err(|problem| MergeError::at(patch, problem))? {
+        match directive::of_map(fields).map_err(|problem| MergeError::here(patch.pos, problem))? {
             Some(Directive::Delete) => Ok(Outcome::Gone),
             Some(Directive::Replace) => {
                 let mut fields = fields.clone();
@@ -140,7 +137,8 @@ impl<'s> Walk<'s> {
         let Some(list) = Merging::of(known) else {
             return Ok(Outcome::New(patch.clone()));
         };
-        let found = directive::of_list(items).map_err(|problem| MergeError::at(patch, problem))?;
+        let found =
+            directive::of_list(items).map_err(|problem| MergeError::here(patch.pos, problem))?;
         let Some((directive, word)) = found else {
             keyed::merge(self, target, Source::Other(items), &list)?;
             return Ok(Outcome::Kept);
@@ -171,7 +169,7 @@ impl<'s> Walk<'s> {
             .filter(|entry| !target.contains(&entry.key))
             .collect();
         added.sort_by(|a, b| a.key.cmp(&b.key));
-        self.each_field(target, |name, value| {
+        each_field(target, |name, value| {
             self.step(value, patch.get(name), field_type(known, name))
         })?;
         for entry in added {
@@ -180,26 +178,6 @@ impl<'s> Walk<'s> {
             if let Outcome::New(value) = outcome.map_err(|error| error.within(&entry.key))? {
                 target.push(entry.key.clone(), value);
             }
-        }
-        Ok(())
-    }
-
-    fn each_field(
-        self,
-        map: &mut Map,
-        mut step: impl FnMut(&str, &mut Node) -> Result<Outcome, MergeError>,
-    ) -> Result<(), MergeError> {
-        let mut gone = Vec::new();
-        for entry in map.iter_mut() {
-            let outcome = step(&entry.key, &mut entry.value);
-            match outcome.map_err(|error| error.within(&entry.key))? {
-                Outcome::Kept => {}
-                Outcome::New(value) => replace(&mut entry.value, value),
-                Outcome::Gone => gone.push(entry.key.clone()),
-            }
-        }
-        if !gone.is_empty() {
-            map.retain(|entry| !gone.contains(&entry.key));
         }
         Ok(())
     }
@@ -213,9 +191,9 @@ impl<'s> Walk<'s> {
                 return Ok(Outcome::Gone);
             }
             Kind::Scalar(_) => {}
-            Kind::Map(map) => self.each_field(map, |name, value| {
-                self.keep(value, field_type(known, name))
-            })?,
+            Kind::Map(map) => {
+                each_field(map, |name, value| self.keep(value, field_type(known, name)))?;
+            }
             Kind::Seq(items) => {
                 if let Some(list) = Merging::of(known) {
                     keyed::merge(self, items, Source::Nothing, &list)?;
@@ -247,7 +225,7 @@ impl<'s> Walk<'s> {
             Kind::Map(fields) => {
                 let found = match (directive::of_map(fields), reading) {
                     (Err(_), Reading::Outer) => None,
-                    (found, _) => found.map_err(|problem| MergeError { pos, ..problem.into() })?,
+                    (found, _) => found.map_err(|problem| MergeError::here(pos, problem))?,
                 };
                 if found.is_some() {
                     fields.remove(directive::KEY);
@@ -255,13 +233,13 @@ impl<'s> Walk<'s> {
                 self.settle_fields(fields, known)?;
                 Ok(found != Some(Directive::Delete))
             }
-            Kind::Seq(items) => self.settle_list(items, known, reading),
+            Kind::Seq(items) => self.settle_list((items, pos), known, reading),
         }
     }
 
     fn settle_list(
         self,
-        items: &mut Vec<Node>,
+        (items, pos): (&mut Vec<Node>, Pos),
         known: Option<Type<'s>>,
         reading: Reading,
     ) -> Result<bool, MergeError> {
@@ -269,7 +247,8 @@ impl<'s> Walk<'s> {
             return Ok(true);
         };
         if reading == Reading::Inner
-            && let Some((directive, word)) = directive::of_list(items)?
+            && let Some((directive, word)) =
+                directive::of_list(items).map_err(|problem| MergeError::here(pos, problem))?
         {
             directive::elide(items, &word);
             if directive == Directive::Delete {
@@ -281,7 +260,7 @@ impl<'s> Walk<'s> {
     }
 
     fn settle_fields(self, fields: &mut Map, known: Option<Type<'s>>) -> Result<(), MergeError> {
-        self.each_field(fields, |name, value| {
+        each_field(fields, |name, value| {
             let left = self.settle(value, field_type(known, name), Reading::Inner)?;
             Ok(if left { Outcome::Kept } else { Outcome::Gone })
         })
@@ -317,6 +296,25 @@ impl<'s> Merging<'s> {
             ListMerge::Keyed(keys) => Some(Self { keys, items }),
         }
     }
+}
+
+fn each_field(
+    map: &mut Map,
+    mut step: impl FnMut(&str, &mut Node) -> Result<Outcome, MergeError>,
+) -> Result<(), MergeError> {
+    let mut gone = Vec::new();
+    for entry in map.iter_mut() {
+        let outcome = step(&entry.key, &mut entry.value);
+        match outcome.map_err(|error| error.within(&entry.key))? {
+            Outcome::Kept => {}
+            Outcome::New(value) => replace(&mut entry.value, value),
+            Outcome::Gone => gone.push(entry.key.clone()),
+        }
+    }
+    if !gone.is_empty() {
+        map.retain(|entry| !gone.contains(&entry.key));
+    }
+    Ok(())
 }
 
 fn field_type<'s>(known: Option<Type<'s>>, name: &str) -> Option<Type<'s>> {

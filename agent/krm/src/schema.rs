@@ -55,7 +55,7 @@ impl Schema {
         document: None,
     };
 
-    /// The types of an OpenAPI document *instead of* the built-in ones, as kustomize takes `openapi.path`.
+    /// The types of an `OpenAPI` document *instead of* the built-in ones, as kustomize takes `openapi.path`.
     /// The scopes of built-in kinds stay known.
     pub fn from_openapi(document: &crate::Node) -> Result<Self, OpenApiError> {
         Ok(Self {

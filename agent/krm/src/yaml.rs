@@ -15,12 +15,12 @@ pub(crate) mod number;
 mod order;
 mod parse;
 mod quote;
-mod resolve;
+pub(crate) mod resolve;
 mod scan;
 mod sheet;
 mod split;
 mod styles;
-mod timestamp;
+pub(crate) mod timestamp;
 mod token;
 pub(crate) mod value;
 

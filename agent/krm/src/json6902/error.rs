@@ -66,13 +66,11 @@ impl PatchError {
             problem,
         }
     }
-}
 
-impl From<PatchProblem> for PatchError {
-    fn from(problem: PatchProblem) -> Self {
+    pub(super) fn whole(pos: Pos, problem: PatchProblem) -> Self {
         Self {
             operation: None,
-            pos: Pos::default(),
+            pos,
             problem,
         }
     }

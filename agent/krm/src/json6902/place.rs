@@ -19,7 +19,7 @@ impl<'t> Place<'t> {
     pub(super) fn find(root: &'t mut Node, path: &str) -> Option<Self> {
         let mut parts: Vec<_> = path.split('/').skip(1).map(unescape).collect();
         let key = parts.pop()?;
-        let holder = parts.iter().try_fold(root, step)?;
+        let holder = parts.iter().try_fold(root, |node, part| step(node, part))?;
         let container = match &mut holder.kind {
             Kind::Map(map) => Container::Map(map),
             Kind::Seq(items) => Container::Seq(items),
@@ -65,9 +65,7 @@ impl<'t> Place<'t> {
 
     pub(super) fn remove(self) -> Result<Node, PatchProblem> {
         match self.container {
-            Container::Map(map) => map
-                .remove(&self.key)
-                .ok_or(PatchProblem::Absent(self.key)),
+            Container::Map(map) => map.remove(&self.key).ok_or(PatchProblem::Absent(self.key)),
             Container::Seq(items) => {
                 let at = index(&self.key, items.len())?;
                 Ok(items.remove(at))
@@ -76,7 +74,7 @@ impl<'t> Place<'t> {
     }
 }
 
-fn step<'t>(node: &'t mut Node, part: &String) -> Option<&'t mut Node> {
+fn step<'t>(node: &'t mut Node, part: &str) -> Option<&'t mut Node> {
     match &mut node.kind {
         Kind::Map(map) => map.get_mut(part),
         Kind::Seq(items) => {

@@ -69,11 +69,10 @@ pub(super) fn same(a: &Node, b: &Node) -> bool {
 
 fn same_scalar(a: &Scalar, b: &Scalar) -> bool {
     match (a.tag, b.tag) {
-        (Tag::Null, _) | (_, Tag::Null) => false,
         (Tag::Bool, Tag::Bool) => boolean(&a.text) == boolean(&b.text),
         (Tag::Int | Tag::Float, Tag::Int | Tag::Float) => json_number(a) == json_number(b),
-        (Tag::Int | Tag::Float | Tag::Bool, _) | (_, Tag::Int | Tag::Float | Tag::Bool) => false,
-        _ => a.text == b.text,
+        (Tag::Str, Tag::Str) => a.text == b.text,
+        _ => false,
     }
 }
 
@@ -127,7 +126,11 @@ fn style_of(text: &str) -> Style {
     let plain = resolve::resolve(text, Rules::V3) == Tag::Str
         && resolve::parse_bool(text, Rules::V2).is_none()
         && !resolve::is_base_60(text);
-    if plain { Style::Plain } else { Style::DoubleQuoted }
+    if plain {
+        Style::Plain
+    } else {
+        Style::DoubleQuoted
+    }
 }
 
 fn boolean(text: &str) -> bool {

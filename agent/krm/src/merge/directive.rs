@@ -40,11 +40,17 @@ pub(super) fn of_list(items: &[Node]) -> Result<Option<(Directive, String)>, Mer
         .iter()
         .filter_map(Node::as_map)
         .find(|map| map.contains(KEY));
-    let Some(value) = first.filter(|map| map.len() == 1).and_then(|map| map.get(KEY)) else {
+    let Some(value) = first
+        .filter(|map| map.len() == 1)
+        .and_then(|map| map.get(KEY))
+    else {
         return Ok(None);
     };
     let directive = Directive::read(value)?;
-    Ok(Some((directive, value.text().unwrap_or_default().to_owned())))
+    Ok(Some((
+        directive,
+        value.text().unwrap_or_default().to_owned(),
+    )))
 }
 
 /// Takes out every item that says `word`, and the empty ones.

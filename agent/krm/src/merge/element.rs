@@ -53,7 +53,7 @@ impl Cells {
             }
             if by_map && node.as_map().is_none() {
                 result.push(id);
-            } else if self.matches(node, name)? {
+            } else if matches(node, name)? {
                 found = true;
                 result.extend(item);
             } else if !name.values.is_empty() {
@@ -66,25 +66,25 @@ impl Cells {
         }
         Ok(())
     }
+}
 
-    fn matches(&self, node: &Node, name: &Name<'_>) -> Result<bool, MergeError> {
-        if name.values.is_empty() {
+fn matches(node: &Node, name: &Name<'_>) -> Result<bool, MergeError> {
+    if name.values.is_empty() {
+        return Ok(false);
+    }
+    for (key, value) in name.keys.iter().zip(&name.values) {
+        let same = match (&node.kind, *key) {
+            (Kind::Scalar(scalar), "") => scalar.text == *value,
+            (Kind::Map(map), key) if !key.is_empty() => map
+                .get(key)
+                .is_some_and(|field| value.is_empty() || raw(field) == value),
+            _ => return Err(MergeError::item(node, &name.keys)),
+        };
+        if !same {
             return Ok(false);
         }
-        for (key, value) in name.keys.iter().zip(&name.values) {
-            let same = match (&node.kind, *key) {
-                (Kind::Scalar(scalar), "") => scalar.text == *value,
-                (Kind::Map(map), key) if !key.is_empty() => map
-                    .get(key)
-                    .is_some_and(|field| value.is_empty() || raw(field) == value),
-                _ => return Err(MergeError::item(node, &name.keys)),
-            };
-            if !same {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
+    Ok(true)
 }
 
 /// True for null and for a map without fields.

@@ -40,10 +40,11 @@ pub enum MergeProblem {
 }
 
 impl MergeError {
-    pub(super) fn at(patch: &Node, problem: MergeProblem) -> Self {
+    pub(super) fn here(pos: Pos, problem: MergeProblem) -> Self {
         Self {
-            pos: patch.pos,
-            ..problem.into()
+            path: Vec::new(),
+            pos,
+            problem,
         }
     }
 
@@ -52,7 +53,7 @@ impl MergeError {
             target: shape(target),
             patch: shape(patch),
         };
-        Self::at(patch, problem)
+        Self::here(patch.pos, problem)
     }
 
     pub(super) fn item(item: &Node, keys: &[&str]) -> Self {
@@ -61,7 +62,7 @@ impl MergeError {
             keys => keys.join(" and "),
         };
         let found = shape(item);
-        Self::at(item, MergeProblem::Item { found, keys })
+        Self::here(item.pos, MergeProblem::Item { found, keys })
     }
 
     /// The same error, seen from the map that holds the value under `name`.
@@ -75,16 +76,6 @@ impl MergeError {
     pub fn path(&self) -> String {
         let names: Vec<_> = self.path.iter().rev().map(String::as_str).collect();
         names.join(".")
-    }
-}
-
-impl From<MergeProblem> for MergeError {
-    fn from(problem: MergeProblem) -> Self {
-        Self {
-            path: Vec::new(),
-            pos: Pos::default(),
-            problem,
-        }
     }
 }
 

@@ -70,11 +70,7 @@ fn is_regular(items: &[Node], keys: &[&str]) -> bool {
     })
 }
 
-fn keep_each<'s>(
-    walk: Walk<'s>,
-    items: &mut [Node],
-    list: &Merging<'s>,
-) -> Result<(), MergeError> {
+fn keep_each<'s>(walk: Walk<'s>, items: &mut [Node], list: &Merging<'s>) -> Result<(), MergeError> {
     for item in items {
         walk.keep(item, list.items)?;
     }

@@ -1,4 +1,4 @@
-//! Reads the types out of a user's OpenAPI document (Swagger 2: `definitions` and `paths`).
+//! Reads the types out of a user's `OpenAPI` document (Swagger 2: `definitions` and `paths`).
 //!
 //! Only what a merge asks about is read. Each definition becomes one shape, so types may contain themselves.
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::number::{Int, Number};
+use super::number::{self, Int, Number};
 use super::resolve::{self, Rules};
 use super::{base64, timestamp};
 use crate::{Scalar, Tag};
@@ -59,22 +59,18 @@ pub(crate) fn of(scalar: &Scalar) -> Result<Value<'_>, ValueError> {
     }
 }
 
-/// A float that is whole and fits an integer is printed as one, since JSON does not tell them apart.
+/// A float that reads as an integer once it is JSON is printed as one. JSON has the shortest digits that give
+/// the float back, which past 2^53 is not the float's exact value.
 pub(crate) fn whole(float: f64) -> Option<Int> {
-    /// 2^63 and 2^64.
-    const LIMITS: (f64, f64) = (9_223_372_036_854_775_808.0, 18_446_744_073_709_551_616.0);
-    if float.fract() != 0.0 || float < -LIMITS.0 || float >= LIMITS.1 {
+    if float.fract() != 0.0 {
         return None;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the float is whole and within the range just checked"
-    )]
-    Some(match float < LIMITS.0 {
-        true => Int::Signed(float as i64),
-        false => Int::Unsigned(float as u64),
-    })
+    let mut text = String::new();
+    number::format_json(float, &mut text);
+    match resolve::parse_number(&text, Rules::V2)? {
+        Number::Int(int) => Some(int),
+        Number::Float(_) => None,
+    }
 }
 
 fn float(text: &str) -> Result<Value<'_>, ValueError> {
