@@ -134,10 +134,14 @@ pub(crate) fn judge(error: &gix::Error) -> FetchError {
     let io = error.downcast_any_ref::<io::Error>().map(io::Error::kind);
     let reason = match io {
         _ if text.contains("not our ref") => Reason::RevisionGone,
-        _ if text.to_ascii_lowercase().contains("not found") => Reason::RepositoryNotFound,
+        _ if text.contains("epository not found") => Reason::RepositoryNotFound,
         Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe) => Reason::Interrupted,
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::ReadOnlyFilesystem) => Reason::Storage,
-        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::QuotaExceeded) => Reason::Storage,
+        Some(
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::QuotaExceeded,
+        ) => Reason::Storage,
         _ if error.is_resource_exhausted() => Reason::TooLarge,
         _ if error.is_unsupported() => Reason::Unsupported,
         _ if error.is_corrupted() => Reason::Corrupt,

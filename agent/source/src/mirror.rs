@@ -12,7 +12,7 @@ use crate::{
     address::Place,
     budget::Budget,
     history,
-    store::{Store, mirror_name},
+    store::{Store, discard, mirror_name},
     wire::{self, Order, Talk, http, ssh},
 };
 
@@ -26,6 +26,12 @@ pub struct Mirror {
     cache: PathBuf,
     store: Store,
     session: Mutex<Option<http::Session>>,
+}
+
+impl std::fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mirror({})", self.url)
+    }
 }
 
 /// What a fetch brought.
@@ -162,6 +168,14 @@ impl Mirror {
         })
     }
 
+    /// Lets go of what `holder` held.
+    pub fn release(&self, holder: &str) {
+        if let Err(error) = self.store.release(holder) {
+            // What is held too long costs a little disk.
+            tracing::warn!(url = %self.url, %error, "a held revision could not be released");
+        }
+    }
+
     /// The directories in which a push to a `file://` repository shows: watch them with all that is below. Empty for
     /// other addresses.
     pub fn watch_paths(&self) -> Vec<PathBuf> {
@@ -195,19 +209,17 @@ impl Mirror {
             objects: self.limits.pack_objects,
             object_bytes: self.limits.object_bytes,
         };
-        let count = self.talk(credentials, budget, stop, &mut |transport, greeting| {
+        let received = self.talk(credentials, budget, stop, &mut |transport, greeting| {
             wire::receive(transport, greeting, &order, budget)
         })?;
         for id in wants {
-            let checked = self.store.check(&repository, *id);
-            checked.map_err(|why| {
-                FetchError::new(
-                    Reason::Corrupt,
-                    format!("the server sent an incomplete pack: {why}"),
-                )
-            })?;
+            if let Err(why) = self.store.check(&repository, *id) {
+                discard(received.index.as_deref());
+                let text = format!("the server sent an incomplete pack: {why}");
+                return Err(FetchError::new(Reason::Corrupt, text));
+            }
         }
-        Ok(count)
+        Ok(received.objects)
     }
 
     fn talk<T>(

@@ -145,7 +145,7 @@ impl Snapshot {
                 return Err(TreeError::Io(path.clone(), text));
             }
             let Entry::Directory(id) = at else {
-                return self.beyond(path, depth, at);
+                return beyond(path, depth, at);
             };
             match self.directory(path, id)?.get(name) {
                 Some(entry) => at = *entry,
@@ -153,16 +153,6 @@ impl Snapshot {
             }
         }
         Ok(Some(at))
-    }
-
-    /// The way to `path` goes through something that is no directory.
-    fn beyond(&self, path: &TreePath, depth: usize, at: Entry) -> Result<Option<Entry>, TreeError> {
-        let names: Vec<&str> = path.components().take(depth).collect();
-        let here = TreePath::parse(&names.join("/")).unwrap_or_default();
-        match at {
-            Entry::Twice => Err(twice(&here)),
-            _ => refusal(&here, at).map_or(Ok(None), Err),
-        }
     }
 
     fn directory(&self, path: &TreePath, id: ObjectId) -> Result<Arc<Directory>, TreeError> {
@@ -294,6 +284,16 @@ fn directory(bytes: &[u8]) -> gix::Result<Directory> {
             .or_insert(found);
     }
     Ok(names)
+}
+
+/// The way to `path` goes through something that is no directory.
+fn beyond(path: &TreePath, depth: usize, at: Entry) -> Result<Option<Entry>, TreeError> {
+    let names: Vec<&str> = path.components().take(depth).collect();
+    let here = TreePath::parse(&names.join("/")).unwrap_or_default();
+    match at {
+        Entry::Twice => Err(twice(&here)),
+        _ => refusal(&here, at).map_or(Ok(None), Err),
+    }
 }
 
 fn refusal(path: &TreePath, entry: Entry) -> Option<TreeError> {

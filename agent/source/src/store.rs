@@ -4,10 +4,11 @@
 
 mod check;
 mod compact;
+mod place;
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, TryLockError},
+    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -16,11 +17,15 @@ use std::{
     },
 };
 
-use gix::{ObjectId, ThreadSafeRepository, refs::transaction::PreviousValue};
-use sha2::{Digest, Sha256};
+use gix::{
+    ObjectId, ThreadSafeRepository, refs::transaction::PreviousValue, revision::walk::Sorting,
+    traverse::commit::simple::CommitTimeOrder,
+};
 
 use crate::{Branch, Limits, RepoUrl, Revision, address::Place, fetch_error::plain};
 use check::Complete;
+pub(crate) use place::mirror_name;
+use place::{claim, create, digest, open_in_place, open_or_create};
 
 /// Where our references live; nothing of the remote's own names is ever written.
 const OURS: &str = "refs/driftless/";
@@ -75,13 +80,12 @@ enum Home {
 impl Store {
     /// Opens the store of `url` below `cache`, made anew if it is missing or does not hold together.
     pub(crate) fn open(cache: &Path, url: &RepoUrl, limits: &Limits) -> Result<Self, OpenError> {
-        let (home, repository) = match url.place() {
-            Place::File(path) => (Home::InPlace, open_in_place(path, limits.object_bytes)?),
-            _ => {
-                let (path, lock) = claim(cache, url)?;
-                let repository = open_or_create(&path, limits.object_bytes)?;
-                (Home::Mirror { path, _lock: lock }, repository)
-            }
+        let (home, repository) = if let Place::File(path) = url.place() {
+            (Home::InPlace, open_in_place(path, limits.object_bytes)?)
+        } else {
+            let (path, lock) = claim(cache, url)?;
+            let repository = open_or_create(&path, limits.object_bytes)?;
+            (Home::Mirror { path, _lock: lock }, repository)
         };
         Ok(Self {
             home,
@@ -152,7 +156,7 @@ impl Store {
     /// Commits to name to a server as already here, newest first.
     pub(crate) fn haves(&self, repository: &gix::Repository) -> Vec<ObjectId> {
         let tips = self.tips(repository);
-        let order = gix::revision::walk::Sorting::ByCommitTime(Default::default());
+        let order = Sorting::ByCommitTime(CommitTimeOrder::NewestFirst);
         let walk = repository
             .rev_walk(tips.iter().copied())
             .sorting(order)
@@ -175,6 +179,18 @@ impl Store {
         self.point("kept", holder, revision)
     }
 
+    /// Lets go of the revision that `holder` held.
+    pub(crate) fn release(&self, holder: &str) -> gix::Result {
+        if self.is_in_place() {
+            return Ok(());
+        }
+        let name = format!("{OURS}kept/{}", digest(holder));
+        match self.repository().try_find_reference(name.as_str())? {
+            Some(reference) => reference.delete(),
+            None => Ok(()),
+        }
+    }
+
     /// Rewrites many packs as one, when there are more than `most`.
     pub(crate) fn compact(&self, most: usize, halt: &AtomicBool) -> gix::Result<bool> {
         match self.is_in_place() {
@@ -194,149 +210,17 @@ impl Store {
     }
 }
 
+/// Removes a pack that turned out to be of no use, so that a faulty server cannot fill the disk.
+pub(crate) fn discard(index: Option<&Path>) {
+    if let Some(error) = index.and_then(|index| compact::remove(index).err()) {
+        tracing::warn!(%error, "a useless pack could not be removed");
+    }
+}
+
 fn ours(repository: &gix::Repository) -> gix::Result<BTreeSet<ObjectId>> {
     let references = repository.references()?;
     let found = references.prefixed(OURS)?;
     found
         .map(|reference| Ok(reference?.id().detach()))
         .collect()
-}
-
-fn open_in_place(path: &Path, object_bytes: u64) -> Result<ThreadSafeRepository, OpenError> {
-    let why = match path.try_exists() {
-        Ok(false) => "there is nothing at this path".to_owned(),
-        Err(error) => error.to_string(),
-        Ok(true) => match options(object_bytes).open(path) {
-            Ok(repository) => return Ok(repository),
-            Err(error) => plain(&error.probable_cause().to_string()),
-        },
-    };
-    Err(OpenError::NotARepository {
-        path: path.to_owned(),
-        why,
-    })
-}
-
-/// The mirror's directory and its lock, held by nobody else.
-fn claim(cache: &Path, url: &RepoUrl) -> Result<(PathBuf, File), OpenError> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source| OpenError::Io { path, source }
-    };
-    fs::create_dir_all(cache).map_err(at(cache))?;
-    let name = mirror_name(url);
-    let path = cache.join(format!("{name}.lock"));
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let lock = lock.map_err(at(&path))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { path }),
-        Err(TryLockError::Error(error)) => return Err(at(&path)(error)),
-    }
-    sweep(cache, &name).map_err(at(cache))?;
-    Ok((cache.join(format!("{name}.git")), lock))
-}
-
-/// Removes what a killed process left of this mirror: keys, and halves of a mirror being replaced.
-fn sweep(cache: &Path, name: &str) -> io::Result<()> {
-    for entry in fs::read_dir(cache)? {
-        let entry = entry?;
-        let found = entry.file_name();
-        let rest = found.to_str().and_then(|found| found.strip_prefix(name));
-        if rest.is_some_and(|rest| {
-            [".ssh-", ".new", ".old"]
-                .iter()
-                .any(|end| rest.starts_with(end))
-        }) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// The part of file names that stands for the address.
-pub(crate) fn mirror_name(url: &RepoUrl) -> String {
-    digest(url.as_str())
-}
-
-fn digest(text: &str) -> String {
-    let hash = Sha256::digest(text);
-    hash[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-fn open_or_create(path: &Path, object_bytes: u64) -> Result<ThreadSafeRepository, OpenError> {
-    if !path.exists() {
-        return create(path, object_bytes);
-    }
-    let opened = options(object_bytes).open_path_as_is(true).open(path);
-    match opened.and_then(|repository| sound(&repository).map(|()| repository)) {
-        Ok(repository) => Ok(repository),
-        Err(error) => {
-            let why = plain(&error.to_string());
-            tracing::warn!(mirror = %path.display(), why, "the mirror is spoiled and is made anew");
-            create(path, object_bytes)
-        }
-    }
-}
-
-/// A quick look at what our references name. Files are checked when they are read.
-fn sound(repository: &ThreadSafeRepository) -> gix::Result {
-    let repository = repository.to_thread_local();
-    for id in ours(&repository)? {
-        repository.find_commit(id)?.tree()?.decode()?;
-    }
-    Ok(())
-}
-
-/// Makes an empty mirror beside `path`, then puts it in place of whatever is there.
-fn create(path: &Path, object_bytes: u64) -> Result<ThreadSafeRepository, OpenError> {
-    let fault = |source| OpenError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let (new, old) = (path.with_extension("new"), path.with_extension("old"));
-    for leftover in [&new, &old] {
-        if leftover.exists() {
-            fs::remove_dir_all(leftover).map_err(fault)?;
-        }
-    }
-    let kind = gix::create::Kind::Bare;
-    let made =
-        ThreadSafeRepository::init_opts(&new, kind, Default::default(), options(object_bytes));
-    made.map_err(|error| fault(io::Error::other(plain(&error.to_string()))))?;
-    // Samples of hooks that nothing here would ever run.
-    fs::remove_dir_all(new.join("hooks"))
-        .or_else(absent)
-        .map_err(fault)?;
-    if path.exists() {
-        fs::rename(path, &old).map_err(fault)?;
-    }
-    fs::rename(&new, path).map_err(fault)?;
-    fs::remove_dir_all(&old).or_else(absent).map_err(fault)?;
-    let opened = options(object_bytes).open_path_as_is(true).open(path);
-    opened.map_err(|error| fault(io::Error::other(plain(&error.to_string()))))
-}
-
-fn absent(error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    }
-}
-
-/// Opens with nothing of the machine's configuration or environment.
-fn options(object_bytes: u64) -> gix::open::Options {
-    gix::open::Options::isolated()
-        .with(gix::sec::Trust::Full)
-        .config_overrides([
-            format!("gitoxide.objects.allocLimit={object_bytes}"),
-            "core.logAllRefUpdates=false".to_owned(),
-        ])
 }

@@ -6,7 +6,8 @@ pub(crate) mod ssh;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, Cursor, Read},
-    path::Path,
+    path::PathBuf,
+    sync::atomic::AtomicBool,
 };
 
 use gix::{
@@ -33,10 +34,10 @@ pub(crate) type Talk<'a, T> =
     &'a mut dyn FnMut(&mut dyn Transport, &mut Handshake) -> gix::Result<T>;
 
 /// Opens the conversation. Credentials are the carrier's business, so none are offered here.
-pub(crate) fn greet(mut transport: &mut dyn Transport, budget: &Budget) -> gix::Result<Handshake> {
+pub(crate) fn greet(transport: &mut dyn Transport, budget: &Budget) -> gix::Result<Handshake> {
     let nobody = |_| Ok(None);
     let greeting = protocol::handshake(
-        &mut transport,
+        transport,
         Service::UploadPack,
         nobody,
         Vec::new(),
@@ -58,22 +59,21 @@ pub(crate) fn greet(mut transport: &mut dyn Transport, budget: &Budget) -> gix::
 
 /// Where the wanted branches stand. Only they are asked for; a server that answers with more is sifted.
 pub(crate) fn list(
-    mut transport: &mut dyn Transport,
+    transport: &mut dyn Transport,
     greeting: &mut Handshake,
     branches: &BTreeSet<Branch>,
 ) -> gix::Result<BTreeMap<Branch, Option<Revision>>> {
-    let refs = match greeting.refs.take() {
-        Some(refs) => refs,
-        None => {
-            let mut prefixes = RefPrefixes::new();
-            prefixes.extend(branches.iter().map(|branch| branch.reference().into()));
-            let agent = ("agent", Some(AGENT.to_owned()));
-            LsRefsCommand::new(Some(prefixes), &greeting.capabilities, agent).invoke_blocking(
-                &mut transport,
-                &mut Discard,
-                false,
-            )?
-        }
+    let refs = if let Some(refs) = greeting.refs.take() {
+        refs
+    } else {
+        let mut prefixes = RefPrefixes::new();
+        prefixes.extend(branches.iter().map(|branch| branch.reference().into()));
+        let agent = ("agent", Some(AGENT.to_owned()));
+        LsRefsCommand::new(Some(prefixes), &greeting.capabilities, agent).invoke_blocking(
+            transport,
+            &mut Discard,
+            false,
+        )?
     };
     let tips: BTreeMap<String, ObjectId> = refs.iter().filter_map(tip).collect();
     let found = |branch: &Branch| tips.get(&branch.reference()).copied().map(Revision::new);
@@ -99,14 +99,21 @@ pub(crate) struct Order<'a> {
     pub(crate) object_bytes: u64,
 }
 
-/// Receives one pack in one round trip. The number of its objects is the answer.
+/// A pack that came in.
+#[derive(Default)]
+pub(crate) struct Received {
+    pub(crate) objects: u32,
+    pub(crate) index: Option<PathBuf>,
+}
+
+/// Receives one pack in one round trip.
 pub(crate) fn receive(
     mut transport: &mut dyn Transport,
     greeting: &mut Handshake,
     order: &Order<'_>,
     budget: &Budget,
-) -> gix::Result<u32> {
-    let mut received = 0;
+) -> gix::Result<Received> {
+    let mut received = Received::default();
     let store = |reader: &mut dyn BufRead, _: &mut dyn gix::DynNestedProgress, halt: &_| {
         received = write_pack(reader, order, budget, halt)?;
         Ok(true)
@@ -173,8 +180,8 @@ fn write_pack(
     reader: &mut dyn BufRead,
     order: &Order<'_>,
     budget: &Budget,
-    halt: &std::sync::atomic::AtomicBool,
-) -> gix::Result<u32> {
+    halt: &AtomicBool,
+) -> gix::Result<Received> {
     let mut header = [0; HEADER];
     reader
         .read_exact(&mut header)
@@ -206,10 +213,13 @@ fn write_pack(
         std::fs::remove_file(keep)
             .or_raise(|| message("the pack's .keep file does not go away"))?;
     }
-    Ok(outcome.index.num_objects)
+    Ok(Received {
+        objects: outcome.index.num_objects,
+        index: outcome.index_path,
+    })
 }
 
-pub(crate) fn pack_directory(repository: &gix::Repository) -> std::path::PathBuf {
-    let objects: &Path = repository.objects.store_ref().path();
-    objects.join("pack")
+/// Where packs are.
+pub(crate) fn pack_directory(repository: &gix::Repository) -> PathBuf {
+    repository.objects.store_ref().path().join("pack")
 }

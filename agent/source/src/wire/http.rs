@@ -3,8 +3,10 @@
 //! Git's protocol code asks for a `GET` or `POST` through a trait; this is the answer to it. So credentials, trust,
 //! redirects, time and size are decided here and nowhere else. Proxies of the environment are not used.
 
+mod answer;
 mod client;
 mod exchange;
+mod setup;
 
 use std::sync::Arc;
 

@@ -50,7 +50,7 @@ pub(crate) fn talk<T>(
     let said = line.complaint();
     out.map_err(|error| match budget.fault() {
         Some(fault) => fault,
-        None => complaint(&said).unwrap_or_else(|| judge(&error)),
+        None => complaint(&said).unwrap_or_else(|| unexplained(&said, judge(&error))),
     })
 }
 
@@ -221,6 +221,19 @@ fn end(child: &Mutex<Child>) {
     let _ = child.wait();
 }
 
+/// A failure with words that we do not know.
+fn unexplained(said: &str, fault: FetchError) -> FetchError {
+    match last_line(said) {
+        "" => fault,
+        line => FetchError::new(fault.reason(), format!("{fault} ({line})")),
+    }
+}
+
+fn last_line(said: &str) -> &str {
+    let line = said.lines().rfind(|line| !line.trim().is_empty());
+    line.unwrap_or_default().trim()
+}
+
 /// What `ssh` or the server behind it complained about.
 fn complaint(said: &str) -> Option<FetchError> {
     let rules: [(&[&str], Reason, &str); 6] = [
@@ -275,11 +288,8 @@ fn complaint(said: &str) -> Option<FetchError> {
     let (_, reason, text) = rules
         .into_iter()
         .find(|(words, ..)| words.iter().any(|word| said.contains(word)))?;
-    let last = said
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    Some(FetchError::new(reason, format!("{text} ({})", last.trim())))
+    let text = format!("{text} ({})", last_line(said));
+    Some(FetchError::new(reason, text))
 }
 
 #[cfg(test)]

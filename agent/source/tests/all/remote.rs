@@ -33,14 +33,12 @@ pub(crate) enum Manner {
     Answer(u16, Vec<(&'static str, String)>, &'static str),
     /// Cuts the answer to a `POST` after this many bytes.
     Truncate(usize),
-    /// Flips a bit of the answer to a fetch, this far from its end.
-    Flip(usize),
     /// One byte of the answer each 20 ms.
     Drip,
     /// Accepts the request and never answers.
     Hang,
     /// Pretends not to know version 2.
-    Version1,
+    Version0,
     /// Sends what is given as the answer to a `POST` of version 2.
     Replay(Vec<u8>),
 }
@@ -59,6 +57,8 @@ struct State {
     /// The only `Authorization` let in, if any is needed.
     ticket: Mutex<Option<String>>,
     manner: Mutex<Manner>,
+    /// Requests whose path starts with the first are sent to the second.
+    renamed: Mutex<Option<(String, String)>>,
     seen: Mutex<Vec<Seen>>,
     over: AtomicBool,
 }
@@ -90,6 +90,7 @@ impl Remote {
             tls,
             ticket: Mutex::default(),
             manner: Mutex::default(),
+            renamed: Mutex::default(),
             seen: Mutex::default(),
             over: AtomicBool::new(false),
         });
@@ -118,6 +119,10 @@ impl Remote {
 
     pub(crate) fn behave(&self, manner: Manner) {
         *self.state.manner.lock().unwrap() = manner;
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        *self.state.renamed.lock().unwrap() = Some((from.to_owned(), to.to_owned()));
     }
 
     /// The requests since the last call.
@@ -172,7 +177,10 @@ fn converse(stream: impl Read + Write, number: usize, state: &State) -> io::Resu
         state.seen.lock().unwrap().push(seen);
         let manner = state.manner.lock().unwrap().clone();
         let ticket = state.ticket.lock().unwrap().clone();
+        let renamed = state.renamed.lock().unwrap().clone();
+        let renamed = renamed.filter(|(from, _)| request.line.contains(&format!(" {from}")));
         let answer = match &manner {
+            _ if renamed.is_some() => answer(301, &[("Location", renamed.unwrap().1)], b""),
             Manner::Answer(status, headers, body) => answer(*status, headers, body.as_bytes()),
             Manner::Hang => {
                 thread::sleep(Duration::from_secs(30));
@@ -206,10 +214,6 @@ fn deliver(
     request: &Request,
     manner: &Manner,
 ) -> io::Result<bool> {
-    let fetches = request
-        .body
-        .windows(13)
-        .any(|part| part == b"command=fetch");
     match manner {
         Manner::Truncate(most) if request.line.starts_with("POST") => {
             let head = answer
@@ -221,10 +225,6 @@ fn deliver(
             stream.write_all(&answer)?;
             stream.flush()?;
             return Ok(false);
-        }
-        Manner::Flip(from_end) if fetches => {
-            let at = answer.len() - from_end;
-            answer[at] ^= 0x10;
         }
         Manner::Drip => {
             for byte in answer {
@@ -242,11 +242,17 @@ fn deliver(
 }
 
 fn answer(status: u16, headers: &[(&str, String)], body: &[u8]) -> Vec<u8> {
-    let mut out = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
+    let mut out = Vec::new();
+    write!(
+        out,
+        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n",
+        body.len()
+    )
+    .unwrap();
     for (name, value) in headers {
-        out += &format!("{name}: {value}\r\n");
+        write!(out, "{name}: {value}\r\n").unwrap();
     }
-    let mut out = (out + "\r\n").into_bytes();
+    out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
     out
 }
@@ -256,7 +262,7 @@ fn backend(request: &Request, state: &State, manner: &Manner) -> io::Result<Vec<
     let (method, target) = (words.next().unwrap(), words.next().unwrap());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let protocol = match manner {
-        Manner::Version1 => "version=1",
+        Manner::Version0 => "",
         _ => request.header("git-protocol").unwrap_or_default(),
     };
     let mut child = Command::new("git")

@@ -119,6 +119,26 @@ impl Repository {
         Revision::parse(&id).unwrap()
     }
 
+    /// The answer of a server to a fetch: a pack of exactly the objects listed.
+    pub(crate) fn pack(&self, ids: &str) -> Vec<u8> {
+        let list = self.root().join("ids");
+        std::fs::write(&list, ids).unwrap();
+        let out = Command::new("git")
+            .args(["pack-objects", "--stdout", "-q"])
+            .current_dir(self.path())
+            .stdin(std::fs::File::open(list).unwrap())
+            .output()
+            .unwrap();
+        assert!(out.status.success());
+        let mut answer = b"000dpackfile\n".to_vec();
+        for chunk in out.stdout.chunks(1000) {
+            answer.extend_from_slice(format!("{:04x}\x01", chunk.len() + 5).as_bytes());
+            answer.extend_from_slice(chunk);
+        }
+        answer.extend_from_slice(b"0000");
+        answer
+    }
+
     fn nest(&self, files: &[(&str, String)]) -> String {
         let mut lines = Vec::new();
         let mut below: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::repository::{Followed, GO, Repository};
+use crate::repository::{Followed, Repository};
 use render::tree::{EntryKind, FileTree, TreeError, TreePath};
-use source::{Credentials, Limits, Revision, Snapshot};
+use source::{Limits, Revision, Snapshot};
 
 fn path(text: &str) -> TreePath {
     TreePath::parse(text).unwrap()
@@ -70,9 +70,9 @@ fn the_fingerprint_follows_only_what_was_read() {
         &[("a.yaml", "one"), ("base", "a file now")],
     ];
     for files in changes {
-        let changed = repository.commit("master", Some(first), files);
+        let other = repository.commit("master", Some(first), files);
         assert_ne!(
-            snapshot(&repository, changed).fingerprint(&reads),
+            snapshot(&repository, other).fingerprint(&reads),
             Ok(print),
             "{files:?}"
         );
@@ -198,5 +198,4 @@ fn a_commit_that_is_not_here_is_said_to_be_missing() {
     assert_eq!(error, source::SnapshotError::Missing(unknown));
     let blob = Revision::parse(&repository.blob("x")).unwrap();
     assert!(followed.mirror.snapshot(&blob).is_err());
-    let _ = (&Credentials::none(), &GO);
 }

@@ -1,12 +1,10 @@
-//! One HTTP client: TLS, credentials, redirects, and what each status means.
+//! Requests: sent, waited for, redirected within one server, and bounded in time.
 
 use std::{
     any::Any,
-    error::Error as _,
     future::Future,
     pin::pin,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use gix::{
@@ -16,26 +14,26 @@ use gix::{
     },
 };
 use reqwest::{
-    Method as Verb, StatusCode, Url,
+    Method, Url,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::{runtime::Runtime, time::timeout};
 
-use super::exchange::{ADVERTISEMENT, Body, Exchange, Headers, PostBody, RESULT};
+use super::{
+    answer::{check, target, unsent},
+    exchange::{ADVERTISEMENT, Body, Exchange, Headers, PostBody, RESULT},
+    setup::{authorization, build},
+};
 use crate::{
     Credentials, FetchError, Reason, RepoUrl,
-    address::Place,
     budget::{Budget, TICK},
-    credentials::Method,
     wire::AGENT,
 };
 
 /// How many redirects within one server are followed; a renamed repository needs one.
 const REDIRECTS: usize = 3;
 /// The part of a `GET` that a redirect must keep, or its target is no Git repository.
-const TAIL: &str = "/info/refs?service=git-upload-pack";
-/// Within this time a server accepts a connection.
-const CONNECT: Duration = Duration::from_secs(20);
+pub(super) const TAIL: &str = "/info/refs?service=git-upload-pack";
 
 /// What Git's protocol code sends its requests through.
 pub(super) struct Client {
@@ -73,14 +71,14 @@ impl Client {
     }
 
     /// Fetches the greeting, and follows the server's own renames.
-    fn greet(&mut self, url: &str, headers: HeaderMap) -> Result<reqwest::Response, FetchError> {
+    fn greet(&mut self, url: &str, headers: &HeaderMap) -> Result<reqwest::Response, FetchError> {
         let mut at = Url::parse(url)
             .map_err(|_| FetchError::new(Reason::Unsupported, "the address is no URL"))?;
         for _ in 0..=REDIRECTS {
             let request = self
                 .line
                 .http
-                .request(Verb::GET, at.clone())
+                .request(Method::GET, at.clone())
                 .headers(headers.clone());
             let response = self.line.send(request, &self.budget)?;
             if !response.status().is_redirection() {
@@ -125,7 +123,7 @@ impl Line {
         body: Vec<u8>,
     ) -> reqwest::RequestBuilder {
         self.http
-            .request(Verb::POST, url)
+            .request(Method::POST, url)
             .headers(headers)
             .body(body)
     }
@@ -160,7 +158,7 @@ impl Http for Client {
         headers: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> gix::Result<GetResponse<Headers, Body>> {
         let response = self
-            .greet(url, header_map(headers))
+            .greet(url, &header_map(headers))
             .map_err(|fault| self.budget.fail(fault).raise())?;
         let exchange = Exchange::begun(self.line.clone(), self.budget.clone(), response);
         let exchange = Arc::new(Mutex::new(exchange));
@@ -228,62 +226,6 @@ impl Drop for Background {
     }
 }
 
-fn build(credentials: &Credentials) -> Result<reqwest::Client, FetchError> {
-    let fault = |text: String| FetchError::new(Reason::TlsFailed, text);
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(CONNECT)
-        .tcp_nodelay(true);
-    if let Some(pem) = &credentials.authority {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes());
-        let certificates = certificates.ok().filter(|found| !found.is_empty());
-        let certificates =
-            certificates.ok_or_else(|| fault("ca.crt holds no readable certificate".into()))?;
-        builder = builder.tls_certs_only(certificates);
-    }
-    builder
-        .build()
-        .map_err(|error| fault(format!("no TLS client: {}", chain(&error))))
-}
-
-fn authorization(
-    url: &RepoUrl,
-    credentials: &Credentials,
-) -> Result<Option<HeaderValue>, FetchError> {
-    let unusable = |text: &str| FetchError::new(Reason::CredentialsUnusable, text);
-    let text = match &credentials.method {
-        Method::None => return Ok(None),
-        Method::Ssh { .. } => {
-            return Err(unusable(
-                "the credentials are for ssh, but the address is not ssh",
-            ));
-        }
-        Method::Basic { username, password } => {
-            format!(
-                "Basic {}",
-                base64(format!("{username}:{password}").as_bytes())
-            )
-        }
-        Method::Bearer { token } => format!("Bearer {token}"),
-    };
-    if *url.place() != (Place::Http { encrypted: true }) {
-        return Err(unusable(
-            "credentials are never sent over plain http; use https://",
-        ));
-    }
-    let value = HeaderValue::from_str(&text);
-    let mut value = value.map_err(|_| unusable("the credentials hold what HTTP cannot carry"))?;
-    value.set_sensitive(true);
-    Ok(Some(value))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
 fn header_map(lines: impl IntoIterator<Item = impl AsRef<str>>) -> HeaderMap {
     let mut map = HeaderMap::new();
     for line in lines {
@@ -300,87 +242,4 @@ fn header_map(lines: impl IntoIterator<Item = impl AsRef<str>>) -> HeaderMap {
     }
     map.insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
     map
-}
-
-/// Where a redirect goes, if it stays on the same server and keeps to the protocol.
-fn target(from: &Url, response: &reqwest::Response) -> Result<Url, FetchError> {
-    let location = response
-        .headers()
-        .get(header::LOCATION)
-        .and_then(|to| to.to_str().ok());
-    let to = location.and_then(|to| from.join(to).ok());
-    let to =
-        to.ok_or_else(|| FetchError::new(Reason::Redirected, "the server redirects to nowhere"))?;
-    let shown = to.as_str().split('?').next().unwrap_or_default().to_owned();
-    let text = format!("the server redirects to {shown}");
-    match to.origin() == from.origin() && to.as_str().ends_with(TAIL) {
-        true => Ok(to),
-        false => Err(FetchError::new(Reason::Redirected, text)),
-    }
-}
-
-/// What a status and content type say.
-pub(super) fn check(response: &reqwest::Response, wanted: &str) -> Result<(), FetchError> {
-    let status = response.status();
-    let reason = match status {
-        StatusCode::OK => return check_type(response, wanted),
-        StatusCode::UNAUTHORIZED => Reason::AuthenticationFailed,
-        StatusCode::FORBIDDEN => Reason::AccessDenied,
-        StatusCode::NOT_FOUND | StatusCode::GONE => Reason::RepositoryNotFound,
-        StatusCode::TOO_MANY_REQUESTS => Reason::RateLimited,
-        _ if status.is_redirection() => Reason::Redirected,
-        _ if status.is_server_error() => Reason::ServerFailed,
-        _ => Reason::NotGit,
-    };
-    let wait = response.headers().get(header::RETRY_AFTER);
-    let wait = wait.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let text = format!("the server answered {status}");
-    Err(FetchError::new(reason, text).after(wait.map(Duration::from_secs)))
-}
-
-fn check_type(response: &reqwest::Response, wanted: &str) -> Result<(), FetchError> {
-    let is = response.headers().get(header::CONTENT_TYPE);
-    let is = is
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("nothing");
-    match is == wanted {
-        true => Ok(()),
-        false => {
-            let text = format!("the server answered with {is} where Git's {wanted} was due");
-            Err(FetchError::new(Reason::NotGit, text))
-        }
-    }
-}
-
-/// Why no answer came.
-fn unsent(error: &reqwest::Error) -> FetchError {
-    let text = chain(error);
-    let tls = [
-        "certificate",
-        "TLS",
-        "HandshakeFailure",
-        "InvalidContentType",
-        "UnknownCA",
-    ];
-    let reason = match () {
-        () if error.is_timeout() => Reason::Timeout,
-        () if tls.iter().any(|word| text.contains(word)) => Reason::TlsFailed,
-        () if error.is_connect() => Reason::Unreachable,
-        () => Reason::Interrupted,
-    };
-    FetchError::new(reason, text)
-}
-
-/// An error with its causes, each said once.
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -9,7 +9,10 @@ use std::{
 
 use reqwest::header::HeaderMap;
 
-use super::client::{Line, chain, check};
+use super::{
+    answer::{chain, check},
+    client::Line,
+};
 use crate::{FetchError, Reason, budget::Budget};
 
 /// The content type of the greeting.

@@ -1,13 +1,16 @@
 //! The crate against real servers on this machine: `git http-backend` behind TLS, `sshd`, and files.
+#![expect(
+    clippy::unwrap_used,
+    reason = "whatever fails here fails the test, and says where"
+)]
 
-#[path = "all/remote.rs"]
 mod remote;
-#[path = "all/repository.rs"]
 mod repository;
 
-#[path = "all/files.rs"]
+mod faults;
 mod files;
-#[path = "all/https.rs"]
+mod history;
 mod https;
-#[path = "all/snapshots.rs"]
+mod mirrors;
 mod snapshots;
+mod ssh;
