@@ -1,0 +1,193 @@
+//! One object on its way through the layers, and every id it has had.
+//!
+//! Names and namespaces change from layer to layer, while references keep saying the old ones. So a
+//! [`Resource`] remembers its former ids until the references are fixed at the top. kustomize keeps them in
+//! annotations; here they never touch the object.
+
+use krm::{
+    Node, Pos,
+    schema::{Schema, Scope},
+};
+
+use crate::origin::Trace;
+
+/// The namespace of an object that says none.
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+/// Stands for the namespace of an object that has none.
+pub(crate) const NO_NAMESPACE: &str = "_non_namespaceable_";
+
+/// An object and what is known about it besides its content.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    /// The object itself. A deleted object is `null` until the set drops it.
+    pub(crate) node: Node,
+    /// Former ids, oldest first, without the current one.
+    pub(crate) former: Vec<FormerId>,
+    /// Name prefixes it was given, innermost first.
+    pub(crate) prefixes: Vec<String>,
+    /// Name suffixes it was given, innermost first.
+    pub(crate) suffixes: Vec<String>,
+    /// What a generator wants done with an object of the same id.
+    pub(crate) behavior: Behavior,
+    /// Whether its name gets a hash of its content at the end, and which line asked for the object.
+    pub(crate) hash: Option<Pos>,
+    /// The vars that take their value from it.
+    pub(crate) vars: Vec<String>,
+    /// Where it came from and what changed it, for `buildMetadata`.
+    pub(crate) trace: Trace,
+}
+
+/// What an object was once called. Group and version are those of the object itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FormerId {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    /// The effective namespace.
+    pub(crate) namespace: String,
+}
+
+/// Everything that tells objects apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Id<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) name: &'a str,
+    /// The effective namespace: never empty; [`NO_NAMESPACE`] for a cluster-scoped kind.
+    pub(crate) namespace: &'a str,
+}
+
+/// What a generator wants done with an object of the same id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Behavior {
+    /// Not said: as [`Behavior::Create`].
+    #[default]
+    Unspecified,
+    /// There must be none.
+    Create,
+    /// It goes, only its metadata stays.
+    Replace,
+    /// Its data stays where the new one has none of the same key.
+    Merge,
+}
+
+impl Resource {
+    pub(crate) fn new(node: Node) -> Self {
+        Self {
+            node,
+            former: Vec::new(),
+            prefixes: Vec::new(),
+            suffixes: Vec::new(),
+            behavior: Behavior::Unspecified,
+            hash: None,
+            vars: Vec::new(),
+            trace: Trace::default(),
+        }
+    }
+
+    /// The line the object was written on.
+    pub(crate) fn pos(&self) -> Pos {
+        self.node.pos
+    }
+
+    /// What it is called now.
+    pub(crate) fn id(&self, schema: &Schema) -> Id<'_> {
+        let (group, version) = self.group_version();
+        let kind = self.node.object_kind();
+        Id {
+            group,
+            version,
+            kind,
+            name: self.node.name(),
+            namespace: self.effective_namespace(schema),
+        }
+    }
+
+    /// What it was called first.
+    pub(crate) fn original_id(&self, schema: &Schema) -> Id<'_> {
+        match self.former.first() {
+            Some(former) => self.with_type(former),
+            None => self.id(schema),
+        }
+    }
+
+    /// What it was called before, oldest first.
+    pub(crate) fn former_ids(&self) -> impl Iterator<Item = Id<'_>> {
+        self.former.iter().map(|former| self.with_type(former))
+    }
+
+    /// All it was ever called, oldest first, the current id last.
+    pub(crate) fn all_ids(&self, schema: &Schema) -> impl Iterator<Item = Id<'_>> {
+        self.former_ids().chain([self.id(schema)])
+    }
+
+    /// Keeps the current id among the former ones; to be called before an id changes.
+    pub(crate) fn remember_id(&mut self, schema: &Schema) {
+        let id = self.id(schema);
+        let former = FormerId {
+            kind: id.kind.to_owned(),
+            name: id.name.to_owned(),
+            namespace: id.namespace.to_owned(),
+        };
+        self.former.push(former);
+    }
+
+    /// Whether its kind certainly has no namespace.
+    pub(crate) fn is_cluster_scoped(&self, schema: &Schema) -> bool {
+        is_cluster_scoped(schema, self.node.api_version(), self.node.object_kind())
+    }
+
+    /// Group and version.
+    pub(crate) fn group_version(&self) -> (&str, &str) {
+        split_api_version(self.node.api_version())
+    }
+
+    /// True after a patch has deleted the whole object.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self.node.as_map() {
+            Some(map) => map.is_empty(),
+            None => true,
+        }
+    }
+
+    fn effective_namespace(&self, schema: &Schema) -> &str {
+        if self.is_cluster_scoped(schema) {
+            return NO_NAMESPACE;
+        }
+        match self.node.namespace() {
+            "" => DEFAULT_NAMESPACE,
+            namespace => namespace,
+        }
+    }
+
+    fn with_type<'a>(&'a self, former: &'a FormerId) -> Id<'a> {
+        let (group, version) = self.group_version();
+        Id {
+            group,
+            version,
+            kind: &former.kind,
+            name: &former.name,
+            namespace: &former.namespace,
+        }
+    }
+}
+
+impl Id<'_> {
+    /// `Deployment shop/web`, `Namespace shop`.
+    pub(crate) fn describe(&self) -> String {
+        match self.namespace {
+            NO_NAMESPACE => format!("{} {}", self.kind, self.name),
+            namespace => format!("{} {}/{}", self.kind, namespace, self.name),
+        }
+    }
+}
+
+/// Splits `apps/v1` into group and version, without a copy.
+pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+/// Whether a kind certainly has no namespace.
+pub(crate) fn is_cluster_scoped(schema: &Schema, api_version: &str, kind: &str) -> bool {
+    schema.scope(&krm::Gvk::new(api_version, kind)) == Some(Scope::Cluster)
+}
