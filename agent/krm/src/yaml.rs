@@ -15,6 +15,7 @@ pub(crate) mod number;
 mod order;
 mod parse;
 mod quote;
+mod reread;
 pub(crate) mod resolve;
 mod scan;
 mod sheet;

@@ -9,7 +9,7 @@ use super::order;
 use super::quote;
 use super::sheet::Sheet;
 use super::value::{self, Value};
-use crate::{Entry, Kind, Map, Node, Pos, Scalar, Tag};
+use crate::{Entry, Kind, Map, Node, Pos, Scalar, Style, Tag};
 
 /// Prints `nodes` as documents, with `---` between them.
 pub fn write<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> Result<String, WriteError> {
@@ -126,7 +126,8 @@ impl Emitter<'_, '_> {
     }
 
     fn scalar(&mut self, scalar: &Scalar, indent: usize) -> Result<(), WriteProblem> {
-        if scalar.tag == Tag::Str {
+        let plain = scalar.style != Style::Folded && !scalar.text.starts_with('\t');
+        if scalar.tag == Tag::Str && plain {
             return quote::text(self.sheet, &scalar.text, indent);
         }
         match value::of(scalar)? {

@@ -59,6 +59,9 @@ pub enum Problem {
     /// A key that is a number, a boolean, null, a map or a list.
     #[error("a map key must be a string; quote it")]
     KeyNotString,
+    /// `"<<"`, which kustomize takes out of every map, merge or not.
+    #[error("a key `<<` in quotes gets lost in kustomize; rename it")]
+    LostKey,
     /// `*name` without `&name` before it.
     #[error("unknown anchor")]
     UnknownAnchor,

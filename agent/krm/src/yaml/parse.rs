@@ -12,7 +12,7 @@ use super::resolve::Rules;
 use super::scan::Scanner;
 use super::split::Piece;
 use super::token::{Token, What};
-use crate::{Node, Pos, SourceId, Style};
+use crate::{Node, Pos, SourceId, Style, Tag};
 use anchors::{Anchored, Anchors};
 use entries::Entries;
 use value::{Key, Value};
@@ -28,6 +28,8 @@ pub(super) struct Parser<'t, 'b> {
     anchors: Anchors<'t>,
     directives: Vec<(&'t str, String)>,
     depth: usize,
+    /// How many flow collections we are in.
+    flow: usize,
     /// The deepest level seen since an anchored value began.
     deepest: usize,
 }
@@ -54,6 +56,7 @@ impl<'t, 'b> Parser<'t, 'b> {
             anchors: Anchors::default(),
             directives: Vec::new(),
             depth: 0,
+            flow: 0,
             deepest: 0,
         }
     }
@@ -197,8 +200,8 @@ impl<'t, 'b> Parser<'t, 'b> {
         match self.scanner.peek()?.what {
             What::BlockEntry if indentless => self.nested(Self::parse_indentless, start),
             What::Scalar { .. } => self.parse_scalar(tag, start),
-            What::FlowSequenceStart => self.nested(Self::parse_flow_sequence, start),
-            What::FlowMappingStart => self.nested(Self::parse_flow_mapping, start),
+            What::FlowSequenceStart => self.flow(Self::parse_flow_sequence, start),
+            What::FlowMappingStart => self.flow(Self::parse_flow_mapping, start),
             What::BlockSequenceStart if block => self.nested(Self::parse_block_sequence, start),
             What::BlockMappingStart if block => self.nested(Self::parse_block_mapping, start),
             _ if tag.is_some() || anchored => self.scalar(String::new(), Style::Plain, tag, start),
@@ -220,16 +223,38 @@ impl<'t, 'b> Parser<'t, 'b> {
         Ok(Value::new(node, Key::Other))
     }
 
+    fn flow(
+        &mut self,
+        parse: fn(&mut Self, Pos) -> Result<Node, YamlError>,
+        mark: Mark,
+    ) -> Result<Value, YamlError> {
+        self.flow += 1;
+        let value = self.nested(parse, mark)?;
+        self.flow -= 1;
+        Ok(value)
+    }
+
     fn scalar(
         &mut self,
         text: String,
         style: Style,
-        tag: Option<&str>,
+        tagged: Option<&str>,
         mark: Mark,
     ) -> Result<Value, YamlError> {
+        let tagged = tagged.filter(|tag| *tag != "!");
         self.budget.charge(text.len(), mark)?;
-        let (tag, key) = scalar::classify(&text, style, tag, self.rules)
+        let (tag, key) = scalar::classify(&text, style, tagged, self.rules)
             .map_err(|problem| mark.error(problem))?;
+        // kustomize prints an empty null as `''` where it is a key or in a flow collection, and reads a string;
+        // and so it does with a time in a flow collection, because of the colons.
+        let empty = text.is_empty() && tag == Tag::Null && tagged.is_none();
+        let time = tag == Tag::Timestamp && text.contains(':') && tagged.is_none();
+        let (tag, style, key) = match self.flow > 0 {
+            true if empty => (tag, Style::SingleQuoted, Key::String),
+            true if time => (Tag::Str, Style::SingleQuoted, Key::String),
+            _ if empty => (tag, style, Key::String),
+            _ => (tag, style, key),
+        };
         let node = Node::scalar(text, tag, style, self.pos(mark));
         Ok(Value::new(node, key))
     }
@@ -278,7 +303,7 @@ impl<'t, 'b> Parser<'t, 'b> {
 
     fn parse_block_mapping(&mut self, pos: Pos) -> Result<Node, YamlError> {
         self.scanner.next()?;
-        let mut entries = Entries::default();
+        let mut entries = Entries::new(self.rules, self.depth == 1);
         loop {
             let Token { what, mark } = self.scanner.next()?;
             match what {
@@ -292,7 +317,7 @@ impl<'t, 'b> Parser<'t, 'b> {
                         }
                         _ => self.empty(mark)?,
                     };
-                    entries.add(key, value, mark, self.rules)?;
+                    entries.add(key, value, mark)?;
                 }
                 _ => return Err(mark.syntax("expected a key here: the keys are not aligned")),
             }
@@ -333,14 +358,14 @@ impl<'t, 'b> Parser<'t, 'b> {
             _ => self.parse_value(false, false)?,
         };
         let value = self.parse_flow_part(&What::FlowSequenceEnd)?;
-        let mut entries = Entries::default();
-        entries.add(key, value, mark, self.rules)?;
+        let mut entries = Entries::new(self.rules, self.depth == 1);
+        entries.add(key, value, mark)?;
         Ok(Node::map(entries.into_map(), pos))
     }
 
     fn parse_flow_mapping(&mut self, pos: Pos) -> Result<Node, YamlError> {
         self.scanner.next()?;
-        let mut entries = Entries::default();
+        let mut entries = Entries::new(self.rules, self.depth == 1);
         let mut first = true;
         while !self.flow_ended(&What::FlowMappingEnd, first)? {
             first = false;
@@ -356,7 +381,7 @@ impl<'t, 'b> Parser<'t, 'b> {
                 }
                 _ => (self.parse_value(false, false)?, self.empty(mark)?),
             };
-            entries.add(key, value, mark, self.rules)?;
+            entries.add(key, value, mark)?;
         }
         Ok(Node::map(entries.into_map(), pos))
     }

@@ -4,7 +4,7 @@
 //! key could start ([`SimpleKey`]) and, when the `:` comes, inserts the key token before what it has already
 //! queued. It knows indentation, and nothing of what tokens mean together: that is the parser's.
 
-mod block;
+pub(super) mod block;
 mod plain;
 mod property;
 mod quoted;

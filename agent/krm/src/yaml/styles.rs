@@ -115,18 +115,7 @@ pub(super) fn double(sheet: &mut Sheet<'_>, text: &str, indent: usize, fold: boo
 /// After `|`, line by line.
 pub(super) fn literal(sheet: &mut Sheet<'_>, text: &str, indent: usize) {
     sheet.push_char('|');
-    if text.starts_with(' ') || text.starts_with(is_break) {
-        sheet.push_char('2');
-    }
-    let mut ends = text.chars().rev();
-    match (
-        ends.next().is_some_and(is_break),
-        ends.next().is_none_or(is_break),
-    ) {
-        (false, _) => sheet.push_char('-'),
-        (true, true) => sheet.push_char('+'),
-        (true, false) => {}
-    }
+    block_hints(sheet, text);
     sheet.break_with('\n');
     for line in text.split_inclusive(is_break) {
         let content = line.trim_end_matches(is_break);
@@ -137,6 +126,21 @@ pub(super) fn literal(sheet: &mut Sheet<'_>, text: &str, indent: usize) {
         if let Some(character) = line[content.len()..].chars().next() {
             sheet.break_with(character);
         }
+    }
+}
+
+/// The indentation and chomping that the header of a block scalar must give.
+pub(super) fn block_hints(sheet: &mut Sheet<'_>, text: &str) {
+    if text.starts_with(' ') || text.starts_with(is_break) {
+        sheet.push_char('2');
+    }
+    let mut ends = text.chars().rev();
+    let last_breaks = ends.next().is_some_and(is_break);
+    let one_before_breaks = ends.next().is_none_or(is_break);
+    match (last_breaks, one_before_breaks) {
+        (false, _) => sheet.push_char('-'),
+        (true, true) => sheet.push_char('+'),
+        (true, false) => {}
     }
 }
 

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::number::{self, Int, Number};
 use super::resolve::{self, Rules};
-use super::{base64, timestamp};
-use crate::{Scalar, Tag};
+use super::{base64, reread, timestamp};
+use crate::{Scalar, Style, Tag};
 
 /// A scalar's value.
 #[derive(Debug, PartialEq)]
@@ -28,16 +28,25 @@ pub enum ValueError {
     /// The text is not what the tag says.
     #[error("the value is not the {0} its tag says")]
     Mismatch(&'static str),
+    /// A block scalar that kustomize cannot read back.
+    #[error("a block scalar that starts with a tab cannot be printed; use double quotes")]
+    LeadingTab,
     /// A time zone of a day or more.
     #[error("the time zone of a timestamp is a day or more")]
     Zone,
 }
 
-/// The value of `scalar`.
+/// The value of `scalar`. An empty null inside a flow collection, which reading marks by single quotes, is an
+/// empty string by the time kustomize prints it.
 pub(crate) fn of(scalar: &Scalar) -> Result<Value<'_>, ValueError> {
     let text = scalar.text.as_str();
     match scalar.tag {
-        Tag::Str => Ok(Value::Text(Cow::Borrowed(text))),
+        Tag::Str => reread::reread(scalar)
+            .map(Value::Text)
+            .map_err(|_| ValueError::LeadingTab),
+        Tag::Null if text.is_empty() && scalar.style == Style::SingleQuoted => {
+            Ok(Value::Text(Cow::Borrowed("")))
+        }
         Tag::Null if resolve::resolve(text, Rules::V3) == Tag::Null => Ok(Value::Null),
         Tag::Null => Err(ValueError::Mismatch("null")),
         Tag::Bool => resolve::parse_bool(text, Rules::V2)

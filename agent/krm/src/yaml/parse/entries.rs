@@ -7,14 +7,16 @@ use crate::yaml::cursor::Mark;
 use crate::yaml::error::{Problem, YamlError};
 use crate::yaml::number::{self, Int, Number};
 use crate::yaml::resolve::{self, Rules};
-use crate::{Kind, Map, Node, Tag};
+use crate::{Kind, Map, Node, Scalar, Tag};
 
 /// From how many keys on an index pays.
 const MANY: usize = 24;
 
 /// A map that is being read.
-#[derive(Default)]
 pub(super) struct Entries {
+    rules: Rules,
+    /// It is the whole document.
+    root: bool,
     map: Map,
     /// The line of each key.
     lines: Vec<u32>,
@@ -25,18 +27,29 @@ pub(super) struct Entries {
 }
 
 impl Entries {
+    pub(super) fn new(rules: Rules, root: bool) -> Self {
+        Self {
+            rules,
+            root,
+            map: Map::new(),
+            lines: Vec::new(),
+            index: BTreeMap::new(),
+            merges: Vec::new(),
+            merge_line: None,
+        }
+    }
+
     /// Adds an entry whose key starts at `mark`.
-    pub(super) fn add(
-        &mut self,
-        key: Value,
-        value: Value,
-        mark: Mark,
-        rules: Rules,
-    ) -> Result<(), YamlError> {
+    pub(super) fn add(&mut self, key: Value, value: Value, mark: Mark) -> Result<(), YamlError> {
         if key.key == Key::Merge {
             return self.merge(value, mark);
         }
-        let name = name(key, rules).ok_or_else(|| mark.error(Problem::KeyNotString))?;
+        let name = self
+            .name(key)
+            .ok_or_else(|| mark.error(Problem::KeyNotString))?;
+        if name == "<<" && self.rules == Rules::V3 {
+            return Err(mark.error(Problem::LostKey));
+        }
         match self.position(&name) {
             Some(at) => Err(duplicate(mark, self.lines[at])),
             None => {
@@ -60,6 +73,21 @@ impl Entries {
             }
         }
         self.map
+    }
+
+    /// The key's text. Version 3 wants strings, except at the top, where it does not look; version 2 turns
+    /// numbers and booleans into strings.
+    fn name(&self, key: Value) -> Option<String> {
+        let Kind::Scalar(scalar) = key.node.kind else {
+            return None;
+        };
+        match scalar.tag {
+            _ if key.key == Key::String => Some(scalar.text),
+            Tag::Null | Tag::Binary => None,
+            _ if self.rules == Rules::V2 => version_2_name(scalar),
+            _ if self.root => Some(scalar.text),
+            _ => None,
+        }
     }
 
     fn push(&mut self, name: String, value: Node) {
@@ -96,21 +124,10 @@ fn duplicate(mark: Mark, first: u32) -> YamlError {
     mark.error(Problem::DuplicateKey { first: first + 1 })
 }
 
-/// The key's text. Version 2 turns numbers and booleans into strings, version 3 refuses them.
-fn name(key: Value, rules: Rules) -> Option<String> {
-    let Kind::Scalar(scalar) = key.node.kind else {
-        return None;
-    };
-    if key.key == Key::String {
-        return Some(scalar.text);
-    }
-    if rules == Rules::V3 {
-        return None;
-    }
+fn version_2_name(scalar: Scalar) -> Option<String> {
     match scalar.tag {
-        Tag::Str | Tag::Timestamp | Tag::Binary => Some(scalar.text),
-        Tag::Bool => resolve::parse_bool(&scalar.text, rules).map(|value| value.to_string()),
-        Tag::Int | Tag::Float => match resolve::parse_number(&scalar.text, rules)? {
+        Tag::Bool => resolve::parse_bool(&scalar.text, Rules::V2).map(|value| value.to_string()),
+        Tag::Int | Tag::Float => match resolve::parse_number(&scalar.text, Rules::V2)? {
             Number::Int(Int::Signed(value)) => Some(value.to_string()),
             Number::Int(Int::Unsigned(value)) => Some(value.to_string()),
             Number::Float(value) => {
@@ -119,6 +136,6 @@ fn name(key: Value, rules: Rules) -> Option<String> {
                 Some(text)
             }
         },
-        Tag::Null => None,
+        _ => Some(scalar.text),
     }
 }

@@ -10,14 +10,14 @@ use crate::{Style, Tag};
 /// What `!!` stands for.
 pub(super) const CORE: &str = "tag:yaml.org,2002:";
 
-/// The meaning of a scalar with an optional tag.
+/// The meaning of a scalar with an optional tag; a lone `!` counts as none.
 pub(super) fn classify(
     text: &str,
     style: Style,
     tag: Option<&str>,
     rules: Rules,
 ) -> Result<(Tag, Key), Problem> {
-    let Some(tag) = tag.filter(|tag| *tag != "!") else {
+    let Some(tag) = tag else {
         return Ok(untagged(text, style, rules));
     };
     let Some(core) = tag.strip_prefix(CORE) else {
@@ -25,7 +25,8 @@ pub(super) fn classify(
     };
     let (fits, tag, name) = match core {
         "str" => return Ok((Tag::Str, Key::String)),
-        "merge" => return Ok((Tag::Str, Key::Merge)),
+        "merge" if text == "<<" => return Ok((Tag::Str, Key::Merge)),
+        "merge" => return Err(Problem::TagMismatch("!!merge")),
         "int" => (is_int(text, rules), Tag::Int, "!!int"),
         "float" => (is_float(text, rules), Tag::Float, "!!float"),
         "bool" => (is_bool(text, rules), Tag::Bool, "!!bool"),

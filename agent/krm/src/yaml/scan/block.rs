@@ -18,7 +18,7 @@ struct Header {
 }
 
 /// Reads the block scalar here; `parent` is the indentation of the surrounding block, -1 at the top.
-pub(super) fn scan(
+pub(in crate::yaml) fn scan(
     cursor: &mut Cursor<'_>,
     literal: bool,
     parent: i32,
