@@ -11,7 +11,18 @@ use serde_json::Value;
 
 use crate::order::WaveKey;
 
+mod annotations;
+mod data;
+mod faults;
+mod keys;
+mod ready;
+mod scope;
+mod twins;
 pub mod words;
+
+use faults::Fault;
+use scope::RenderedScopes;
+use twins::Twins;
 
 /// One object as it is to be applied.
 #[derive(Clone, PartialEq)]
@@ -99,7 +110,7 @@ pub enum RefusalReason {
     Duplicate,
     /// A list that is told apart by keys has one key twice.
     DuplicateKey,
-    /// A `driftless.dev/` annotation has a value it cannot have.
+    /// A label or annotation has a value it cannot have.
     BadAnnotation,
     /// A Secret or ConfigMap holds a value that is not what it has to be.
     BadData,
@@ -108,13 +119,71 @@ pub enum RefusalReason {
 }
 
 /// Makes rendered objects ready to apply.
+///
+/// Of two objects with one id neither is applied: nobody can say which one is meant.
 pub fn desire(
     objects: impl IntoIterator<Item = (Value, Option<Origin>)>,
     target: &Target<'_>,
     scopes: &dyn Scopes,
 ) -> Desires {
-    let _ = (objects.into_iter(), target, scopes);
-    unimplemented!()
+    let objects: Vec<_> = objects.into_iter().collect();
+    let scopes = RenderedScopes::new(objects.iter().map(|(body, _)| body), scopes);
+    let twins = Twins::find(&objects, target, &scopes);
+    let mut desires = Desires::default();
+    for (place, (body, origin)) in objects.into_iter().enumerate() {
+        let ready = ready::ready(body, origin, target, &scopes);
+        match (ready, twins.of(place)) {
+            (Ok(object), None) => desires.objects.push(object),
+            (Ok(object), Some(fault)) => desires.refused.push(Refusal::of(&object, fault)),
+            (Err(refusals), _) => desires.refused.extend(refusals),
+        }
+    }
+    lift_foundations(&mut desires.objects);
+    desires
+        .objects
+        .sort_by(|a, b| (a.wave, &a.id).cmp(&(b.wave, &b.id)));
+    desires
+}
+
+impl RefusalReason {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nameless => "Nameless",
+            Self::GeneratedName => "GeneratedName",
+            Self::UnknownKind => "UnknownKind",
+            Self::Duplicate => "Duplicate",
+            Self::DuplicateKey => "DuplicateKey",
+            Self::BadAnnotation => "BadAnnotation",
+            Self::BadData => "BadData",
+            Self::TooLarge => "TooLarge",
+        }
+    }
+}
+
+impl Refusal {
+    fn of(object: &Desired, (reason, message): Fault) -> Self {
+        Self {
+            object: object.id.to_string(),
+            id: Some(object.id.clone()),
+            origin: object.origin.clone(),
+            reason,
+            message,
+        }
+    }
+}
+
+/// Namespaces and definitions without a wave of their own go with the first wave there is: whatever lives
+/// in them comes after them.
+fn lift_foundations(objects: &mut [Desired]) {
+    let Some(first) = objects.iter().map(|object| object.wave.wave).min() else {
+        return;
+    };
+    for object in objects.iter_mut().filter(|object| object.wave.phase == 0) {
+        if object.body.pointer(words::WAVE_POINTER).is_none() {
+            object.wave.wave = first;
+        }
+    }
 }
 
 /// Prints what it is, never the body: it may be a Secret.

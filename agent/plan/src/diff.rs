@@ -4,9 +4,21 @@
 //! with its UID, and only if git asks for something, all of it could be read, and the live view of the kind
 //! is complete. How changes are carried out is not known here.
 
-use krm::{Gvk, ObjectId};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use krm::ObjectId;
 
 use crate::{desired::Desired, inventory::Inventory, live::LiveView, order::WaveKey};
+
+mod budget;
+mod digest;
+mod judge;
+mod prune;
+
+use judge::Verdict;
 
 /// What a plan is made from.
 #[derive(Clone, Copy)]
@@ -140,12 +152,14 @@ pub struct Deletion {
     /// The only UID that may be deleted. `None`: it was never confirmed; read the object first, and plan
     /// again with what that shows.
     pub uid: Option<String>,
+    /// True if its deletion was asked for already and it only has to go.
+    pub deleting: bool,
     /// Deletions of a later step start when those of the earlier ones are confirmed gone.
     pub step: u32,
 }
 
 /// Why nothing is deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PruneHold {
     /// The environment does not delete.
     Disabled,
@@ -207,7 +221,7 @@ pub enum HoldReason {
 }
 
 /// An object that somebody else changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drifted {
     /// Its place in [`PlanInput::desired`].
     pub index: usize,
@@ -228,19 +242,119 @@ pub struct Approval {
 
 /// Compares git, inventory and cluster.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
-    let _ = (input, std::marker::PhantomData::<Gvk>);
-    unimplemented!()
+    let mut plan = Plan::default();
+    let mut waves: BTreeMap<WaveKey, Vec<Change>> = BTreeMap::new();
+    for (index, desired) in input.desired.iter().enumerate() {
+        match judge::judge(desired, input) {
+            Verdict::Unchanged => plan.unchanged += 1,
+            Verdict::Frozen => plan.frozen += 1,
+            Verdict::Drifted { deleted } => plan.drifted.push(Drifted { index, deleted }),
+            Verdict::Held(reason, message) => plan.held.push(Held {
+                id: desired.id.clone(),
+                reason,
+                message,
+            }),
+            Verdict::Change {
+                action,
+                force,
+                drift,
+            } => {
+                let change = Change {
+                    index,
+                    action,
+                    force,
+                };
+                waves.entry(desired.wave).or_default().push(change);
+                let drifted = drift.map(|deleted| Drifted { index, deleted });
+                plan.drifted.extend(drifted);
+            }
+        }
+    }
+    let wave = |(key, changes)| Wave { key, changes };
+    plan.waves = waves.into_iter().map(wave).collect();
+    prune::prune(input, &mut plan);
+    plan.digest = digest::digest(input, &plan);
+    plan.needs_approval = budget::needed(input, &plan);
+    plan
 }
 
-/// What the live view does not show although git or the inventory names it: read these before planning,
-/// because an object that has lost our label shows in no watch of ours.
+/// What the live view does not show although git or the inventory names it. Read these and add them to the
+/// view before planning: an object that has lost our label shows in no watch of ours, and one that is
+/// somebody else's never did. Where the API server says that it does not know an id that only the inventory
+/// names, call [`Inventory::confirmed_gone`].
 pub fn unseen<'a>(input: &PlanInput<'a>) -> Vec<&'a ObjectId> {
-    let _ = input;
-    unimplemented!()
+    let wanted = input.desired.iter().filter(|desired| !desired.frozen);
+    let wanted: BTreeSet<&ObjectId> = wanted.map(|desired| &desired.id).collect();
+    let left = prune::left_git(input).into_iter().map(|(id, _)| id);
+    let named = wanted.iter().copied().chain(left);
+    named.filter(|id| input.live.get(id).is_none()).collect()
 }
 
-/// Enters into the inventory what the plan will make. Store the inventory before applying.
+/// Enters into the inventory what the plan will make, and what git says about keeping. Store the inventory
+/// before applying anything.
 pub fn write_ahead(inventory: &mut Inventory, desired: &[Desired], plan: &Plan) {
-    let _ = (inventory, desired, plan);
-    unimplemented!()
+    for object in desired {
+        inventory.set_keep(&object.id, object.keep || object.frozen);
+    }
+    for change in plan.changes() {
+        // An object that is there and ours keeps what is known of it.
+        if matches!(
+            change.action,
+            Action::Create | Action::Restore | Action::Adopt
+        ) {
+            let object = &desired[change.index];
+            let (version, wave) = (&object.gvk.version, object.wave.wave);
+            inventory.expect_new(&object.id, version, wave, object.keep);
+        }
+    }
+}
+
+impl Plan {
+    /// All changes, in order.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.waves.iter().flat_map(|wave| &wave.changes)
+    }
+
+    /// True if nothing has to be done, neither to the cluster nor to the inventory.
+    pub fn is_empty(&self) -> bool {
+        self.waves.is_empty() && self.prune.is_empty() && self.dropped.is_empty()
+    }
+}
+
+impl HoldReason {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotOwned => "NotOwned",
+            Self::OtherEnvironment => "OtherEnvironment",
+            Self::OtherTool => "OtherTool",
+            Self::Deleting => "Deleting",
+            Self::Unsynced => "Unsynced",
+        }
+    }
+}
+
+/// What to say about it.
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Replaced => f.write_str("another object has taken its name"),
+            Self::Moved { environment } => write!(f, "environment {environment} has taken it over"),
+            Self::NeverOurs => f.write_str("it was never made: what is there is not ours"),
+            Self::Kept => f.write_str("git said to keep it; it is no longer managed"),
+        }
+    }
+}
+
+/// What to say about it.
+impl fmt::Display for PruneHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "this environment does not delete what leaves git",
+            Self::EmptyRender => "git asks for nothing at all; nothing is deleted for that",
+            Self::Incomplete => {
+                "some objects in git are refused; nothing is deleted until all are good"
+            }
+        })
+    }
 }

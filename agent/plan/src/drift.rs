@@ -1,23 +1,35 @@
 //! Who changed what, read from an object's managed fields.
 //!
 //! Our own apply entry is a fixed set until somebody else changes a field of it; then the field is missing
-//! from our set. Values are not looked at, so nothing here can leak one.
+//! from our set. Values are not looked at, so nothing here can leak one; only the keys that tell list items
+//! apart are.
 
 use serde_json::Value;
+
+mod added;
+mod cursor;
+mod entry;
+mod items;
+mod path;
+mod walk;
+
+use entry::Entry;
 
 /// A field that git sets and that is no longer ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostField {
-    /// `spec.template.spec.containers[name=web].image`
+    /// `spec.template.spec.containers[name=web].image`; a whole branch where nothing of it is left. Empty
+    /// if we own nothing at all any more.
     pub path: String,
-    /// Who owns it now, or wrote last where nobody does.
+    /// Who owns it now, or, where nobody does, who wrote last after us. `None` if the API server did not
+    /// record anybody: it forgets who only removed something.
     pub by: Option<Author>,
 }
 
 /// A field that somebody else added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignField {
-    /// `metadata.annotations["example.com/note"]`
+    /// `metadata.annotations["example.com/note"]`; a whole branch where git mentions nothing of it.
     pub path: String,
     /// Who owns it.
     pub by: Author,
@@ -36,16 +48,29 @@ pub struct Author {
     pub time: Option<String>,
 }
 
-/// The fields of `desired` that `manager` applied and no longer owns.
+/// The fields of `desired` that `manager` applied and no longer owns, in the order of `desired`.
 /// `managed_fields` is the object's `metadata.managedFields`.
 pub fn lost(desired: &Value, managed_fields: &Value, manager: &str) -> Vec<LostField> {
-    let _ = (desired, managed_fields, manager);
-    unimplemented!()
+    let entries = entry::read(managed_fields);
+    let (own, others): (Vec<&Entry<'_>>, _) =
+        entries.iter().partition(|entry| entry.is_apply_of(manager));
+    match own.first() {
+        Some(own) => walk::lost(desired, own, &others),
+        None => vec![LostField {
+            path: String::new(),
+            by: entry::newest_after(&others, None).cloned(),
+        }],
+    }
 }
 
-/// The fields others have set that `desired` does not mention. Subresources and the controllers of
-/// Kubernetes itself are left out.
+/// The fields others have set that `desired` does not mention, sorted by author. Subresources, the
+/// controllers of Kubernetes itself and what `kubectl apply` notes for itself are left out.
 pub fn foreign(desired: &Value, managed_fields: &Value, manager: &str) -> Vec<ForeignField> {
-    let _ = (desired, managed_fields, manager);
-    unimplemented!()
+    let entries = entry::read(managed_fields);
+    let others = entries
+        .iter()
+        .filter(|entry| entry.author.manager != manager && entry.is_somebody());
+    others
+        .flat_map(|entry| added::foreign(desired, entry))
+        .collect()
 }

@@ -115,7 +115,8 @@ impl Inventory {
     }
 
     /// Enters `id` before its object is made, or made anew: the UID is forgotten, because the object that
-    /// comes will have another. Must be stored before the object is applied.
+    /// comes will have another. Must be stored before the object is applied, and before the old one is
+    /// deleted where it is recreated.
     pub fn expect_new(&mut self, id: &ObjectId, version: &str, wave: i32, keep: bool) {
         let entry = Entry {
             version: version.to_owned(),
@@ -124,6 +125,16 @@ impl Inventory {
             ..Entry::default()
         };
         self.put(id, entry);
+    }
+
+    /// Notes whether git says to keep `id`, if it is in here.
+    pub fn set_keep(&mut self, id: &ObjectId, keep: bool) {
+        if let Some(held) = self.entries.get_mut(id)
+            && held.entry.keep != keep
+        {
+            held.entry.keep = keep;
+            self.dirty.insert(held.shard);
+        }
     }
 
     /// Records what the API server said in answer to an apply.

@@ -12,3 +12,10 @@ pub const RECONCILE: &str = "driftless.dev/reconcile";
 pub const RECREATE: &str = "driftless.dev/recreate";
 /// `allowed` lets an object that exists be taken over.
 pub const ADOPT: &str = "driftless.dev/adopt";
+
+/// The group of our own kinds, whose annotations are not read here.
+pub(super) const GROUP: &str = "driftless.dev";
+/// What all our annotations begin with.
+pub(super) const PREFIX: &str = "driftless.dev/";
+/// Where [`WAVE`] stands in a body.
+pub(super) const WAVE_POINTER: &str = "/metadata/annotations/driftless.dev~1wave";
