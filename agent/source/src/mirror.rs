@@ -18,6 +18,9 @@ use crate::{
 
 /// A repository to follow.
 ///
+/// What the server allows is asked by [`look`](Self::look) alone, with the credentials given there: whoever follows a
+/// branch looks with credentials of its own, and fetches nothing that it has not seen there.
+///
 /// All methods block and may be called from several threads; those that talk to the server wait for one another.
 /// Dropping it releases the directory for other processes.
 pub struct Mirror {
@@ -241,7 +244,10 @@ impl Mirror {
                 let scratch = (self.cache.as_path(), prefix.as_str());
                 ssh::talk(place, credentials, scratch, (budget, stop), work)
             }
-            Place::File(_) => unreachable!("a repository in place is never talked to"),
+            Place::File(_) => {
+                let text = "a repository in place is read, not talked to";
+                Err(FetchError::new(Reason::Unsupported, text))
+            }
         }
     }
 

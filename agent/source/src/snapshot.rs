@@ -196,7 +196,10 @@ impl Snapshot {
         self.suspect.store(true, Ordering::Relaxed);
         TreeError::Io(
             path.clone(),
-            format!("the mirror is damaged: {}", plain(&error.to_string())),
+            format!(
+                "an object is lost or damaged: {}",
+                plain(&error.to_string())
+            ),
         )
     }
 }

@@ -8,7 +8,6 @@ mod place;
 
 use std::{
     collections::BTreeSet,
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -25,7 +24,7 @@ use gix::{
 use crate::{Branch, Limits, RepoUrl, Revision, address::Place, fetch_error::plain};
 use check::Complete;
 pub(crate) use place::mirror_name;
-use place::{claim, create, digest, open_in_place, open_or_create};
+use place::{Claim, claim, create, digest, open_in_place, open_or_create};
 
 /// Where our references live; nothing of the remote's own names is ever written.
 const OURS: &str = "refs/driftless/";
@@ -73,8 +72,8 @@ pub(crate) struct Store {
 enum Home {
     /// Somebody else's repository, only ever read.
     InPlace,
-    /// Our cache; the lock is held as long as the file is open.
-    Mirror { path: PathBuf, _lock: File },
+    /// Our cache, and nobody else's as long as the claim lives.
+    Mirror { path: PathBuf, _claim: Claim },
 }
 
 impl Store {
@@ -83,9 +82,15 @@ impl Store {
         let (home, repository) = if let Place::File(path) = url.place() {
             (Home::InPlace, open_in_place(path, limits.object_bytes)?)
         } else {
-            let (path, lock) = claim(cache, url)?;
+            let (path, claim) = claim(cache, url)?;
             let repository = open_or_create(&path, limits.object_bytes)?;
-            (Home::Mirror { path, _lock: lock }, repository)
+            (
+                Home::Mirror {
+                    path,
+                    _claim: claim,
+                },
+                repository,
+            )
         };
         Ok(Self {
             home,
@@ -135,14 +140,16 @@ impl Store {
         Ok(true)
     }
 
-    /// Fails unless the commit, its history and every file of its tree are here.
+    /// Fails unless the commit, its history and every file of its tree are here. The history of a repository in place
+    /// is its owner's affair.
     pub(crate) fn check(&self, repository: &gix::Repository, id: ObjectId) -> Result<(), String> {
-        let known = self.tips(repository);
-        if known.contains(&id) {
+        let known = (!self.is_in_place()).then(|| self.tips(repository));
+        if known.as_ref().is_some_and(|known| known.contains(&id)) {
             return Ok(());
         }
         let mut complete = self.complete.lock().unwrap_or_else(PoisonError::into_inner);
-        check::connected(repository, id, &known, &mut complete).map_err(|error| plain(&error))
+        check::connected(repository, id, known.as_ref(), &mut complete)
+            .map_err(|error| plain(&error))
     }
 
     /// The commits our references name.

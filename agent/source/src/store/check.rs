@@ -19,27 +19,34 @@ impl Complete {
     }
 }
 
-/// Fails unless the history of `id` down to the `known` commits is here, and every file of its tree.
+/// Fails unless every file of the tree of `id` is here and, if `known` commits are given, its history down to them.
 pub(super) fn connected(
     repository: &gix::Repository,
     id: ObjectId,
-    known: &BTreeSet<ObjectId>,
+    known: Option<&BTreeSet<ObjectId>>,
     complete: &mut Complete,
 ) -> Result<(), String> {
     let tree = repository
         .find_commit(id)
         .and_then(|commit| Ok(commit.tree_id()?.detach()));
     let tree = tree.map_err(|error| format!("commit {id} cannot be read: {error}"))?;
-    let history = repository
-        .rev_walk([id])
-        .with_hidden(known.iter().copied())
-        .all();
-    let history =
-        history.map_err(|error| format!("the history of {id} cannot be read: {error}"))?;
-    for commit in history {
-        commit.map_err(|error| format!("the history of {id} has a hole: {error}"))?;
+    if let Some(known) = known {
+        history(repository, id, known)?;
     }
     files(repository, tree, complete)
+}
+
+fn history(
+    repository: &gix::Repository,
+    id: ObjectId,
+    known: &BTreeSet<ObjectId>,
+) -> Result<(), String> {
+    let hole = |error: gix::Error| format!("the history of {id} has a hole: {error}");
+    let walk = repository.rev_walk([id]).with_hidden(known.iter().copied());
+    for commit in walk.all().map_err(hole)? {
+        commit.map_err(hole)?;
+    }
+    Ok(())
 }
 
 fn files(

@@ -30,8 +30,19 @@ pub(super) fn open_in_place(
     })
 }
 
+/// The right to use a mirror, until dropped.
+pub(super) struct Claim(File);
+
+impl Drop for Claim {
+    /// Closing the file would do, were it not for a subprocess just being started, which has the file for a moment.
+    fn drop(&mut self) {
+        // It fails only on files that cannot be locked, and this one could.
+        let _ = self.0.unlock();
+    }
+}
+
 /// The mirror's directory and its lock, held by nobody else.
-pub(super) fn claim(cache: &Path, url: &RepoUrl) -> Result<(PathBuf, File), OpenError> {
+pub(super) fn claim(cache: &Path, url: &RepoUrl) -> Result<(PathBuf, Claim), OpenError> {
     let at = |path: &Path| {
         let path = path.to_owned();
         move |source| OpenError::Io { path, source }
@@ -50,6 +61,7 @@ pub(super) fn claim(cache: &Path, url: &RepoUrl) -> Result<(PathBuf, File), Open
         Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { path }),
         Err(TryLockError::Error(error)) => return Err(at(&path)(error)),
     }
+    let lock = Claim(lock);
     sweep(cache, &name).map_err(at(cache))?;
     Ok((cache.join(format!("{name}.git")), lock))
 }

@@ -162,15 +162,15 @@ impl Line {
                 format!("the program ssh does not start: {error}"),
             )
         })?;
-        let (Some(stdin), Some(stdout), Some(stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            unreachable!("all three are piped above");
-        };
+        let piped = "piped because the command says so";
+        let stdin = child.stdin.take().expect(piped);
+        let stdout = child.stdout.take().expect(piped);
+        let mut stderr = child.stderr.take().expect(piped);
         let stderr = std::thread::spawn(move || {
             let mut said = Vec::new();
-            // An error while listening leaves what was heard so far.
-            let _ = stderr.take(COMPLAINT_BYTES).read_to_end(&mut said);
+            // An error while listening leaves what was heard so far; what is too much is drained.
+            let _ = stderr.by_ref().take(COMPLAINT_BYTES).read_to_end(&mut said);
+            let _ = io::copy(&mut stderr, &mut io::sink());
             String::from_utf8_lossy(&said).into_owned()
         });
         let metered = Metered {

@@ -125,3 +125,19 @@ fn wrong_credentials_cost_one_request_and_show_nothing() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_mirror_may_live_and_end_inside_an_async_program() {
+    let (_repository, first, remote) = served();
+    let trusted = Credentials::none().with_authority(&remote.authority);
+    let followed = Followed::new(remote.url());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async move {
+        let look = move || (followed.tip(&trusted, "master"), followed);
+        let (tip, followed) = tokio::task::spawn_blocking(look).await.unwrap();
+        assert_eq!(tip, Some(first));
+        drop(followed);
+    });
+}

@@ -214,7 +214,7 @@ fn a_spoiled_object_is_found_on_reading_and_fetched_again() {
     let snapshot = followed.mirror.snapshot(&second).unwrap();
     let big = TreePath::parse("big").unwrap();
     let error = snapshot.read(&big).unwrap_err().to_string();
-    assert!(error.contains("the mirror is damaged"), "{error}");
+    assert!(error.contains("an object is lost or damaged"), "{error}");
     let fetched = followed.mirror.fetch(&trusted(&remote), &all, &GO).unwrap();
     assert!(fetched.refilled && fetched.objects > 0, "{fetched:?}");
     assert_eq!(
