@@ -129,7 +129,8 @@ impl Entries {
 
     /// One line per entry, for the message of a failed assertion.
     pub fn summary(&self) -> String {
-        self.0.iter().map(|entry| format!("{entry}\n")).collect()
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        lines.join("\n")
     }
 }
 

@@ -217,7 +217,7 @@ impl Drop for Process {
 /// Kills the group once our end of the pipe is closed; we never write to it.
 fn watchdog(group: u32) -> io::Result<Child> {
     Command::new("sh")
-        .args(["-c", "read -r _; kill -KILL -- \"-$1\"", "watchdog"])
+        .args(["-c", "read -r _; kill -s KILL -- \"-$1\"", "watchdog"])
         .arg(group.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -19,7 +19,9 @@ pub struct Step {
 
 /// Where steps are told; the default tells nobody.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(&Step) + Send + Sync>>);
+pub struct Progress(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&Step) + Send + Sync;
 
 /// A step under way.
 pub(crate) struct Running<'a> {

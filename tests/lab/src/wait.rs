@@ -42,6 +42,10 @@ where
             Ok(Err(error)) => last = error.to_string(),
             Err(_) => return Err(NotYet { within, last }),
         }
+        // A look that answers at once never runs into the limit above.
+        if since.elapsed() >= within {
+            return Err(NotYet { within, last });
+        }
         tokio::time::sleep(POLL).await;
     }
 }
@@ -54,4 +58,47 @@ pub fn unique(prefix: &str) -> String {
         std::process::id(),
         NEXT.fetch_add(1, Ordering::Relaxed)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::{NotYet, eventually};
+
+    const SHORT: Duration = Duration::from_millis(120);
+
+    #[tokio::test]
+    async fn ends_as_soon_as_it_is_true() {
+        let looks = Cell::new(0);
+        let look = || async {
+            looks.set(looks.get() + 1);
+            if looks.get() == 3 {
+                Ok(looks.get())
+            } else {
+                Err("too early")
+            }
+        };
+        assert_eq!(eventually(Duration::from_mins(1), look).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn gives_up_with_the_last_words_of_a_look_that_answers_at_once() {
+        let error = eventually(SHORT, || async { Err::<(), _>("no pod") }).await;
+        assert_eq!(
+            error,
+            Err(NotYet {
+                within: SHORT,
+                last: "no pod".into()
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn gives_up_on_a_look_that_never_answers() {
+        let never = || std::future::pending::<Result<(), String>>();
+        let error = eventually(SHORT, never).await.unwrap_err();
+        assert_eq!(error.last, "the first look did not end");
+    }
 }

@@ -159,6 +159,7 @@ async fn faults_come_and_go() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 async fn ssh_serves_the_right_key_and_proves_who_it_is() {
     if !GitSsh::available() {
         println!("skipped: no sshd on this machine");

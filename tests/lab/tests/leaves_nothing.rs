@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use lab::{ControlPlane, Options, eventually};
+use lab::{ControlPlane, Options, Process, eventually};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Set for the run of this binary that is to be killed.
@@ -59,9 +59,17 @@ async fn after_a_drop() {
 #[tokio::test]
 async fn after_a_kill_nobody_can_catch() {
     let (mut victim, directory) = victim();
-    assert!(!processes_of(&directory).is_empty());
-    victim.kill().unwrap();
-    victim.wait().unwrap();
+    let running = processes_of(&directory);
+    assert!(
+        running.iter().any(|line| line.contains("sleep 1000")),
+        "{running:?}"
+    );
+    assert_eq!(
+        running.len(),
+        7,
+        "five parts, the sweeper and the program under test: {running:?}"
+    );
+    victim.kill();
     gone(&directory).await;
 }
 
@@ -82,11 +90,18 @@ async fn after_a_panic() {
 /// Not a test of its own: what `after_a_kill_nobody_can_catch` runs and kills. It keeps its control plane in the
 /// static, which no clean-up ever reaches.
 #[tokio::test]
+#[expect(
+    clippy::print_stdout,
+    reason = "how the victim tells its killer that it is up"
+)]
 async fn victim_of_the_kill() {
     if std::env::var_os(VICTIM).is_none() {
         return;
     }
     let lab = ControlPlane::shared().await;
+    let mut agent = Command::new("sh");
+    agent.args(["-c", "sleep 1000; true"]).arg(lab.directory());
+    let _agent = Process::spawn("agent", agent, &lab.directory().join("agent.log")).unwrap();
     fs::write(
         std::env::var_os(VICTIM).unwrap(),
         lab.directory().display().to_string(),
@@ -96,9 +111,25 @@ async fn victim_of_the_kill() {
     std::future::pending::<()>().await;
 }
 
-fn victim() -> (Child, PathBuf) {
+/// Killed also when the test that meant to kill it has failed before.
+struct Victim(Child);
+
+impl Victim {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn victim() -> (Victim, PathBuf) {
     let note = tempfile::NamedTempFile::new().unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "leaves_nothing::victim_of_the_kill",
@@ -108,7 +139,8 @@ fn victim() -> (Child, PathBuf) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut child = Victim(child);
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     assert!(
         lines
             .map_while(Result::ok)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::pki::Pair;
 
 /// Longer than any answer takes on a very busy machine.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Speaks to the API server as the administrator `lab:admin`.
 ///
@@ -48,10 +48,10 @@ pub enum ApiError {
 }
 
 impl Api {
-    pub(crate) fn new(url: &str, ca: &str, pair: &Pair) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(url: &str, authority: &str, pair: &Pair) -> Result<Self, reqwest::Error> {
         let identity = format!("{}{}", pair.certificate, pair.key);
         let client = Client::builder()
-            .tls_certs_only([Certificate::from_pem(ca.as_bytes())?])
+            .tls_certs_only([Certificate::from_pem(authority.as_bytes())?])
             .identity(Identity::from_pem(identity.as_bytes())?)
             .no_proxy()
             .timeout(TIMEOUT)
@@ -74,11 +74,11 @@ impl Api {
     }
 
     /// Changes the object at `path` by a JSON merge patch.
-    pub async fn patch(&self, path: &str, patch: &Value) -> Result<Value, ApiError> {
+    pub async fn patch(&self, path: &str, change: &Value) -> Result<Value, ApiError> {
         self.send(
             Method::PATCH,
             path,
-            Some(("application/merge-patch+json", patch)),
+            Some(("application/merge-patch+json", change)),
         )
         .await
     }

@@ -11,7 +11,7 @@ pub enum Part {
     Etcd,
     /// The API server; always there.
     ApiServer,
-    /// Deployments, Jobs, CronJobs, namespaces, garbage collection, service accounts.
+    /// Deployments, jobs, namespaces, garbage collection, service accounts.
     ControllerManager,
     /// Gives pods their nodes.
     Scheduler,

@@ -98,6 +98,13 @@ impl ControlPlane {
     }
 
     async fn poll(&self, waiting: &str, since: Instant) -> Result<(), StartError> {
+        self.check(waiting, since)?;
+        tokio::time::sleep(POLL).await;
+        Ok(())
+    }
+
+    /// Whether waiting still makes sense.
+    fn check(&self, waiting: &str, since: Instant) -> Result<(), StartError> {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((part, process)) = parts.iter().find(|(_, process)| !process.running()) {
             return Err(StartError::Ended {
@@ -117,8 +124,6 @@ impl ControlPlane {
                 tail,
             });
         }
-        drop(parts);
-        tokio::time::sleep(POLL).await;
         Ok(())
     }
 }

@@ -111,7 +111,7 @@ impl Commit {
     }
 
     /// The stream `git fast-import` reads: a commit at `seconds` on top of `parent`.
-    pub(crate) fn stream(&self, parent: Option<&str>, seconds: i64) -> Vec<u8> {
+    pub(crate) fn stream(self, parent: Option<&str>, seconds: i64) -> Vec<u8> {
         let mut stream = format!(
             "commit refs/heads/{}\nauthor {author} {seconds} +0000\ncommitter {author} {seconds} +0000\n",
             self.branch,
@@ -122,7 +122,7 @@ impl Commit {
         if let Some(parent) = parent {
             stream.extend(format!("from {parent}\n").bytes());
         }
-        for change in &self.changes {
+        for change in self.changes {
             change.stream(&mut stream);
         }
         stream.extend(b"done\n");
@@ -131,21 +131,21 @@ impl Commit {
 }
 
 impl Change {
-    fn stream(&self, stream: &mut Vec<u8>) {
+    fn stream(self, stream: &mut Vec<u8>) {
         let quoted =
             |path: &str| format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""));
         match self {
             Self::Write(path, content) => {
-                stream.extend(format!("M 100644 inline {}\n", quoted(path)).bytes());
-                data(stream, content);
+                stream.extend(format!("M 100644 inline {}\n", quoted(&path)).bytes());
+                data(stream, &content);
             }
             Self::Link(path, target) => {
-                stream.extend(format!("M 120000 inline {}\n", quoted(path)).bytes());
+                stream.extend(format!("M 120000 inline {}\n", quoted(&path)).bytes());
                 data(stream, target.as_bytes());
             }
-            Self::Remove(path) => stream.extend(format!("D {}\n", quoted(path)).bytes()),
+            Self::Remove(path) => stream.extend(format!("D {}\n", quoted(&path)).bytes()),
             Self::Rename(from, to) => {
-                stream.extend(format!("R {} {}\n", quoted(from), quoted(to)).bytes());
+                stream.extend(format!("R {} {}\n", quoted(&from), quoted(&to)).bytes());
             }
         }
     }

@@ -97,11 +97,12 @@ impl BareRepo {
     /// Makes a commit and returns its id.
     pub fn commit(&self, commit: Commit) -> Result<String, GitError> {
         let parent = self.tip(&commit.branch).ok();
+        let branch = commit.branch.clone();
         let stream = commit.stream(parent.as_deref(), self.next_moment(parent.as_deref())?);
         let mut git = self.command();
         git.args(["fast-import", "--quiet", "--done"]);
         feed(git, &stream)?;
-        self.tip(&commit.branch)
+        self.tip(&branch)
     }
 
     /// Changes one file as an editor would and commits it; an edit that changes nothing is refused.
