@@ -4,19 +4,43 @@
 //! definition of its kind. A failure does not stop others of its wave, but every later wave and all
 //! deletions. Deletions come last. Doing is the caller's; nothing here waits.
 
+use std::collections::BTreeSet;
+
 use krm::ObjectId;
 
 use crate::{
     desired::Desired,
-    diff::{Deletion, Plan},
+    diff::{Deletion, HoldReason, Plan},
     health::HealthStatus,
 };
+
+mod deletions;
+mod ground;
+
+use deletions::Deletions;
+use ground::Ground;
+
+/// How many objects a [`Step::Wait`] names at most.
+const NAMED: usize = 20;
 
 /// How far a plan has come.
 #[derive(Debug)]
 pub struct Progress<'p> {
-    _plan: &'p Plan,
-    _desired: &'p [Desired],
+    plan: &'p Plan,
+    desired: &'p [Desired],
+    gate: PruneGate,
+    ground: Ground,
+    /// Of each desired object.
+    states: Vec<State>,
+    /// The wave of the plan whose turn it is, and whether its changes were looked at.
+    turn: usize,
+    open: bool,
+    /// Changes that wait for what they stand on.
+    parked: Vec<usize>,
+    running: usize,
+    /// The first wave in which something failed.
+    failed: Option<i32>,
+    deletions: Deletions<'p>,
 }
 
 /// When deletions may start.
@@ -60,41 +84,247 @@ pub enum Ended {
     Badly,
 }
 
+/// Where a desired object stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing is to be done to it.
+    Idle,
+    /// Not started.
+    Pending,
+    Running,
+    Applied,
+    Failed,
+    /// Never started, because what it needs has failed.
+    Blocked,
+    /// It must not be touched.
+    Held,
+}
+
+/// Whether a change may start, as far as what it stands on is concerned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Footing {
+    Firm,
+    Soon,
+    Never,
+}
+
 impl<'p> Progress<'p> {
     /// The beginning.
     pub fn new(plan: &'p Plan, desired: &'p [Desired], gate: PruneGate) -> Self {
-        let _ = gate;
-        Self {
-            _plan: plan,
-            _desired: desired,
+        let mut progress = Self {
+            plan,
+            desired,
+            gate,
+            ground: Ground::survey(desired),
+            states: vec![State::Idle; desired.len()],
+            turn: 0,
+            open: false,
+            parked: Vec::new(),
+            running: 0,
+            failed: None,
+            deletions: Deletions::new(&plan.prune),
+        };
+        for change in plan.changes() {
+            progress.states[change.index] = State::Pending;
         }
+        progress.note_held();
+        progress
     }
 
     /// What may start now. Each change and deletion is handed out once.
     pub fn next(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
-        let _ = health;
-        unimplemented!()
+        let mut start = self.unpark(health);
+        while start.is_empty() && self.running == 0 && self.turn < self.plan.waves.len() {
+            if !self.open {
+                let sick = self.sick(Some(self.wave()), health);
+                match (self.is_barred(), sick.is_empty()) {
+                    (true, _) => self.give_up(),
+                    (false, false) => return Step::Wait(sick),
+                    (false, true) => start = self.open(health),
+                }
+            } else {
+                (self.turn, self.open) = (self.turn + 1, false);
+            }
+        }
+        match (start.is_empty(), self.running + self.parked.len()) {
+            (false, _) => self.started(start),
+            (true, 0) => self.next_deletions(health),
+            (true, _) => Step::Wait(self.awaited(health)),
+        }
     }
 
     /// Notes how a change ended; `index` is its place in `desired`.
     pub fn applied(&mut self, index: usize, ended: Ended) {
-        let _ = (index, ended);
-        unimplemented!()
+        self.running -= usize::from(self.states[index] == State::Running);
+        match ended {
+            Ended::Well => self.states[index] = State::Applied,
+            Ended::Badly => self.fail(index, State::Failed),
+        }
     }
 
     /// Notes how a deletion ended; `index` is its place in `plan.prune`.
     pub fn deleted(&mut self, index: usize, ended: Ended) {
-        let _ = (index, ended);
-        unimplemented!()
+        self.deletions.ended(index, ended == Ended::Well);
     }
 
     /// Changes that were never started because something they need has failed.
     pub fn blocked(&self) -> Vec<usize> {
-        unimplemented!()
+        let states = self.states.iter().enumerate();
+        let blocked = states.filter(|(_, state)| **state == State::Blocked);
+        blocked.map(|(index, _)| index).collect()
     }
 
-    /// Deletions not started, because of a failure or a missing approval.
+    /// Deletions not started, because of a failure or a missing approval, or because they wait.
     pub fn deletions_left(&self) -> Vec<&'p Deletion> {
-        unimplemented!()
+        self.deletions.left()
     }
+}
+
+impl Progress<'_> {
+    /// An object that must not be touched counts as failed: what comes after it may need it.
+    fn note_held(&mut self) {
+        let held = self.plan.held.iter();
+        let held = held.filter(|held| held.reason != HoldReason::Unsynced);
+        let held: BTreeSet<&ObjectId> = held.map(|held| &held.id).collect();
+        for index in 0..self.desired.len() {
+            if held.contains(&self.desired[index].id) {
+                self.fail(index, State::Held);
+            }
+        }
+    }
+
+    fn fail(&mut self, index: usize, state: State) {
+        let wave = self.desired[index].wave.wave;
+        self.states[index] = state;
+        self.failed = Some(self.failed.map_or(wave, |first| first.min(wave)));
+    }
+
+    fn wave(&self) -> i32 {
+        self.plan.waves[self.turn].key.wave
+    }
+
+    /// True if an earlier wave has failed, so that this one must not start.
+    fn is_barred(&self) -> bool {
+        self.failed.is_some_and(|failed| failed < self.wave())
+    }
+
+    fn give_up(&mut self) {
+        for wave in &self.plan.waves[self.turn..] {
+            for change in &wave.changes {
+                self.states[change.index] = State::Blocked;
+            }
+        }
+        self.turn = self.plan.waves.len();
+    }
+
+    /// Looks at the changes of the wave whose turn it is: which can start?
+    fn open(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Vec<usize> {
+        self.open = true;
+        let changes = &self.plan.waves[self.turn].changes;
+        self.sort_out(changes.iter().map(|change| change.index).collect(), health)
+    }
+
+    fn unpark(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Vec<usize> {
+        let parked = std::mem::take(&mut self.parked);
+        self.sort_out(parked, health)
+    }
+
+    /// Parks what cannot start yet, drops what never can, and returns the rest.
+    fn sort_out(
+        &mut self,
+        changes: Vec<usize>,
+        health: &dyn Fn(&ObjectId) -> HealthStatus,
+    ) -> Vec<usize> {
+        let mut start = Vec::new();
+        for index in changes {
+            match self.footing(index, health) {
+                Footing::Firm => start.push(index),
+                Footing::Soon => self.parked.push(index),
+                Footing::Never => self.fail(index, State::Blocked),
+            }
+        }
+        start
+    }
+
+    fn footing(&self, index: usize, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Footing {
+        let mut footing = Footing::Firm;
+        for under in self.ground.under(&self.desired[index]) {
+            let object = &self.desired[under];
+            // One of a later wave is none of our business: the API server will say what is missing.
+            let counts = under != index && object.wave <= self.desired[index].wave;
+            match self.states[under] {
+                _ if !counts || object.frozen => {}
+                State::Failed | State::Blocked => return Footing::Never,
+                // It is there, or it would not be held; how it is we are not told.
+                State::Held => {}
+                State::Pending | State::Running => footing = Footing::Soon,
+                State::Idle | State::Applied => {
+                    if !health(&object.id).is_fine() {
+                        footing = Footing::Soon;
+                    }
+                }
+            }
+        }
+        footing
+    }
+
+    fn started(&mut self, start: Vec<usize>) -> Step {
+        for index in &start {
+            self.states[*index] = State::Running;
+        }
+        self.running += start.len();
+        Step::Apply(start)
+    }
+
+    /// Objects of waves before `before`, or of all, that are not fine.
+    fn sick(
+        &self,
+        before: Option<i32>,
+        health: &dyn Fn(&ObjectId) -> HealthStatus,
+    ) -> Vec<Waiting> {
+        let earlier = |object: &&Desired| before.is_none_or(|wave| object.wave.wave < wave);
+        let objects = self.desired.iter().filter(|object| !object.frozen);
+        let sick = objects
+            .filter(earlier)
+            .filter_map(|object| waiting(&object.id, health));
+        sick.take(NAMED).collect()
+    }
+
+    /// What parked changes wait for.
+    fn awaited(&self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Vec<Waiting> {
+        let parked = self.parked.iter();
+        let under = parked.flat_map(|index| self.ground.under(&self.desired[*index]));
+        let under: BTreeSet<usize> = under.collect();
+        let awaited = under
+            .into_iter()
+            .filter_map(|index| waiting(&self.desired[index].id, health));
+        awaited.take(NAMED).collect()
+    }
+
+    fn next_deletions(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
+        let barred = self.failed.is_some() || self.plan.needs_approval.is_some();
+        if barred || self.deletions.is_over() {
+            return Step::Done;
+        }
+        let sick = match self.gate {
+            PruneGate::Healthy => self.sick(None, health),
+            PruneGate::Applied => Vec::new(),
+        };
+        if !sick.is_empty() {
+            return Step::Wait(sick);
+        }
+        let start = self.deletions.next();
+        match start.is_empty() {
+            true => Step::Wait(Vec::new()),
+            false => Step::Delete(start),
+        }
+    }
+}
+
+fn waiting(id: &ObjectId, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Option<Waiting> {
+    let health = health(id);
+    (!health.is_fine()).then(|| Waiting {
+        id: id.clone(),
+        health,
+    })
 }
