@@ -4,6 +4,7 @@
 //! global. What `kustomize build` prints for the same files, [`Rendered::to_yaml`] prints, byte for byte; what it
 //! cannot do is refused by name.
 
+mod decode;
 mod field;
 mod model;
 mod options;

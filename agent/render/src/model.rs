@@ -4,19 +4,22 @@
 //! business of the layers and transformers. The same specs serve transformers given as configuration objects.
 
 pub(crate) mod generator;
+pub(crate) mod kustomization;
 pub(crate) mod patch;
+pub(crate) mod read;
 pub(crate) mod replacement;
 pub(crate) mod selector;
 pub(crate) mod setting;
 pub(crate) mod var;
 
 pub(crate) use generator::{GeneratorOptions, GeneratorSpec};
+pub(crate) use kustomization::Kustomization;
 pub(crate) use patch::{PatchOptions, PatchSpec};
 pub(crate) use replacement::{
     FieldOptions, ReplacementEntry, ReplacementSpec, SourceSelector, TargetSelector,
 };
 pub(crate) use selector::Selector;
-pub(crate) use setting::{ImageSpec, LabelSpec, Pairs, ReplicaSpec};
+pub(crate) use setting::{ImageSpec, LabelSpec, LegacyOrder, Pairs, ReplicaSpec, SortOptions};
 pub(crate) use var::VarSpec;
 
 use krm::{Pos, Style};

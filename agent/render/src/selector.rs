@@ -6,26 +6,19 @@
 
 mod labels;
 
-pub(crate) use labels::{LabelSelector, LabelSelectorError};
-
-use krm::{Gvk, Map, Node};
+use krm::{Map, Node, Pos, schema::Schema};
 use regex::Regex;
 
-/// What a selector says, as written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SelectorText {
-    pub group: String,
-    pub version: String,
-    pub kind: String,
-    pub name: String,
-    pub namespace: String,
-    pub labels: String,
-    pub annotations: String,
-}
+use crate::{
+    model::Selector,
+    problem::Problem,
+    resource::{Id, Resource},
+};
+use labels::LabelSelector;
 
 /// A selector ready for use.
 #[derive(Debug)]
-pub(crate) struct Selector {
+pub(crate) struct Matcher {
     group: Pattern,
     version: Pattern,
     kind: Pattern,
@@ -35,83 +28,69 @@ pub(crate) struct Selector {
     annotations: LabelSelector,
 }
 
-/// Why a selector cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SelectorError {
-    /// A word that is no regular expression.
-    #[error("`{field}: {text}` is not a regular expression")]
-    Pattern {
-        field: &'static str,
-        text: String,
-        #[source]
-        source: Box<regex::Error>,
-    },
-    /// `labelSelector`
-    #[error("cannot read labelSelector `{0}`")]
-    Labels(String, #[source] LabelSelectorError),
-    /// `annotationSelector`
-    #[error("cannot read annotationSelector `{0}`")]
-    Annotations(String, #[source] LabelSelectorError),
-}
-
 /// An expression for a whole word; `None` matches all.
 #[derive(Debug)]
 struct Pattern(Option<Regex>);
 
-impl SelectorText {
-    /// True if no word about the name of an object is said.
+impl Selector {
+    /// True if it says nothing about what an object is called.
     pub(crate) fn names_nothing(&self) -> bool {
-        [
+        let words = [
             &self.group,
             &self.version,
             &self.kind,
             &self.name,
             &self.namespace,
-        ]
-        .iter()
-        .all(|word| word.is_empty())
+        ];
+        words.iter().all(|word| word.is_empty())
     }
 
-    /// True if neither labels nor annotations are asked for.
+    /// True if it asks for neither labels nor annotations.
     pub(crate) fn marks_nothing(&self) -> bool {
-        self.labels.is_empty() && self.annotations.is_empty()
-    }
-
-    /// Reads all expressions.
-    pub(crate) fn compile(&self) -> Result<Selector, SelectorError> {
-        Ok(Selector {
-            group: Pattern::new("group", &self.group)?,
-            version: Pattern::new("version", &self.version)?,
-            kind: Pattern::new("kind", &self.kind)?,
-            name: Pattern::new("name", &self.name)?,
-            namespace: Pattern::new("namespace", &self.namespace)?,
-            labels: LabelSelector::parse(&self.labels)
-                .map_err(|error| SelectorError::Labels(self.labels.clone(), error))?,
-            annotations: LabelSelector::parse(&self.annotations)
-                .map_err(|error| SelectorError::Annotations(self.annotations.clone(), error))?,
-        })
+        self.label_selector.is_empty() && self.annotation_selector.is_empty()
     }
 }
 
-impl Selector {
-    /// Whether the kind fits.
-    pub(crate) fn fits_kind(&self, gvk: &Gvk) -> bool {
-        self.fits_type(&gvk.group, &gvk.version, &gvk.kind)
+impl Matcher {
+    /// Reads all expressions of a selector.
+    pub(crate) fn new(selector: &Selector) -> Result<Self, Problem> {
+        let pos = selector.pos;
+        let pattern = |field, text| Pattern::new(field, text, pos);
+        let labels = |field, text| {
+            LabelSelector::parse(text).map_err(|error| {
+                Problem::at(pos, format!("cannot read `{field}: {text}`: {error}"))
+            })
+        };
+        Ok(Self {
+            group: pattern("group", &selector.group)?,
+            version: pattern("version", &selector.version)?,
+            kind: pattern("kind", &selector.kind)?,
+            name: pattern("name", &selector.name)?,
+            namespace: pattern("namespace", &selector.namespace)?,
+            labels: labels("labelSelector", &selector.label_selector)?,
+            annotations: labels("annotationSelector", &selector.annotation_selector)?,
+        })
     }
 
-    /// Whether a group, version and kind fit.
-    pub(crate) fn fits_type(&self, group: &str, version: &str, kind: &str) -> bool {
+    /// Whether an object is meant, by its first or its current name and namespace.
+    pub(crate) fn matches(&self, resource: &Resource, schema: &Schema) -> bool {
+        let (first, now) = (resource.original_id(schema), resource.id(schema));
+        let either = |pattern: &Pattern, a: &str, b: &str| pattern.fits(a) || pattern.fits(b);
+        either(&self.namespace, first.namespace, now.namespace)
+            && either(&self.name, first.name, now.name)
+            && self.fits_type(now.group, now.version, now.kind)
+            && self.fits_marks(&resource.node)
+    }
+
+    /// Whether it fits one id, with the namespace given apart. Labels are not looked at.
+    pub(crate) fn fits_id(&self, id: Id<'_>, namespace: &str) -> bool {
+        self.fits_type(id.group, id.version, id.kind)
+            && self.name.fits(id.name)
+            && self.namespace.fits(namespace)
+    }
+
+    fn fits_type(&self, group: &str, version: &str, kind: &str) -> bool {
         self.group.fits(group) && self.version.fits(version) && self.kind.fits(kind)
-    }
-
-    /// Whether a name fits.
-    pub(crate) fn fits_name(&self, name: &str) -> bool {
-        self.name.fits(name)
-    }
-
-    /// Whether a namespace fits.
-    pub(crate) fn fits_namespace(&self, namespace: &str) -> bool {
-        self.namespace.fits(namespace)
     }
 
     /// Whether the object's labels and annotations fit.
@@ -124,17 +103,16 @@ impl Selector {
 }
 
 impl Pattern {
-    fn new(field: &'static str, text: &str) -> Result<Self, SelectorError> {
+    fn new(field: &str, text: &str, pos: Pos) -> Result<Self, Problem> {
         if text.is_empty() {
             return Ok(Self(None));
         }
         match Regex::new(&format!("^(?:{text})$")) {
             Ok(regex) => Ok(Self(Some(regex))),
-            Err(source) => Err(SelectorError::Pattern {
-                field,
-                text: text.to_owned(),
-                source: Box::new(source),
-            }),
+            Err(_) => Err(Problem::at(
+                pos,
+                format!("`{field}: {text}` is not a regular expression"),
+            )),
         }
     }
 
@@ -152,36 +130,36 @@ fn marked<'n>(map: Option<&'n Map>, key: &str) -> Option<&'n str> {
 mod tests {
     use super::*;
 
-    fn selector(change: impl FnOnce(&mut SelectorText)) -> Selector {
-        let mut text = SelectorText::default();
+    fn matcher(change: impl FnOnce(&mut Selector)) -> Matcher {
+        let mut text = Selector::default();
         change(&mut text);
-        text.compile().expect("a selector")
+        Matcher::new(&text).expect("a selector")
     }
 
     #[test]
     fn matches_whole_words_only() {
-        let selector = selector(|text| text.name = "web|api".into());
-        assert!(selector.fits_name("web"));
-        assert!(selector.fits_name("api"));
-        assert!(!selector.fits_name("web-2"));
-        assert!(!selector.fits_name("my-api"));
+        let matcher = matcher(|text| text.name = "web|api".into());
+        assert!(matcher.name.fits("web"));
+        assert!(matcher.name.fits("api"));
+        assert!(!matcher.name.fits("web-2"));
+        assert!(!matcher.name.fits("my-api"));
     }
 
     #[test]
     fn absent_words_match_everything() {
-        let selector = selector(|text| text.kind = "Deploy.*".into());
-        assert!(selector.fits_type("apps", "v1", "Deployment"));
-        assert!(!selector.fits_type("apps", "v1", "Service"));
-        assert!(selector.fits_namespace(""));
+        let matcher = matcher(|text| text.kind = "Deploy.*".into());
+        assert!(matcher.fits_type("apps", "v1", "Deployment"));
+        assert!(!matcher.fits_type("apps", "v1", "Service"));
+        assert!(matcher.namespace.fits(""));
     }
 
     #[test]
     fn names_the_expression_it_cannot_read() {
-        let text = SelectorText {
+        let text = Selector {
             name: "(".into(),
-            ..SelectorText::default()
+            ..Selector::default()
         };
-        let error = text.compile().expect_err("an open bracket");
-        assert_eq!(error.to_string(), "`name: (` is not a regular expression");
+        let problem = Matcher::new(&text).expect_err("an open bracket");
+        assert_eq!(problem.message, "`name: (` is not a regular expression");
     }
 }

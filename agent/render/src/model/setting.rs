@@ -1,4 +1,4 @@
-//! `labels`, `images`, `replicas`: settings that touch one kind of field in many objects.
+//! `labels`, `images`, `replicas`, `sortOptions`: settings about many objects at once.
 
 use krm::Pos;
 
@@ -39,4 +39,20 @@ pub(crate) struct ReplicaSpec {
     pub(crate) count: i64,
     /// The line of the count.
     pub(crate) count_pos: Pos,
+}
+
+/// `sortOptions` of the root.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SortOptions {
+    pub(crate) pos: Pos,
+    /// `legacy` or `fifo`.
+    pub(crate) order: Option<Text>,
+    pub(crate) legacy: Option<LegacyOrder>,
+}
+
+/// Kinds that come first and last, in this order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LegacyOrder {
+    pub(crate) first: Vec<String>,
+    pub(crate) last: Vec<String>,
 }

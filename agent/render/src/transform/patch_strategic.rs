@@ -1,0 +1,42 @@
+//! `patchesStrategicMerge`: each entry is a patch itself or the path of a file with patches.
+
+use crate::{
+    model::{PatchOptions, Text},
+    problem::{Outcome, Problem},
+    set::ObjectSet,
+};
+
+use super::{
+    Context,
+    patch::{PatchText, objects as read_objects, strategic_selected, the_target_of},
+};
+
+/// Applies all entries in order.
+pub(crate) fn apply(entries: &[Text], objects: &mut ObjectSet, context: &Context<'_>) -> Outcome {
+    let mut patches = Vec::new();
+    for entry in entries {
+        patches.extend(read(entry, context)?);
+    }
+    if patches.is_empty()
+        && let Some(first) = entries.first()
+    {
+        return Err(Problem::at(first.pos, "there is no patch in this").into());
+    }
+    for patch in &patches {
+        let at = the_target_of(patch, objects, &context.schema)?;
+        let targets: Vec<_> = (0..objects.len()).map(|index| index == at).collect();
+        let options = PatchOptions::default();
+        strategic_selected(patch, options, (objects, &targets), &context.schema)?;
+    }
+    Ok(())
+}
+
+/// A text that reads as objects is taken for the patch itself, else for a path.
+fn read(entry: &Text, context: &Context<'_>) -> Result<Vec<krm::Node>, Problem> {
+    let inline = PatchText::inline(entry);
+    match read_objects(&inline) {
+        Ok(patches) => Ok(patches),
+        Err(problem) if entry.value.contains('\n') => Err(problem),
+        Err(_) => read_objects(&PatchText::file(entry, context)?),
+    }
+}

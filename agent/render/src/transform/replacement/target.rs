@@ -1,0 +1,264 @@
+//! The fields a replacement writes to: finding them by path, making them where that is asked for.
+//!
+//! Unlike in a source's path, `*` stands for every item here, and the value in `[name=value]` is a regular
+//! expression that need only match a part. A path may lead on into a text that is YAML itself; what is found
+//! there this way is written to a copy and lost, as in kustomize (what is *not* lost, see `structured`).
+
+use krm::{
+    Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag,
+    yaml::{self, Limits},
+};
+use regex::Regex;
+
+use crate::field_path::{self, PathError, brackets, is_bracketed, items, number, raw, shape_error};
+
+/// What to make of a field that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Create {
+    /// Nothing: it stays missing.
+    Nothing,
+    /// A scalar whose meaning follows from what is written into it.
+    Scalar,
+    /// A list.
+    Seq,
+    /// A map.
+    Map,
+}
+
+/// A field that was found: the way to it from the root, as positions in maps and lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the object.
+    At(Vec<usize>),
+    /// In something that does not become part of the object, with the value there.
+    Aside(Box<Node>),
+}
+
+impl Create {
+    /// What a missing field is made into so that `value` can be written to it.
+    pub(super) fn for_value(value: &Node) -> Self {
+        match value.kind {
+            Kind::Scalar(_) => Self::Scalar,
+            Kind::Seq(_) => Self::Seq,
+            Kind::Map(_) => Self::Map,
+        }
+    }
+
+    /// What a missing field is made into when `next` is looked for in it.
+    fn for_next(self, next: Option<&String>) -> Self {
+        match next {
+            None => self,
+            Some(next) if is_bracketed(next) || index(next).is_some() => Self::Seq,
+            Some(_) => Self::Map,
+        }
+    }
+
+    fn node(self, pos: Pos) -> Node {
+        match self {
+            Self::Seq => Node::seq(Vec::new(), pos),
+            Self::Map => Node::map(Map::new(), pos),
+            Self::Nothing | Self::Scalar => fresh_scalar("", pos),
+        }
+    }
+}
+
+/// All fields that `path` leads to; none is no error here.
+pub(super) fn find(
+    root: &mut Node,
+    path: &[String],
+    create: Create,
+) -> Result<Vec<Place>, PathError> {
+    let mut search = Search {
+        create,
+        way: Vec::new(),
+        found: Vec::new(),
+    };
+    search.walk(root, path)?;
+    Ok(search.found)
+}
+
+/// The value at a place.
+pub(super) fn at<'n>(root: &'n mut Node, way: &[usize]) -> Option<&'n mut Node> {
+    way.iter()
+        .try_fold(root, |node, position| match &mut node.kind {
+            Kind::Seq(items) => items.get_mut(*position),
+            Kind::Map(map) => map.iter_mut().nth(*position).map(|entry| &mut entry.value),
+            Kind::Scalar(_) => None,
+        })
+}
+
+struct Search {
+    create: Create,
+    way: Vec<usize>,
+    found: Vec<Place>,
+}
+
+impl Search {
+    fn walk(&mut self, node: &mut Node, path: &[String]) -> Result<(), PathError> {
+        let Some((part, rest)) = path.split_first() else {
+            self.found.push(Place::At(self.way.clone()));
+            return Ok(());
+        };
+        if let Some(index) = index(part) {
+            return self.index(node, index, path);
+        }
+        if is_bracketed(part) {
+            return self.matching(node, path);
+        }
+        if part == "*" {
+            let count = items(node, part)?.len();
+            return (0..count).try_for_each(|at| self.item(node, at, rest));
+        }
+        self.field(node, path)
+    }
+
+    fn item(&mut self, list: &mut Node, at: usize, rest: &[String]) -> Result<(), PathError> {
+        let Some(item) = list.as_seq_mut().and_then(|items| items.get_mut(at)) else {
+            return Ok(());
+        };
+        self.way.push(at);
+        let walked = self.walk(item, rest);
+        self.way.pop();
+        walked
+    }
+
+    fn index(&mut self, list: &mut Node, at: usize, path: &[String]) -> Result<(), PathError> {
+        let length = items(list, &path[0])?.len();
+        if length == at && self.create != Create::Nothing {
+            let node = self.create.for_next(path.get(1)).node(list.pos);
+            if let Some(items) = list.as_seq_mut() {
+                items.push(node);
+                return self.item(list, at, &path[1..]);
+            }
+        }
+        if at >= length {
+            return Err(PathError::Index { index: at, length });
+        }
+        self.item(list, at, &path[1..])
+    }
+
+    fn matching(&mut self, list: &mut Node, path: &[String]) -> Result<(), PathError> {
+        let (name, text) = brackets(&path[0])?;
+        let before = self.found.len();
+        self.matching_now(list, (name, text), path)?;
+        if self.found.len() > before || self.create == Create::Nothing {
+            return Ok(());
+        }
+        let pos = list.pos;
+        if let Some(items) = list.as_seq_mut() {
+            let value = fresh_scalar(text, pos);
+            items.push(match name {
+                "" => value,
+                name => {
+                    let mut map = Map::new();
+                    map.push(name, value);
+                    Node::map(map, pos)
+                }
+            });
+        }
+        self.matching_now(list, (name, text), path)
+    }
+
+    fn matching_now(
+        &mut self,
+        list: &mut Node,
+        (name, text): (&str, &str),
+        path: &[String],
+    ) -> Result<(), PathError> {
+        let count = items(list, &path[0])?.len();
+        for at in 0..count {
+            // kustomize reads the expression anew for each item: one that is wrong is no error in an empty list.
+            let regex = Regex::new(text).map_err(|_| PathError::Pattern(text.to_owned()))?;
+            let item = &items(list, &path[0])?[at];
+            let fits = |value: &Node| regex.is_match(&written(value));
+            match name {
+                "" if fits(item) => self.item(list, at, &[])?,
+                "" => {}
+                name if item.get(name).is_some_and(fits) => self.item(list, at, &path[1..])?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, node: &mut Node, path: &[String]) -> Result<(), PathError> {
+        let (part, rest) = (&path[0], &path[1..]);
+        let creates = self.create != Create::Nothing;
+        if node.is_null() {
+            if creates {
+                self.found.push(Place::Aside(Box::new(node.clone())));
+            }
+            return Ok(());
+        }
+        let pos = node.pos;
+        let Some(map) = node.as_map_mut().filter(|_| !part.is_empty()) else {
+            return Err(shape_error(node, part, "map"));
+        };
+        if !map.contains(part) {
+            if !creates {
+                return Ok(());
+            }
+            map.push(part.clone(), self.create.for_next(rest.first()).node(pos));
+        }
+        let found = map.iter_mut().enumerate();
+        let Some((at, entry)) = found.into_iter().find(|(_, entry)| entry.key == *part) else {
+            return Ok(());
+        };
+        if let (Kind::Scalar(scalar), false) = (&entry.value.kind, rest.is_empty()) {
+            return self.aside(scalar, rest);
+        }
+        self.way.push(at);
+        let walked = self.walk(&mut entry.value, rest);
+        self.way.pop();
+        walked
+    }
+
+    /// Goes on in a text as in a document. What is found there is a copy.
+    fn aside(&mut self, scalar: &Scalar, rest: &[String]) -> Result<(), PathError> {
+        let mut document = read_text(&scalar.text)
+            .ok_or_else(|| PathError::Text(rest[0].clone()))?
+            .unwrap_or_else(|| Node::null(Pos::default()));
+        for place in find(&mut document, rest, self.create)? {
+            self.found.push(match place {
+                Place::At(way) => {
+                    let node = at(&mut document, &way).map(|node| node.clone());
+                    Place::Aside(Box::new(
+                        node.unwrap_or_else(|| Node::null(Pos::default())),
+                    ))
+                }
+                aside @ Place::Aside(_) => aside,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The first document of a text; `None` if it is not YAML, `Some(None)` if it is blank or null.
+pub(super) fn read_text(text: &str) -> Option<Option<Node>> {
+    let documents = yaml::read(text.as_bytes(), SourceId::default(), &Limits::default()).ok()?;
+    Some(documents.into_iter().next())
+}
+
+/// A scalar nobody has given a meaning yet.
+fn fresh_scalar(text: &str, pos: Pos) -> Node {
+    Node::scalar(text, yaml::meaning(text), Style::Plain, pos)
+}
+
+/// The value as it stands in YAML: expressions are matched against that, quotes included.
+fn written(node: &Node) -> String {
+    match node.as_scalar() {
+        Some(scalar) => match scalar.style {
+            Style::DoubleQuoted => format!("\"{}\"", scalar.text),
+            Style::SingleQuoted => format!("'{}'", scalar.text),
+            Style::Plain if scalar.tag == Tag::Str && yaml::meaning(&scalar.text) != Tag::Str => {
+                format!("\"{}\"", scalar.text)
+            }
+            _ => scalar.text.trim().to_owned(),
+        },
+        None => raw(node).to_owned(),
+    }
+}
+
+fn index(part: &str) -> Option<usize> {
+    usize::try_from(field_path::number(part)?).ok()
+}
