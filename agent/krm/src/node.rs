@@ -327,6 +327,15 @@ impl<'a> IntoIterator for &'a Map {
     }
 }
 
+impl<'a> IntoIterator for &'a mut Map {
+    type Item = &'a mut Entry;
+    type IntoIter = std::slice::IterMut<'a, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}
+
 impl FromIterator<Entry> for Map {
     /// Later entries win over earlier ones of the same key.
     fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {

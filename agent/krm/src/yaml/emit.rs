@@ -134,14 +134,7 @@ impl Emitter<'_, '_> {
             Value::Null => self.sheet.push("null"),
             Value::Bool(value) => self.sheet.push(if value { "true" } else { "false" }),
             Value::Int(int) => self.int(int),
-            Value::Float(float) => match value::whole(float) {
-                Some(int) => self.int(int),
-                None => {
-                    let mut text = String::new();
-                    number::format_g(float, &mut text);
-                    self.sheet.push(&text);
-                }
-            },
+            Value::Float(float) => self.float(float),
             Value::Text(text) => return quote::text(self.sheet, &text, indent),
         }
         Ok(())
@@ -152,6 +145,15 @@ impl Emitter<'_, '_> {
             Int::Signed(value) => value.to_string(),
             Int::Unsigned(value) => value.to_string(),
         };
+        self.sheet.push(&text);
+    }
+
+    fn float(&mut self, float: f64) {
+        if let Some(int) = value::whole(float) {
+            return self.int(int);
+        }
+        let mut text = String::new();
+        number::format_g(float, &mut text);
         self.sheet.push(&text);
     }
 

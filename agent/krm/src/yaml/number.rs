@@ -99,7 +99,7 @@ pub(crate) fn format_json(float: f64, out: &mut String) {
 /// The shortest digits that read back as the float: `0.d1d2d3… × 10^point`.
 struct Digits {
     negative: bool,
-    digits: String,
+    shortest: String,
     point: i32,
 }
 
@@ -118,7 +118,7 @@ impl Digits {
         let whole = i32::try_from(whole.len()).unwrap_or(0) - i32::try_from(leading).unwrap_or(0);
         Self {
             negative: float.is_sign_negative(),
-            digits: if digits.is_empty() { "0" } else { digits }.to_owned(),
+            shortest: if digits.is_empty() { "0" } else { digits }.to_owned(),
             point: if digits.is_empty() {
                 1
             } else {
@@ -131,25 +131,23 @@ impl Digits {
         if self.negative {
             out.push('-');
         }
-        let (digits, point) = (self.digits.as_str(), self.point);
+        let (digits, point) = (self.shortest.as_str(), self.point);
         let missing = point - i32::try_from(digits.len()).unwrap_or(i32::MAX);
         let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
-        if scientific {
+        let text = if scientific {
             let (first, more) = digits.split_at(1);
             let dot = if more.is_empty() { "" } else { "." };
             let sign = if point < 1 { '-' } else { '+' };
-            out.push_str(&format!(
-                "{first}{dot}{more}e{sign}{:02}",
-                (point - 1).abs()
-            ));
+            format!("{first}{dot}{more}e{sign}{:02}", (point - 1).abs())
         } else if point <= 0 {
-            out.push_str(&format!("0.{}{digits}", zeros(-point)));
+            format!("0.{}{digits}", zeros(-point))
         } else if missing >= 0 {
-            out.push_str(&format!("{digits}{}", zeros(missing)));
+            format!("{digits}{}", zeros(missing))
         } else {
             let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
-            out.push_str(&format!("{whole}.{fraction}"));
-        }
+            format!("{whole}.{fraction}")
+        };
+        out.push_str(&text);
     }
 }
 

@@ -50,13 +50,11 @@ fn merge<'m>(left: &[&'m Entry], right: &[&'m Entry]) -> Vec<&'m Entry> {
 
 /// Whether `a` comes before `b`.
 fn less(a: &str, b: &str) -> bool {
-    match a.is_ascii() && b.is_ascii() {
-        true => less_by(a.as_bytes(), b.as_bytes(), u32::from),
-        false => {
-            let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-            less_by(&a, &b, u32::from)
-        }
+    if a.is_ascii() && b.is_ascii() {
+        return less_by(a.as_bytes(), b.as_bytes(), u32::from);
     }
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    less_by(&a, &b, u32::from)
 }
 
 fn less_by<T: Copy + PartialEq>(a: &[T], b: &[T], code: impl Fn(T) -> u32) -> bool {

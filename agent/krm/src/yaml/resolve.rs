@@ -73,10 +73,8 @@ pub(crate) fn is_base_60(text: &str) -> bool {
         text.bytes()
             .all(|byte| byte.is_ascii_digit() || byte == b'_')
     };
-    let sixty = |group: &str| match group.as_bytes() {
-        [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9'] => true,
-        _ => false,
-    };
+    let sixty =
+        |group: &str| matches!(group.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
     let mut count = 0;
     let all = groups.inspect(|_| count += 1).all(sixty);
     all && count > 0

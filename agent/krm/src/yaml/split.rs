@@ -89,13 +89,13 @@ fn place_of(before: &[u8]) -> Place {
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |at| at + 1);
-    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let lines = before.split(|byte| *byte == b'\n').count();
     let columns = before[line_start..]
         .iter()
         .filter(|byte| **byte & 0xC0 != 0x80)
         .count();
     Place {
-        line: u32::try_from(lines + 1).unwrap_or(u32::MAX),
+        line: u32::try_from(lines).unwrap_or(u32::MAX),
         column: u32::try_from(columns + 1).unwrap_or(u32::MAX),
     }
 }

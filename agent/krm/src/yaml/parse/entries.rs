@@ -50,14 +50,12 @@ impl Entries {
         if name == "<<" && self.rules == Rules::V3 {
             return Err(mark.error(Problem::LostKey));
         }
-        match self.position(&name) {
-            Some(at) => Err(duplicate(mark, self.lines[at])),
-            None => {
-                self.lines.push(mark.line);
-                self.push(name, value.node);
-                Ok(())
-            }
+        if let Some(at) = self.position(&name) {
+            return Err(duplicate(mark, self.lines[at]));
         }
+        self.lines.push(mark.line);
+        self.push(name, value.node);
+        Ok(())
     }
 
     /// The map. Its own keys win over merged ones, and among those the first.

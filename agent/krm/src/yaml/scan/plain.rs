@@ -85,12 +85,11 @@ pub(super) fn scan<'t>(
             break;
         }
     }
-    let text = match lines {
-        0 => Cow::Borrowed(cursor.slice(from, to)),
-        _ => {
-            done.push_str(cursor.slice(from, to));
-            Cow::Owned(done)
-        }
+    let text = if lines == 0 {
+        Cow::Borrowed(cursor.slice(from, to))
+    } else {
+        done.push_str(cursor.slice(from, to));
+        Cow::Owned(done)
     };
     Ok(Plain {
         text,

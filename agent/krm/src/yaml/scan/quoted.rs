@@ -96,18 +96,18 @@ fn scan_gap(cursor: &mut Cursor<'_>, continued: bool, out: &mut String) {
     let mut blanks = String::new();
     let mut breaks = Breaks::default();
     while cursor.at_blank(0) || cursor.at_break(0) {
-        if !cursor.at_blank(0) {
-            match new_line {
-                true => cursor.read_line(&mut breaks.more),
-                false => cursor.read_line(&mut breaks.first),
-            }
-            new_line = true;
-        } else {
+        if cursor.at_blank(0) {
             if !new_line {
                 blanks.push(char::from(cursor.peek(0)));
             }
             cursor.skip();
+            continue;
         }
+        match new_line {
+            true => cursor.read_line(&mut breaks.more),
+            false => cursor.read_line(&mut breaks.first),
+        }
+        new_line = true;
     }
     match new_line {
         true => breaks.fold(out),
