@@ -225,3 +225,6 @@ fn follow(stderr: ChildStderr, running: &Running<'_>) -> Vec<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
