@@ -50,6 +50,11 @@ pub fn read_settings(
     read_with(text, source, limits, Rules::V2)
 }
 
+/// What a manifest's plain scalar of this text means: what becomes of a text that a transformer changes in place.
+pub fn plain_tag(text: &str) -> crate::Tag {
+    resolve::resolve(text, Rules::V3)
+}
+
 fn read_with(
     bytes: &[u8],
     source: SourceId,
