@@ -79,42 +79,73 @@ pub(crate) enum PathError {
     Text(String),
 }
 
+/// The way from a root to a value: positions in maps and lists.
+pub(crate) type Way = Vec<usize>;
+
 /// The one value a path leads to. Unlike for targets, `[name=value]` is taken literally.
 pub(crate) fn lookup<'n>(root: &'n Node, path: &[String]) -> Result<Option<&'n Node>, PathError> {
-    let mut node = root;
+    Ok(way_to(root, path)?.map(|(_, node)| node))
+}
+
+/// As [`lookup`], with the way there.
+pub(crate) fn way_to<'n>(
+    root: &'n Node,
+    path: &[String],
+) -> Result<Option<(Way, &'n Node)>, PathError> {
+    let (mut node, mut way) = (root, Way::new());
     for part in path.iter().map(|part| part.trim()) {
         if part.is_empty() {
             continue;
         }
         match step(node, part)? {
-            Some(next) => node = next,
+            Some((at, next)) => {
+                node = next;
+                way.push(at);
+            }
             None => return Ok(None),
         }
     }
-    Ok(Some(node))
+    Ok(Some((way, node)))
 }
 
-fn step<'n>(node: &'n Node, part: &str) -> Result<Option<&'n Node>, PathError> {
+/// The value at the end of a way.
+pub(crate) fn follow<'n>(root: &'n mut Node, way: &[usize]) -> Option<&'n mut Node> {
+    way.iter()
+        .try_fold(root, |node, position| match &mut node.kind {
+            Kind::Seq(items) => items.get_mut(*position),
+            Kind::Map(map) => map.iter_mut().nth(*position).map(|entry| &mut entry.value),
+            Kind::Scalar(_) => None,
+        })
+}
+
+fn step<'n>(node: &'n Node, part: &str) -> Result<Option<(usize, &'n Node)>, PathError> {
     if let Some(index) = number(part) {
         let index = usize::try_from(index).map_err(|_| PathError::Negative(part.to_owned()))?;
-        return Ok(items(node, part)?.get(index));
+        return Ok(items(node, part)?.get(index).map(|item| (index, item)));
     }
     if part == "-" {
-        return items(node, part)?.last().map(Some).ok_or(PathError::Empty);
+        let all = items(node, part)?;
+        let last = all.last().ok_or(PathError::Empty)?;
+        return Ok(Some((all.len() - 1, last)));
     }
     if part == "*" {
         return Err(PathError::Wildcard);
     }
     if is_bracketed(part) {
         let (name, value) = brackets(part)?;
-        let found = items(node, part)?
-            .iter()
-            .find(|item| field_of(item, name).is_some_and(|field| raw(field) == value));
-        return Ok(found);
+        let mut all = items(node, part)?.iter().enumerate();
+        return Ok(all.find(|(_, item)| {
+            let fits = |field| raw(field) == value;
+            field_of(item, name).is_some_and(fits)
+        }));
     }
     match &node.kind {
         _ if node.is_null() => Ok(None),
-        Kind::Map(map) => Ok(map.get(part)),
+        Kind::Map(map) => Ok(map
+            .iter()
+            .enumerate()
+            .find(|(_, entry)| entry.key == part)
+            .map(|(at, entry)| (at, &entry.value))),
         _ => Err(shape_error(node, part, "map")),
     }
 }

@@ -161,9 +161,6 @@ fn read_patch(text: &PatchText<'_>) -> Result<Patch, Problem> {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 impl PatchOptions {
     fn changes_ids(self) -> bool {
         self.allow_name_change || self.allow_kind_change

@@ -10,7 +10,9 @@ use krm::{
 };
 use regex::Regex;
 
-use crate::field_path::{self, PathError, brackets, is_bracketed, items, number, raw, shape_error};
+use crate::field_path::{
+    self, PathError, Way, brackets, follow, is_bracketed, items, raw, shape_error,
+};
 
 /// What to make of a field that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +27,13 @@ pub(super) enum Create {
     Map,
 }
 
-/// A field that was found: the way to it from the root, as positions in maps and lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A field that was found.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Place {
     /// In the object.
-    At(Vec<usize>),
+    At(Way),
+    /// In the object, just made: what is written there decides what it means.
+    Fresh(Way),
     /// In something that does not become part of the object, with the value there.
     Aside(Box<Node>),
 }
@@ -70,33 +74,30 @@ pub(super) fn find(
 ) -> Result<Vec<Place>, PathError> {
     let mut search = Search {
         create,
-        way: Vec::new(),
+        way: Way::new(),
         found: Vec::new(),
+        fresh: false,
     };
     search.walk(root, path)?;
     Ok(search.found)
 }
 
-/// The value at a place.
-pub(super) fn at<'n>(root: &'n mut Node, way: &[usize]) -> Option<&'n mut Node> {
-    way.iter()
-        .try_fold(root, |node, position| match &mut node.kind {
-            Kind::Seq(items) => items.get_mut(*position),
-            Kind::Map(map) => map.iter_mut().nth(*position).map(|entry| &mut entry.value),
-            Kind::Scalar(_) => None,
-        })
-}
-
 struct Search {
     create: Create,
-    way: Vec<usize>,
+    way: Way,
     found: Vec<Place>,
+    /// Whether the value at `way` has just been made.
+    fresh: bool,
 }
 
 impl Search {
     fn walk(&mut self, node: &mut Node, path: &[String]) -> Result<(), PathError> {
         let Some((part, rest)) = path.split_first() else {
-            self.found.push(Place::At(self.way.clone()));
+            let way = self.way.clone();
+            self.found.push(match self.fresh {
+                true => Place::Fresh(way),
+                false => Place::At(way),
+            });
             return Ok(());
         };
         if let Some(index) = index(part) {
@@ -128,7 +129,10 @@ impl Search {
             let node = self.create.for_next(path.get(1)).node(list.pos);
             if let Some(items) = list.as_seq_mut() {
                 items.push(node);
-                return self.item(list, at, &path[1..]);
+                self.fresh = true;
+                let walked = self.item(list, at, &path[1..]);
+                self.fresh = false;
+                return walked;
             }
         }
         if at >= length {
@@ -194,11 +198,13 @@ impl Search {
         let Some(map) = node.as_map_mut().filter(|_| !part.is_empty()) else {
             return Err(shape_error(node, part, "map"));
         };
+        let mut made = false;
         if !map.contains(part) {
             if !creates {
                 return Ok(());
             }
             map.push(part.clone(), self.create.for_next(rest.first()).node(pos));
+            made = true;
         }
         let found = map.iter_mut().enumerate();
         let Some((at, entry)) = found.into_iter().find(|(_, entry)| entry.key == *part) else {
@@ -208,7 +214,9 @@ impl Search {
             return self.aside(scalar, rest);
         }
         self.way.push(at);
+        self.fresh = made;
         let walked = self.walk(&mut entry.value, rest);
+        self.fresh = false;
         self.way.pop();
         walked
     }
@@ -220,11 +228,10 @@ impl Search {
             .unwrap_or_else(|| Node::null(Pos::default()));
         for place in find(&mut document, rest, self.create)? {
             self.found.push(match place {
-                Place::At(way) => {
-                    let node = at(&mut document, &way).map(|node| node.clone());
-                    Place::Aside(Box::new(
-                        node.unwrap_or_else(|| Node::null(Pos::default())),
-                    ))
+                Place::At(way) | Place::Fresh(way) => {
+                    let node = follow(&mut document, &way).map(|node| node.clone());
+                    let node = node.unwrap_or_else(|| Node::null(Pos::default()));
+                    Place::Aside(Box::new(node))
                 }
                 aside @ Place::Aside(_) => aside,
             });

@@ -1,0 +1,78 @@
+//! Fields inside a text that is itself YAML or JSON, such as `data.config\.yaml.spec.replicas`.
+//!
+//! The text is read, changed and written anew. JSON keeps being on one line or on many; YAML comes out in
+//! kustomize's own layout.
+
+mod print;
+
+use krm::{Node, Pos, json};
+
+use super::{Target, settle, target};
+use crate::field_path::{Way, follow, way_to};
+use target::Place;
+
+/// Writes `value` into the text that `path` leads through. False, with nothing changed, if there is no such
+/// text or no such field in it: then the path means the object itself.
+pub(super) fn write(object: &mut Node, path: &[String], value: &Node, to: &Target<'_>) -> bool {
+    let Some((way, rest)) = text_on_the_way(object, path) else {
+        return false;
+    };
+    let Some(text) = follow(object, &way).and_then(|node| node.text().map(str::to_owned)) else {
+        return false;
+    };
+    match changed(&text, rest, value, to) {
+        Some(new) => {
+            if let Some(scalar) = follow(object, &way).and_then(Node::as_scalar_mut) {
+                scalar.text = new;
+            }
+            true
+        }
+        None => false,
+    }
+}
+
+/// The first scalar on the path that is not at its end and reads as YAML.
+fn text_on_the_way<'p>(object: &Node, path: &'p [String]) -> Option<(Way, &'p [String])> {
+    (1..path.len()).find_map(|length| {
+        let (way, node) = way_to(object, &path[..length]).ok()??;
+        target::read_text(node.text()?)?;
+        Some((way, &path[length..]))
+    })
+}
+
+fn changed(text: &str, path: &[String], value: &Node, to: &Target<'_>) -> Option<String> {
+    let document = target::read_text(text)?;
+    if document.is_none() && text.trim().is_empty() {
+        return None;
+    }
+    let mut document = document.unwrap_or_else(|| Node::null(Pos::default()));
+    let places = target::find(&mut document, path, to.create(value)).ok()?;
+    if places.is_empty() {
+        return None;
+    }
+    for place in places {
+        match place {
+            Place::At(way) => to.set(follow(&mut document, &way), value).ok()?,
+            Place::Fresh(way) => {
+                to.set(follow(&mut document, &way), value).ok()?;
+                settle(follow(&mut document, &way));
+            }
+            Place::Aside(mut node) => to.set(Some(&mut node), value).ok()?,
+        }
+    }
+    match text.trim_start().starts_with(['{', '[']) {
+        true => as_json(&document, text),
+        false if document.is_null() => Some(text.trim().to_owned()),
+        false => print::yaml(&document),
+    }
+}
+
+/// On many lines if the old text was.
+fn as_json(document: &Node, old: &str) -> Option<String> {
+    let value = json::to_value(document).ok()?;
+    let compact = json::go_text(&value);
+    match old.contains('\n') && old.contains("  ") {
+        true => Some(print::indented(&compact)),
+        false => Some(compact),
+    }
+}
