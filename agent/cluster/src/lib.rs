@@ -1,1 +1,42 @@
 //! kube: connect, discover, watch, apply, delete, lease, events.
+//!
+//! [`Cluster`] carries objects between the agent and one API server, as JSON values. It says what the server said,
+//! in few words and with the reason as a type, and judges nothing: what to apply, what counts as drift and what may be
+//! deleted is decided elsewhere. It keeps no objects, and never puts a value of a Secret into a text.
+//!
+//! Every call has a deadline, an upper bound on what it reads and a bounded number of tries; see [`Limits`].
+
+pub mod events;
+// pub mod lease;
+pub mod migrate;
+// pub mod store;
+
+mod answer;
+mod apply;
+mod connect;
+mod delete;
+mod discovery;
+mod error;
+mod facts;
+mod guard;
+mod ownership;
+mod read;
+mod resource;
+mod secret;
+mod service_account;
+mod session;
+mod tools;
+mod transport;
+mod watch;
+
+pub use apply::{Applied, Apply, ApplyError, FieldConflict, FieldFault};
+pub use connect::{Connect, ConnectError, Limits};
+pub use delete::{Delete, DeleteError, Deleted, Propagation};
+pub use discovery::ResolveError;
+pub use error::{CallError, ReadError, WatchFault};
+pub use facts::Facts;
+pub use ownership::{Ownership, ownership};
+pub use resource::Resource;
+pub use service_account::{InvalidServiceAccount, ServiceAccount};
+pub use session::Cluster;
+pub use watch::{Detail, Live, Watched};

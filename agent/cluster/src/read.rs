@@ -1,0 +1,227 @@
+//! Reading: one object, or the metadata of many. Always from the quorum, never from a cache that may lag.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::{
+    Cluster, Facts, ReadError, Resource,
+    answer::{Ask, Failure, JSON, METADATA_LIST, METADATA_LIST_ONLY},
+    resource::escape_into,
+};
+
+/// How many objects are asked for at once.
+pub(crate) const PAGE: u32 = 250;
+/// The same where whole objects come.
+pub(crate) const FULL_PAGE: u32 = 100;
+
+/// Which objects of a kind.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    /// Of one namespace; none means all.
+    pub(crate) namespace: Option<String>,
+    /// A label selector; empty means all.
+    pub(crate) labels: String,
+    /// A field selector; empty means all.
+    pub(crate) fields: String,
+}
+
+/// One page of a list.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Value>,
+    pub(crate) next: Option<String>,
+    pub(crate) version: String,
+}
+
+/// How much of each object is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Metadata,
+    Whole,
+}
+
+impl Cluster {
+    /// One object as it is now; none if there is none.
+    pub async fn get(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Value>, ReadError> {
+        let path = resource.object_path(namespace, name);
+        let ask = Ask {
+            method: Method::GET,
+            path,
+            accept: JSON,
+            body: None,
+            about: &resource.gvk,
+        };
+        let answer = match self.ask(ask).await {
+            Ok(answer) => answer,
+            Err(failure) if failure.is_missing_object(name) => return Ok(None),
+            Err(failure) => return Err(failure.plain()),
+        };
+        let object = answer.json()?;
+        match Facts::read(resource, &object) {
+            Ok(facts) if facts.id.name == name && object["kind"] == *resource.gvk.kind => {
+                Ok(Some(object))
+            }
+            Ok(_) => Err(garbage("it is another object")),
+            Err(field) => Err(garbage(&format!("the object has no valid {field}"))),
+        }
+    }
+
+    /// The metadata of all objects that `selector` (of labels; empty means all) selects.
+    ///
+    /// Complete or an error: an answer that is cut, of another kind, or has no items is never an empty list.
+    pub async fn list_facts(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        selector: &str,
+    ) -> Result<Vec<Facts>, ReadError> {
+        let selection = Selection {
+            namespace: namespace.map(str::to_owned),
+            labels: selector.to_owned(),
+            fields: String::new(),
+        };
+        let (mut facts, mut next) = (Vec::new(), None);
+        loop {
+            let page = self
+                .page(resource, &selection, Part::Metadata, next.as_deref())
+                .await;
+            let page = page.map_err(Failure::plain)?;
+            for item in &page.items {
+                facts.push(item_facts(resource, item)?);
+            }
+            next = page.next;
+            if next.is_none() {
+                return Ok(facts);
+            }
+        }
+    }
+
+    /// One page of a list.
+    pub(crate) async fn page(
+        &self,
+        resource: &Resource,
+        selection: &Selection,
+        part: Part,
+        next: Option<&str>,
+    ) -> Result<Page, Failure> {
+        let limit = if part == Part::Whole { FULL_PAGE } else { PAGE };
+        let mut path = selection.path(resource, &format!("limit={limit}"));
+        if let Some(next) = next {
+            path.push_str("&continue=");
+            escape_into(&mut path, next);
+        }
+        let accept = match part {
+            Part::Whole => JSON,
+            Part::Metadata if resource.is_secret() => METADATA_LIST_ONLY,
+            Part::Metadata => METADATA_LIST,
+        };
+        let ask = Ask {
+            method: Method::GET,
+            path,
+            accept,
+            body: None,
+            about: &resource.gvk,
+        };
+        let answer = self.ask(ask).await?;
+        let list = answer.json().map_err(Failure::Call)?;
+        Page::read(resource, list).map_err(|what| Failure::Call(garbage(&what)))
+    }
+}
+
+impl Selection {
+    /// Path and query; more parameters may follow with `&`.
+    pub(crate) fn path(&self, resource: &Resource, parameters: &str) -> String {
+        let mut path = resource.collection_path(self.namespace.as_deref());
+        path.push('?');
+        path.push_str(parameters);
+        for (key, value) in [
+            ("&labelSelector=", &self.labels),
+            ("&fieldSelector=", &self.fields),
+        ] {
+            if !value.is_empty() {
+                path.push_str(key);
+                escape_into(&mut path, value);
+            }
+        }
+        path
+    }
+}
+
+impl Page {
+    fn read(resource: &Resource, mut list: Value) -> Result<Self, String> {
+        let kind = list["kind"].as_str().unwrap_or_default();
+        if kind != "PartialObjectMetadataList"
+            && kind.strip_suffix("List") != Some(&resource.gvk.kind)
+        {
+            return Err(format!(
+                "a list of {} was asked for and {kind:?} came",
+                resource.gvk.kind
+            ));
+        }
+        let Value::Array(items) = list["items"].take() else {
+            return Err("the list has no items".to_owned());
+        };
+        let text = |key: &str| {
+            list["metadata"][key]
+                .as_str()
+                .filter(|text| !text.is_empty())
+        };
+        let version = text("resourceVersion")
+            .ok_or("the list has no resource version")?
+            .to_owned();
+        Ok(Self {
+            items,
+            next: text("continue").map(str::to_owned),
+            version,
+        })
+    }
+}
+
+/// The facts of an object in a list or a watch.
+pub(crate) fn item_facts(resource: &Resource, item: &Value) -> Result<Facts, ReadError> {
+    Facts::read(resource, item).map_err(|field| garbage(&format!("an object has no valid {field}")))
+}
+
+pub(crate) fn garbage(what: &str) -> ReadError {
+    ReadError::Garbage(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use krm::Gvk;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_real_list_is_a_list() {
+        let gvk = Gvk::new("v1", "ConfigMap");
+        let resource = Resource {
+            gvk,
+            plural: "configmaps".into(),
+            namespaced: true,
+            verbs: vec![],
+        };
+        let metadata = json!({ "resourceVersion": "7" });
+        for bad in [
+            json!({}),
+            json!([]),
+            json!({ "kind": "Status", "items": [], "metadata": metadata }),
+            json!({ "kind": "SecretList", "items": [], "metadata": metadata }),
+            json!({ "kind": "ConfigMapList", "items": null, "metadata": metadata }),
+            json!({ "kind": "ConfigMapList", "metadata": metadata }),
+            json!({ "kind": "ConfigMapList", "items": [] }),
+            json!({ "kind": "ConfigMapList", "items": {}, "metadata": metadata }),
+        ] {
+            assert!(Page::read(&resource, bad.clone()).is_err(), "{bad}");
+        }
+        for kind in ["ConfigMapList", "PartialObjectMetadataList"] {
+            let list = json!({ "kind": kind, "items": [], "metadata": metadata });
+            assert!(Page::read(&resource, list).is_ok());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! One API server as seen by one user.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    ServiceAccount,
+    discovery::Discovery,
+    transport::{self, Transport},
+};
+
+const IMPERSONATE: HeaderName = HeaderName::from_static("impersonate-user");
+
+/// A connection to one API server. Cheap to clone; clones share connections and what is known of the server's kinds.
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    client: kube::Client,
+    server: String,
+    namespace: String,
+    /// Whom the kubeconfig, or we, impersonate.
+    user: Option<String>,
+    discovery: Arc<Discovery>,
+}
+
+/// Impersonation cannot be stacked.
+#[derive(Debug, thiserror::Error)]
+#[error("already acting as {0}, so {1} cannot be impersonated")]
+pub struct AlreadyImpersonating(String, ServiceAccount);
+
+impl Cluster {
+    pub(crate) fn new(
+        transport: Transport,
+        server: String,
+        namespace: String,
+        user: Option<String>,
+    ) -> Self {
+        Self::with(transport, server, namespace, user, Arc::default())
+    }
+
+    fn with(
+        transport: Transport,
+        server: String,
+        namespace: String,
+        user: Option<String>,
+        discovery: Arc<Discovery>,
+    ) -> Self {
+        let client = kube::Client::new(transport.clone(), namespace.clone());
+        Self {
+            inner: Arc::new(Inner {
+                transport,
+                client,
+                server,
+                namespace,
+                user,
+                discovery,
+            }),
+        }
+    }
+
+    /// The same server with the rights of a service account and of nobody else. Shares connections.
+    pub fn impersonate(&self, who: &ServiceAccount) -> Result<Self, AlreadyImpersonating> {
+        if let Some(user) = &self.inner.user {
+            return Err(AlreadyImpersonating(user.clone(), who.clone()));
+        }
+        let user = who.to_string();
+        let value = HeaderValue::from_str(&user)
+            .expect("a header value because names are letters and digits");
+        let transport = transport::with_header(self.inner.transport.clone(), IMPERSONATE, value);
+        let Inner {
+            server,
+            namespace,
+            discovery,
+            ..
+        } = &*self.inner;
+        Ok(Self::with(
+            transport,
+            server.clone(),
+            namespace.clone(),
+            Some(user),
+            discovery.clone(),
+        ))
+    }
+
+    /// A typed client, for our own custom resources.
+    ///
+    /// Not for Secrets: kube logs the text of an answer that it cannot read.
+    pub fn client(&self) -> kube::Client {
+        self.inner.client.clone()
+    }
+
+    /// Where the server is, for messages.
+    pub fn server(&self) -> &str {
+        &self.inner.server
+    }
+
+    /// The namespace of the kubeconfig's context, or of this pod.
+    pub fn default_namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
+    /// Whom we act as, if not as ourselves.
+    pub fn user(&self) -> Option<&str> {
+        self.inner.user.as_deref()
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.inner.transport.clone()
+    }
+
+    pub(crate) fn discovery(&self) -> &Discovery {
+        &self.inner.discovery
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { server, user, .. } = &*self.inner;
+        f.debug_struct("Cluster")
+            .field("server", server)
+            .field("user", user)
+            .finish_non_exhaustive()
+    }
+}
