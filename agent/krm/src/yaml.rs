@@ -55,6 +55,11 @@ pub fn plain_tag(text: &str) -> crate::Tag {
     resolve::resolve(text, Rules::V3)
 }
 
+/// What a plain scalar of this text means.
+pub fn meaning(text: &str) -> crate::Tag {
+    resolve::resolve(text, Rules::V3)
+}
+
 fn read_with(
     bytes: &[u8],
     source: SourceId,

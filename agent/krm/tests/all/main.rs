@@ -6,6 +6,7 @@ mod generate;
 mod hostile;
 mod kustomize;
 mod laws;
+mod patches;
 mod table;
 
 use krm::{Node, SourceId, yaml};
