@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     CallError, Cluster, Facts, Resource,
     answer::{Answer, Ask, JSON, METADATA, METADATA_ONLY},
-    read::garbage,
+    error::garbage,
     resource::escape_into,
 };
 
@@ -29,8 +29,6 @@ pub struct Apply<'a> {
     pub name: &'a str,
     /// The object, with every field that is to be ours and no other.
     pub body: &'a Value,
-    /// The resource version it was last seen with, if it was: an answer with the same one surely changed nothing.
-    pub seen: Option<&'a str>,
     /// Take fields from other managers instead of a conflict.
     pub force: bool,
     /// Change nothing, only say what would come of it.
@@ -117,8 +115,7 @@ fn applied(
     }
     let created = answer.status == StatusCode::CREATED;
     Ok(Applied {
-        changed: created
-            || (request.seen != Some(&*facts.resource_version) && is_fresh(&facts, answer, took)),
+        changed: created || is_fresh(&facts, answer, took),
         created,
         warnings: answer.warnings(),
         body: request.dry_run.then_some(body),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     CallError, Cluster, Resource,
     answer::{Ask, Failure, JSON, METADATA, METADATA_ONLY, other},
-    read::garbage,
+    error::garbage,
     secret,
 };
 

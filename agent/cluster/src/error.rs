@@ -64,3 +64,8 @@ impl CallError {
         }
     }
 }
+
+/// An answer that nothing may be concluded from.
+pub(crate) fn garbage(what: &str) -> CallError {
+    CallError::Garbage(what.to_owned())
+}

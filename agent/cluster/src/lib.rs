@@ -1,4 +1,4 @@
-//! kube: connect, discover, watch, apply, delete, lease, events.
+//! kube: connect, discover, watch, apply, delete, lease.
 //!
 //! [`Cluster`] carries objects between the agent and one API server, as JSON values. It says what the server said,
 //! in few words and with the reason as a type, and judges nothing: what to apply, what counts as drift and what may be
@@ -6,10 +6,9 @@
 //!
 //! Every call has a deadline, an upper bound on what it reads and a bounded number of tries; see [`Limits`].
 
-pub mod events;
-// pub mod lease;
+pub mod lease;
 pub mod migrate;
-// pub mod store;
+pub mod store;
 
 mod answer;
 mod apply;
@@ -19,6 +18,7 @@ mod discovery;
 mod error;
 mod facts;
 mod guard;
+mod live;
 mod ownership;
 mod read;
 mod resource;
@@ -35,8 +35,9 @@ pub use delete::{Delete, DeleteError, Deleted, Propagation};
 pub use discovery::ResolveError;
 pub use error::{CallError, ReadError, WatchFault};
 pub use facts::Facts;
+pub use live::Live;
 pub use ownership::{Ownership, ownership};
 pub use resource::Resource;
 pub use service_account::{InvalidServiceAccount, ServiceAccount};
 pub use session::Cluster;
-pub use watch::{Detail, Live, Watched};
+pub use watch::{Detail, Watched};

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     ApplyError, CallError, Cluster, Facts, Resource,
     answer::{Ask, Failure, METADATA, METADATA_ONLY},
+    error::garbage,
     ownership::is_ours,
-    read::garbage,
 };
 
 /// Managers whose fields become ours, each a tool that applies whole manifests.

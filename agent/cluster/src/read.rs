@@ -4,8 +4,10 @@ use http::Method;
 use serde_json::Value;
 
 use crate::{
-    Cluster, Facts, ReadError, Resource,
-    answer::{Ask, Failure, JSON, METADATA_LIST, METADATA_LIST_ONLY},
+    Cluster, Facts, Live, ReadError, Resource,
+    answer::{Ask, Failure, JSON, METADATA, METADATA_LIST, METADATA_LIST_ONLY, METADATA_ONLY},
+    error::garbage,
+    live::{Part, item_facts},
     resource::escape_into,
 };
 
@@ -32,13 +34,6 @@ pub(crate) struct Page {
     pub(crate) version: String,
 }
 
-/// How much of each object is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Metadata,
-    Whole,
-}
-
 impl Cluster {
     /// One object as it is now; none if there is none.
     pub async fn get(
@@ -47,11 +42,43 @@ impl Cluster {
         namespace: &str,
         name: &str,
     ) -> Result<Option<Value>, ReadError> {
+        self.object(resource, namespace, name, JSON, &resource.gvk.kind)
+            .await
+    }
+
+    /// One object's metadata as it is now; none if there is no such object.
+    pub async fn look(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Live>, ReadError> {
+        let accept = if resource.is_secret() {
+            METADATA_ONLY
+        } else {
+            METADATA
+        };
+        let object = self
+            .object(resource, namespace, name, accept, "PartialObjectMetadata")
+            .await?;
+        object
+            .map(|object| Live::read(resource, object, Part::Metadata))
+            .transpose()
+    }
+
+    async fn object(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        accept: &'static str,
+        kind: &str,
+    ) -> Result<Option<Value>, ReadError> {
         let path = resource.object_path(namespace, name);
         let ask = Ask {
             method: Method::GET,
             path,
-            accept: JSON,
+            accept,
             body: None,
             about: &resource.gvk,
         };
@@ -61,12 +88,11 @@ impl Cluster {
             Err(failure) => return Err(failure.plain()),
         };
         let object = answer.json()?;
-        match Facts::read(resource, &object) {
-            Ok(facts) if facts.id.name == name && object["kind"] == *resource.gvk.kind => {
-                Ok(Some(object))
-            }
-            Ok(_) => Err(garbage("it is another object")),
-            Err(field) => Err(garbage(&format!("the object has no valid {field}"))),
+        let came = object["kind"].as_str().unwrap_or_default();
+        let facts = item_facts(resource, &object)?;
+        match facts.id.name == name && (came == kind || came == resource.gvk.kind) {
+            true => Ok(Some(object)),
+            false => Err(garbage("it is another object")),
         }
     }
 
@@ -179,15 +205,6 @@ impl Page {
             version,
         })
     }
-}
-
-/// The facts of an object in a list or a watch.
-pub(crate) fn item_facts(resource: &Resource, item: &Value) -> Result<Facts, ReadError> {
-    Facts::read(resource, item).map_err(|field| garbage(&format!("an object has no valid {field}")))
-}
-
-pub(crate) fn garbage(what: &str) -> ReadError {
-    ReadError::Garbage(what.to_owned())
 }
 
 #[cfg(test)]

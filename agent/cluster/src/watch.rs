@@ -13,10 +13,11 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{
-    CallError, Cluster, Facts, Resource, WatchFault,
+    CallError, Cluster, Facts, Live, Resource, WatchFault,
     answer::{Ask, Failure, JSON, METADATA, METADATA_ONLY},
     guard::jittered,
-    read::{Part, Selection, item_facts},
+    live::{Part, item_facts},
+    read::Selection,
 };
 
 mod lines;
@@ -59,17 +60,6 @@ pub enum Watched {
     Synced,
     /// It does not go on for now; it is being tried again, ever more slowly.
     Failed(std::sync::Arc<WatchFault>),
-}
-
-/// An object as a watch shows it.
-#[derive(Clone, Debug)]
-pub struct Live {
-    /// Its metadata.
-    pub facts: Facts,
-    /// All of it but its managed fields, where that was asked for.
-    pub body: Option<Value>,
-    /// Who owns which of its fields since when.
-    pub managed_fields: Value,
 }
 
 /// What to follow, and how far it has come.
@@ -174,7 +164,7 @@ impl Watcher {
             self.ready.push_back(Watched::Restarted);
         }
         for item in page.items {
-            match self.live(item) {
+            match Live::read(&self.resource, item, self.part) {
                 Ok(live) => self.ready.push_back(Watched::Object(Box::new(live))),
                 // The list is not what it should be: nothing of it counts, and it begins anew.
                 Err(fault) => return self.failed(fault),
@@ -259,7 +249,7 @@ impl Watcher {
         }
         match kind {
             "ADDED" | "MODIFIED" => {
-                let live = self.live(object).map_err(Stop::Fault)?;
+                let live = Live::read(&self.resource, object, self.part).map_err(Stop::Fault)?;
                 self.ready.push_back(Watched::Object(Box::new(live)));
             }
             "DELETED" => {
@@ -272,27 +262,6 @@ impl Watcher {
         }
         *version = moved;
         Ok(())
-    }
-
-    fn live(&self, mut object: Value) -> Result<Live, CallError> {
-        let facts = item_facts(&self.resource, &object)?;
-        let metadata = object["metadata"].as_object_mut();
-        let managed_fields = metadata
-            .and_then(|metadata| metadata.remove("managedFields"))
-            .unwrap_or_default();
-        let body = (self.part == Part::Whole).then(|| self.named(object));
-        Ok(Live {
-            facts,
-            body,
-            managed_fields,
-        })
-    }
-
-    /// Items of a list do not say of what kind they are.
-    fn named(&self, mut object: Value) -> Value {
-        object["apiVersion"] = self.resource.gvk.api_version().into();
-        object["kind"] = self.resource.gvk.kind.clone().into();
-        object
     }
 
     fn failed(&mut self, fault: CallError) {

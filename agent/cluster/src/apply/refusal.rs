@@ -21,10 +21,10 @@ pub enum ApplyError {
     #[error("{}", faults(.0))]
     Invalid(Vec<FieldFault>),
     /// It would change fields that cannot change; it can only be deleted and made anew.
-    #[error("{} cannot be changed once set: {message}", fields.join(", "))]
+    #[error("{} cannot be changed once set: {message}", field.as_deref().unwrap_or("a field"))]
     Immutable {
-        /// Which: `spec.selector`; `spec` where the server says no more.
-        fields: Vec<String>,
+        /// Which, with commas between several: `spec.selector`; `spec` where the server says no more.
+        field: Option<String>,
         /// The server's sentence.
         message: String,
     },
@@ -245,12 +245,20 @@ fn invalid(status: &Status) -> ApplyError {
         true => {
             let message = all[0].message.clone();
             ApplyError::Immutable {
-                fields: all.into_iter().map(|fault| fault.field).collect(),
+                field: named(&all),
                 message,
             }
         }
         false => ApplyError::Invalid(all),
     }
+}
+
+fn named(faults: &[FieldFault]) -> Option<String> {
+    let names = faults
+        .iter()
+        .map(|fault| fault.field.as_str())
+        .filter(|field| !field.is_empty());
+    Some(names.collect::<Vec<_>>().join(", ")).filter(|names| !names.is_empty())
 }
 
 fn fault(cause: &StatusCause) -> FieldFault {

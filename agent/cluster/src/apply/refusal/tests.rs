@@ -55,10 +55,10 @@ fn immutable_fields_are_named_and_told_from_invalid_ones() {
     let selector =
         json!({ "reason": "FieldValueInvalid", "message": dump, "field": "spec.selector" });
     match means("Deployment", 422, "Invalid", "…", json!([selector.clone()])) {
-        ApplyError::Immutable { fields, message } => {
+        ApplyError::Immutable { field, message } => {
             assert_eq!(
-                (fields, &*message),
-                (vec!["spec.selector".to_owned()], "field is immutable")
+                (field.as_deref(), &*message),
+                (Some("spec.selector"), "field is immutable")
             );
         }
         other => panic!("{other:?}"),
