@@ -29,6 +29,8 @@ pub struct Mirror {
     cache: PathBuf,
     store: Store,
     session: Mutex<Option<http::Session>>,
+    /// Held by whoever changes the store.
+    writing: Mutex<()>,
 }
 
 impl std::fmt::Debug for Mirror {
@@ -61,6 +63,7 @@ impl Mirror {
             cache,
             store,
             session: Mutex::new(None),
+            writing: Mutex::new(()),
         })
     }
 
@@ -81,6 +84,10 @@ impl Mirror {
         if self.store.is_in_place() {
             return self.look_in_place(branches);
         }
+        if branches.is_empty() {
+            // Asked for nothing by name, a server lists all it has.
+            return Ok(BTreeMap::new());
+        }
         let budget = Arc::new(Budget::new(self.limits.look, self.limits.list_bytes()));
         self.talk(credentials, &budget, stop, &mut |transport, greeting| {
             wire::list(transport, greeting, branches)
@@ -97,6 +104,7 @@ impl Mirror {
         wanted: &BTreeMap<Branch, Revision>,
         stop: &AtomicBool,
     ) -> Result<Fetched, FetchError> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let refilled = self.store.heal().map_err(|error| storage(&error))?;
         let repository = self.store.repository();
         let missing: BTreeSet<_> = wanted

@@ -24,7 +24,7 @@ use gix::{
 use crate::{Branch, Limits, RepoUrl, Revision, address::Place, fetch_error::plain};
 use check::Complete;
 pub(crate) use place::mirror_name;
-use place::{Claim, claim, create, digest, open_in_place, open_or_create};
+use place::{Claim, claim, create, digest, open_in_place, open_or_create, reopen};
 
 /// Where our references live; nothing of the remote's own names is ever written.
 const OURS: &str = "refs/driftless/";
@@ -119,25 +119,38 @@ impl Store {
         self.suspect.clone()
     }
 
-    /// Throws the mirror away if somebody found it spoiled, and starts an empty one.
+    /// Prepares for a fetch: throws the mirror away if somebody found it spoiled, and starts an empty one; looks anew
+    /// at a repository in place, which others write.
     pub(crate) fn heal(&self) -> Result<bool, OpenError> {
         let Home::Mirror { path, .. } = &self.home else {
+            self.reopen();
             return Ok(false);
         };
         if !self.suspect.swap(false, Ordering::Relaxed) {
             return Ok(false);
         }
         tracing::warn!(mirror = %path.display(), "the mirror is spoiled and is filled again");
-        let fresh = create(path, self.object_bytes)?;
-        *self
+        self.replace(create(path, self.object_bytes)?);
+        let mut complete = self.complete.lock().unwrap_or_else(PoisonError::into_inner);
+        complete.clear();
+        Ok(true)
+    }
+
+    /// Packs come and go, and a repository has room for only so many since it was opened.
+    fn reopen(&self) {
+        let path = self.repository().git_dir().to_owned();
+        // What cannot be opened again is still open, and reading it gives the better error.
+        if let Ok(fresh) = reopen(&path, self.object_bytes) {
+            self.replace(fresh);
+        }
+    }
+
+    fn replace(&self, fresh: ThreadSafeRepository) {
+        let mut shared = self
             .repository
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = fresh;
-        self.complete
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        Ok(true)
+            .unwrap_or_else(PoisonError::into_inner);
+        *shared = fresh;
     }
 
     /// Fails unless the commit, its history and every file of its tree are here. The history of a repository in place
@@ -199,11 +212,11 @@ impl Store {
     }
 
     /// Rewrites many packs as one, when there are more than `most`.
-    pub(crate) fn compact(&self, most: usize, halt: &AtomicBool) -> gix::Result<bool> {
-        match self.is_in_place() {
-            true => Ok(false),
-            false => compact::compact(&self.repository(), most, halt),
+    pub(crate) fn compact(&self, most: usize, halt: &AtomicBool) -> gix::Result {
+        if !self.is_in_place() && compact::compact(&self.repository(), most, halt)? {
+            self.reopen();
         }
+        Ok(())
     }
 
     fn point(&self, kind: &str, owner: &str, revision: Revision) -> gix::Result {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gix::ThreadSafeRepository;
+use gix::{ThreadSafeRepository, odb::store::init::Slots};
 use sha2::{Digest, Sha256};
 
 use super::{OpenError, ours};
@@ -107,7 +107,7 @@ pub(super) fn open_or_create(
         path: path.to_owned(),
         source,
     })?;
-    let opened = options(object_bytes).open_path_as_is(true).open(path);
+    let opened = reopen(path, object_bytes);
     match opened.and_then(|repository| sound(&repository).map(|()| repository)) {
         Ok(repository) => Ok(repository),
         Err(error) => {
@@ -116,6 +116,11 @@ pub(super) fn open_or_create(
             create(path, object_bytes)
         }
     }
+}
+
+/// Opens again what was opened before, with an eye for all that came since.
+pub(super) fn reopen(path: &Path, object_bytes: u64) -> gix::Result<ThreadSafeRepository> {
+    options(object_bytes).open_path_as_is(true).open(path)
 }
 
 /// Removes what a killed process left inside the mirror: half a pack, or the lock of a reference.
@@ -182,7 +187,7 @@ pub(super) fn create(path: &Path, object_bytes: u64) -> Result<ThreadSafeReposit
     }
     fs::rename(&new, path).map_err(fault)?;
     fs::remove_dir_all(&old).or_else(absent).map_err(fault)?;
-    let opened = options(object_bytes).open_path_as_is(true).open(path);
+    let opened = reopen(path, object_bytes);
     opened.map_err(|error| fault(io::Error::other(plain(&error.to_string()))))
 }
 
@@ -193,9 +198,16 @@ fn absent(error: io::Error) -> io::Result<()> {
     }
 }
 
+/// How many packs may come after a repository was opened; by default it would be few, and then reading fails.
+const SLOTS: usize = 1024;
+
 /// Opens with nothing of the machine's configuration or environment.
 fn options(object_bytes: u64) -> gix::open::Options {
     gix::open::Options::isolated()
+        .object_store_slots(Slots::AsNeededByDiskState {
+            multiplier: 2.0,
+            minimum: SLOTS,
+        })
         .with(gix::sec::Trust::Full)
         .config_overrides([
             format!("gitoxide.objects.allocLimit={object_bytes}"),

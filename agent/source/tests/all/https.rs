@@ -74,6 +74,8 @@ fn a_look_is_one_request_on_the_open_connection() {
         .mirror
         .fetch(&trusted, &wanted(&[("master", first)]), &GO)
         .unwrap();
+    let nothing = followed.mirror.look(&trusted, &branches(&[]), &GO).unwrap();
+    assert!(nothing.is_empty());
     assert_eq!(remote.seen().len(), 0);
     drop(repository);
 }
@@ -139,5 +141,32 @@ fn a_mirror_may_live_and_end_inside_an_async_program() {
         let (tip, followed) = tokio::task::spawn_blocking(look).await.unwrap();
         assert_eq!(tip, Some(first));
         drop(followed);
+    });
+}
+
+#[test]
+fn many_threads_share_one_mirror() {
+    let (repository, first, remote) = served();
+    let trusted = Credentials::none().with_authority(&remote.authority);
+    let limits = source::Limits {
+        packs: 2,
+        ..source::Limits::default()
+    };
+    let followed = Followed::limited(remote.url(), limits);
+    let names = ["a", "b", "c", "d"];
+    let tips = names.map(|name| repository.commit(name, Some(first), &[("a.yaml", name)]));
+    std::thread::scope(|scope| {
+        for (name, tip) in names.into_iter().zip(tips) {
+            let (followed, trusted) = (&followed, &trusted);
+            scope.spawn(move || {
+                assert_eq!(followed.tip(trusted, name), Some(tip));
+                let all = wanted(&[(name, tip)]);
+                followed.mirror.fetch(trusted, &all, &GO).unwrap();
+                assert_eq!(
+                    text(&followed.mirror.snapshot(&tip).unwrap(), "a.yaml"),
+                    name
+                );
+            });
+        }
     });
 }

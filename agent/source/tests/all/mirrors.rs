@@ -287,14 +287,14 @@ fn leftovers_of_a_killed_process_are_swept() {
 fn many_packs_become_few_and_readers_go_on() {
     let (repository, first, remote) = served();
     let limits = Limits {
-        packs: 4,
+        packs: 36,
         ..Limits::default()
     };
     let followed = Followed::limited(remote.url(), limits);
     let credentials = trusted(&remote);
     let mut line = vec![first];
     let mut early = None;
-    for round in 0..12 {
+    for round in 0..40 {
         let (name, rest) = (format!("round {round}"), "b".repeat(500));
         let files = [("a.yaml", name.as_str()), ("base/b.yaml", &rest)];
         let next = repository.commit("master", line.last().copied(), &files);
@@ -307,7 +307,7 @@ fn many_packs_become_few_and_readers_go_on() {
             early = Some(followed.mirror.snapshot(&next).unwrap());
         }
         assert!(
-            packs(&followed).len() <= 4,
+            packs(&followed).len() <= 36,
             "round {round}: {:?}",
             packs(&followed)
         );
@@ -321,7 +321,7 @@ fn many_packs_become_few_and_readers_go_on() {
         let snapshot = followed.mirror.snapshot(revision).unwrap();
         assert_eq!(text(&snapshot, "a.yaml"), format!("round {round}"));
     }
-    assert_eq!(followed.mirror.descends(&line[12], &line[0]), Ok(true));
+    assert_eq!(followed.mirror.descends(&line[40], &line[0]), Ok(true));
     let Followed { mirror, cache } = followed;
     drop(mirror);
     for entry in fs::read_dir(cache.path()).unwrap() {

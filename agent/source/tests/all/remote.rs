@@ -16,6 +16,9 @@ use std::{
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
 use source::RepoUrl;
 
+/// Between two bytes of a slow server.
+const SLOWLY: Duration = Duration::from_millis(20);
+
 /// One request, as the server saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -183,7 +186,8 @@ fn converse(stream: impl Read + Write, number: usize, state: &State) -> io::Resu
             _ if renamed.is_some() => answer(301, &[("Location", renamed.unwrap().1)], b""),
             Manner::Answer(status, headers, body) => answer(*status, headers, body.as_bytes()),
             Manner::Hang => {
-                thread::sleep(Duration::from_secs(30));
+                // Until the client has had enough.
+                io::copy(&mut stream, &mut io::sink())?;
                 return Ok(());
             }
             _ if ticket.is_some() && ticket != authorization => answer(
@@ -230,7 +234,7 @@ fn deliver(
             for byte in answer {
                 stream.write_all(&[byte])?;
                 stream.flush()?;
-                thread::sleep(Duration::from_millis(20));
+                thread::sleep(SLOWLY); // sleeps because being slow is what is tested
             }
             return Ok(true);
         }
