@@ -1,6 +1,6 @@
 //! YAML in the dialect of kustomize.
 //!
-//! [`read`] understands a text as kustomize 5.8 does, down to which plain scalar is a number, and [`write`]
+//! [`read`] understands a text as kustomize 5.8 does, down to which plain scalar is a number, and [`write()`]
 //! prints the bytes that `kustomize build` prints. The scanner is our own, after the rules of libyaml and
 //! go-yaml: parsers of YAML 1.2 read tabs, `:` in flow collections, Unicode line breaks and multi-line keys
 //! differently, and a different reading is a different cluster. Neither direction knows what the values mean.
@@ -41,7 +41,7 @@ pub fn read(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>,
 }
 
 /// Reads a file of settings such as `kustomization.yaml`, which kustomize reads by older rules than manifests:
-/// `yes` and `on` are booleans, dates are strings, and numbers and booleans may be keys.
+/// `yes` and `on` are booleans, dates are strings, and numbers and booleans may be keys. At most one document.
 pub fn read_settings(
     text: &[u8],
     source: SourceId,
@@ -73,7 +73,11 @@ fn read_with(
     };
     let mut budget = parse::Budget::new(limits);
     let mut documents = Vec::new();
-    for piece in split::split(&text)? {
+    let pieces = match rules {
+        Rules::V3 => split::split(&text)?,
+        Rules::V2 => split::whole(&text),
+    };
+    for piece in pieces {
         let parser = parse::Parser::new(&piece, source, rules, &mut budget);
         let Some(document) = parser.document()? else {
             continue;

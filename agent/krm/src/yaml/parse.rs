@@ -12,9 +12,10 @@ use super::resolve::Rules;
 use super::scan::Scanner;
 use super::split::Piece;
 use super::token::{Token, What};
-use crate::{Node, Pos, SourceId, Style, Tag};
+use crate::{Node, Pos, SourceId, Style};
 use anchors::{Anchored, Anchors};
 use entries::Entries;
+use scalar::Meaning;
 use value::{Key, Value};
 
 pub(super) use budget::Budget;
@@ -241,20 +242,12 @@ impl<'t, 'b> Parser<'t, 'b> {
         tagged: Option<&str>,
         mark: Mark,
     ) -> Result<Value, YamlError> {
-        let tagged = tagged.filter(|tag| *tag != "!");
         self.budget.charge(text.len(), mark)?;
-        let (tag, key) = scalar::classify(&text, style, tagged, self.rules)
-            .map_err(|problem| mark.error(problem))?;
-        // kustomize prints an empty null as `''` where it is a key or in a flow collection, and reads a string;
-        // and so it does with a time in a flow collection, because of the colons.
-        let empty = text.is_empty() && tag == Tag::Null && tagged.is_none();
-        let time = tag == Tag::Timestamp && text.contains(':') && tagged.is_none();
-        let (tag, style, key) = match self.flow > 0 {
-            true if empty => (tag, Style::SingleQuoted, Key::String),
-            true if time => (Tag::Str, Style::SingleQuoted, Key::String),
-            _ if empty => (tag, style, Key::String),
-            _ => (tag, style, key),
-        };
+        let Meaning { tag, style, key } = match self.rules {
+            Rules::V2 => scalar::version_2(&text, style, tagged),
+            Rules::V3 => scalar::version_3(&text, style, tagged, self.flow > 0),
+        }
+        .map_err(|problem| mark.error(problem))?;
         let node = Node::scalar(text, tag, style, self.pos(mark));
         Ok(Value::new(node, key))
     }

@@ -41,6 +41,12 @@ pub(super) fn decode<'t>(bytes: &'t [u8], limits: &Limits) -> Result<&'t str, Ya
     }
 }
 
+/// All of `text`, uncut.
+pub(super) fn whole(text: &str) -> Vec<Piece<'_>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    vec![Piece { text, line: 0 }]
+}
+
 /// Cuts `text` at its separator lines.
 pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, YamlError> {
     let mut pieces = Vec::new();
