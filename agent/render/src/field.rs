@@ -62,6 +62,25 @@ impl FieldSpec {
             return Ok(());
         }
         let make = if self.create { make } else { Make::Nothing };
+        self.walk(object, make, pos, set)
+    }
+
+    /// Calls `set` on every value that is at the path, whatever the object's type.
+    pub(crate) fn visit_present(
+        &self,
+        object: &mut Node,
+        set: &mut dyn FnMut(&mut Node) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        self.walk(object, Make::Nothing, Pos::default(), set)
+    }
+
+    fn walk(
+        &self,
+        object: &mut Node,
+        make: Make,
+        pos: Pos,
+        set: &mut dyn FnMut(&mut Node) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
         let mut walk = Walk {
             spec: self,
             make,
@@ -118,14 +137,12 @@ impl Walk<'_> {
         };
         match map.get_mut(&name) {
             Some(value) if value.is_null() => {
-                let Some(made) = self.made(make) else {
-                    // A null where a list was expected counts as an empty list.
-                    return match is_list {
-                        true => Ok(()),
-                        false => self.step(value, rest),
-                    };
-                };
-                *value = made;
+                if is_list {
+                    // A null where a list is expected becomes an empty list, even in the output.
+                    value.kind = Kind::Seq(Vec::new());
+                } else if let Some(made) = self.made(make) {
+                    *value = made;
+                }
                 self.step(value, rest)
             }
             Some(value) => self.step(value, rest),
@@ -171,5 +188,22 @@ pub(crate) fn split_first(path: &str) -> (Cow<'_, str>, Option<&str>) {
             let head = &name[..name.len() - 1];
             (Cow::Owned(format!("{head}/{more}")), rest)
         }
+    }
+}
+
+/// An entry of a built-in table.
+pub(crate) const fn spec(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    path: &'static str,
+    create: bool,
+) -> FieldSpec {
+    FieldSpec {
+        group: Cow::Borrowed(group),
+        version: Cow::Borrowed(version),
+        kind: Cow::Borrowed(kind),
+        path: Cow::Borrowed(path),
+        create,
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Session<'t> {
     schema: RefCell<Rc<Schema>>,
     /// Whether some layer has already said which schema to use; later ones are not asked.
     pub(crate) schema_is_set: Cell<bool>,
+    /// Whether any object has been read yet.
+    pub(crate) has_objects: Cell<bool>,
 }
 
 /// The files of one layer.
@@ -60,6 +62,7 @@ impl<'t> Session<'t> {
             warnings: RefCell::default(),
             schema: RefCell::new(Rc::new(Schema::BUILT_IN)),
             schema_is_set: Cell::new(false),
+            has_objects: Cell::new(false),
         }
     }
 
@@ -116,6 +119,11 @@ impl<'s> Files<'s> {
         parse(&loaded)
     }
 
+    /// Reads the documents of a settings file at `path`.
+    pub(crate) fn load_settings(&self, path: &Text) -> Result<Vec<Node>, Problem> {
+        parse_settings(&self.load(path)?)
+    }
+
     /// The path in the tree that `path` means, if it may be read.
     pub(crate) fn resolve(&self, path: &Text) -> Result<TreePath, Problem> {
         if is_url(&path.value) {
@@ -146,6 +154,12 @@ impl<'s> Files<'s> {
 /// The documents of a YAML file.
 pub(crate) fn parse(loaded: &Loaded<'_>) -> Result<Vec<Node>, Problem> {
     yaml::read(&loaded.bytes, loaded.source, &Limits::default())
+        .map_err(|error| yaml_problem(&error, loaded.source, 0))
+}
+
+/// The documents of a settings file.
+pub(crate) fn parse_settings(loaded: &Loaded<'_>) -> Result<Vec<Node>, Problem> {
+    yaml::read_settings(&loaded.bytes, loaded.source, &Limits::default())
         .map_err(|error| yaml_problem(&error, loaded.source, 0))
 }
 
@@ -182,7 +196,8 @@ pub(crate) fn refuse_url(path: &Text) -> Problem {
     )
 }
 
-fn shift(node: &mut Node, offset: u32) {
+/// Moves all positions down by some lines.
+pub(crate) fn shift(node: &mut Node, offset: u32) {
     node.pos.line += offset;
     match &mut node.kind {
         Kind::Scalar(_) => {}

@@ -205,7 +205,9 @@ fn refuse_helm(fields: &Fields<'_>, decoder: &mut Decoder) {
         };
         if node.as_seq().is_some_and(|charts| !charts.is_empty()) {
             let problem = Problem::at(node.pos, format!("`{name}` is refused: no program is run"))
-                .hint("run `helm template` in CI, commit its output, and list it under `resources`");
+                .hint(
+                    "run `helm template` in CI, commit its output, and list it under `resources`",
+                );
             decoder.problem(problem);
         }
     }
@@ -229,8 +231,9 @@ fn is_empty(fields: &Fields<'_>) -> bool {
 }
 
 fn empty(pos: Pos) -> Problem {
-    Problem::at(pos, "the kustomization is empty")
-        .hint("list something under `resources`, or write `resources: []` for a layer without objects")
+    Problem::at(pos, "the kustomization is empty").hint(
+        "list something under `resources`, or write `resources: []` for a layer without objects",
+    )
 }
 
 fn warnings(fields: &Fields<'_>) -> Vec<String> {

@@ -261,7 +261,12 @@ mod tests {
 
     fn fits(selector: &str, labels: &[(&str, &str)]) -> bool {
         let selector = LabelSelector::parse(selector).expect(selector);
-        selector.fits(|key| labels.iter().find(|label| label.0 == key).map(|label| label.1))
+        selector.fits(|key| {
+            labels
+                .iter()
+                .find(|label| label.0 == key)
+                .map(|label| label.1)
+        })
     }
 
     const WEB: &[(&str, &str)] = &[("app", "web"), ("n", "5"), ("x.io/t", ""), ("in", "in")];
@@ -269,9 +274,26 @@ mod tests {
     #[test]
     fn holds_where_all_requirements_hold() {
         for selector in [
-            "", "app", "app=web", "app==web", "app = web , n", "app in (web)", "app in (a,web,b)",
-            "app notin (a, b)", "no notin (a)", "!no", "app!=a", "no!=a", "n>4", "n<6", "x.io/t=",
-            "x.io/t in ()", "x.io/t in (,a)", "in in (in)", "app=web,!no,n>4", "in",
+            "",
+            "app",
+            "app=web",
+            "app==web",
+            "app = web , n",
+            "app in (web)",
+            "app in (a,web,b)",
+            "app notin (a, b)",
+            "no notin (a)",
+            "!no",
+            "app!=a",
+            "no!=a",
+            "n>4",
+            "n<6",
+            "x.io/t=",
+            "x.io/t in ()",
+            "x.io/t in (,a)",
+            "in in (in)",
+            "app=web,!no,n>4",
+            "in",
         ] {
             assert!(fits(selector, WEB), "{selector}");
         }
@@ -280,8 +302,17 @@ mod tests {
     #[test]
     fn fails_where_one_does_not() {
         for selector in [
-            "no", "app=a", "!app", "app notin (web)", "app!=web", "n>5", "app>1", "app=web,no",
-            "app in ()", "no=", "no in ()",
+            "no",
+            "app=a",
+            "!app",
+            "app notin (web)",
+            "app!=web",
+            "n>5",
+            "app>1",
+            "app=web,no",
+            "app in ()",
+            "no=",
+            "no in ()",
         ] {
             assert!(!fits(selector, WEB), "{selector}");
         }
@@ -290,8 +321,22 @@ mod tests {
     #[test]
     fn refuses_what_is_no_selector() {
         for selector in [
-            "app web", "app=web,", ",app", "app in web", "app in (a", "app=(a)", "=a", "a/b/c=d",
-            "app=a b", "app=-a", "A.io/x=y", "n>x", "!app=web", "app=a/b", "app===b", "app=!b",
+            "app web",
+            "app=web,",
+            ",app",
+            "app in web",
+            "app in (a",
+            "app=(a)",
+            "=a",
+            "a/b/c=d",
+            "app=a b",
+            "app=-a",
+            "A.io/x=y",
+            "n>x",
+            "!app=web",
+            "app=a/b",
+            "app===b",
+            "app=!b",
         ] {
             assert!(LabelSelector::parse(selector).is_err(), "{selector}");
         }

@@ -15,7 +15,10 @@ use crate::{
 
 /// Applies one entry.
 pub(crate) fn apply(spec: &PatchSpec, objects: &mut ObjectSet, context: &Context<'_>) -> Outcome {
-    let target = spec.target.as_ref().filter(|target| !target.name.is_empty());
+    let target = spec
+        .target
+        .as_ref()
+        .filter(|target| !target.name.is_empty());
     let Some(target) = target else {
         return Err(Problem::at(spec.pos, "a JSON patch needs a `target` with a `name`").into());
     };

@@ -237,9 +237,10 @@ struct Target<'t> {
 
 impl<'t> Target<'t> {
     fn new(spec: &'t TargetSelector) -> Result<Self, Problem> {
-        let select = spec.select.as_ref().ok_or_else(|| {
-            Problem::at(spec.pos, "a target must say which objects to `select`")
-        })?;
+        let select = spec
+            .select
+            .as_ref()
+            .ok_or_else(|| Problem::at(spec.pos, "a target must say which objects to `select`"))?;
         let reject = spec.reject.iter();
         Ok(Self {
             spec,

@@ -35,11 +35,7 @@ pub(crate) fn mark(vars: &[VarSpec], objects: &mut ObjectSet, context: &Context<
             [] => {}
             [only] => objects.get_mut(*only).vars.push(var.name.clone()),
             several => {
-                let text = format!(
-                    "var `{}` could mean {} objects",
-                    var.name,
-                    several.len()
-                );
+                let text = format!("var `{}` could mean {} objects", var.name, several.len());
                 return Err(Problem::at(var.pos, text)
                     .hint("name the namespace in `objref`")
                     .into());
@@ -83,10 +79,17 @@ pub(crate) fn expand(
             place.visit(&mut object.node, Make::Nothing, pos, &mut set)?;
         }
     }
-    let unused: Vec<_> = values.keys().filter(|name| !used.contains(*name)).copied().collect();
+    let unused: Vec<_> = values
+        .keys()
+        .filter(|name| !used.contains(*name))
+        .copied()
+        .collect();
     if !unused.is_empty() {
         let session = context.files.session;
-        session.warn(format!("well-defined vars that were never replaced: {}", unused.join(",")));
+        session.warn(format!(
+            "well-defined vars that were never replaced: {}",
+            unused.join(",")
+        ));
     }
     Ok(())
 }
@@ -96,11 +99,16 @@ fn is_meant(var: &VarSpec, id: Id<'_>) -> bool {
         && var.gvk.group == id.group
         && var.gvk.version == id.version
         && var.gvk.kind == id.kind;
-    same_object && (var.namespace.is_empty() || id.namespace == NO_NAMESPACE || var.namespace == id.namespace)
+    same_object
+        && (var.namespace.is_empty()
+            || id.namespace == NO_NAMESPACE
+            || var.namespace == id.namespace)
 }
 
 fn value_of(var: &VarSpec, objects: &ObjectSet) -> Result<Value, Problem> {
-    let object = objects.iter().find(|object| object.vars.contains(&var.name));
+    let object = objects
+        .iter()
+        .find(|object| object.vars.contains(&var.name));
     let object = object.ok_or_else(|| {
         let text = format!(
             "there is no {} `{}` for var `{}` to take a value from",
@@ -144,7 +152,12 @@ fn replace<'v>(
                     Kind::Scalar(scalar) if scalar.tag == Tag::Str => {
                         *scalar = expand_text(&scalar.text, values, used);
                     }
-                    _ => return Err(Problem::at(pos, "a list in which vars are replaced must hold strings only")),
+                    _ => {
+                        return Err(Problem::at(
+                            pos,
+                            "a list in which vars are replaced must hold strings only",
+                        ));
+                    }
                 }
             }
         }

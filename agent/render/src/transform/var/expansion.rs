@@ -26,7 +26,9 @@ pub(super) fn expand_text<'v>(
             '$' => out.push('$'),
             '(' => match rest.split_once(')') {
                 Some((name, after)) => {
-                    let found = values.get_key_value(name).filter(|(_, value)| **value != Value::Other);
+                    let found = values
+                        .get_key_value(name)
+                        .filter(|(_, value)| **value != Value::Other);
                     match found {
                         Some((name, value)) => {
                             used.insert(name);

@@ -183,7 +183,9 @@ fn is_block(node: &Node) -> bool {
 fn can_be_plain(text: &str) -> bool {
     let first_is_free = match text.as_bytes() {
         [] => return false,
-        [b'-' | b'?' | b':', rest @ ..] => rest.first().is_some_and(|byte| !byte.is_ascii_whitespace()),
+        [b'-' | b'?' | b':', rest @ ..] => {
+            rest.first().is_some_and(|byte| !byte.is_ascii_whitespace())
+        }
         [first, ..] => !b"#,[]{}&*!|>'\"%@`".contains(first),
     };
     first_is_free

@@ -1,0 +1,228 @@
+//! Which fields the transformers of a layer touch: the built-in tables, and what `configurations` and `crds` add.
+//!
+//! Additions travel up with the objects: a base's configuration holds in its overlays too.
+
+mod crd;
+mod fields;
+mod names;
+mod vars;
+
+use std::borrow::Cow;
+
+use krm::Node;
+
+use crate::{
+    decode::{Decoder, Temper},
+    field::FieldSpec,
+    model::{Text, read},
+    problem::{Outcome, Problem},
+    session::Files,
+};
+
+/// A table, mostly the built-in one as it is.
+pub(crate) type Specs = Cow<'static, [FieldSpec]>;
+
+/// The fields transformers touch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) name_prefix: Specs,
+    pub(crate) name_suffix: Specs,
+    pub(crate) namespace: Specs,
+    pub(crate) common_labels: Specs,
+    pub(crate) labels: Specs,
+    pub(crate) template_labels: Specs,
+    pub(crate) volume_claim_labels: Specs,
+    pub(crate) common_annotations: Specs,
+    pub(crate) images: Specs,
+    pub(crate) replicas: Specs,
+    pub(crate) vars: Specs,
+    pub(crate) names: Cow<'static, [NameReference]>,
+}
+
+/// The fields in which objects of some kinds name objects of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameReference {
+    /// Empty for any.
+    pub(crate) group: Cow<'static, str>,
+    /// Empty for any.
+    pub(crate) version: Cow<'static, str>,
+    pub(crate) kind: Cow<'static, str>,
+    pub(crate) referrers: Specs,
+}
+
+impl NameReference {
+    const fn built_in(
+        group: &'static str,
+        version: &'static str,
+        kind: &'static str,
+        referrers: &'static [FieldSpec],
+    ) -> Self {
+        Self {
+            group: Cow::Borrowed(group),
+            version: Cow::Borrowed(version),
+            kind: Cow::Borrowed(kind),
+            referrers: Cow::Borrowed(referrers),
+        }
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        self.group == other.group && self.version == other.version && self.kind == other.kind
+    }
+}
+
+impl Config {
+    /// The built-in tables.
+    pub(crate) fn built_in() -> Self {
+        Self {
+            name_prefix: Cow::Borrowed(fields::NAME_PREFIX),
+            name_suffix: Cow::Borrowed(fields::NAME_SUFFIX),
+            namespace: Cow::Borrowed(fields::NAMESPACE),
+            common_labels: Cow::Borrowed(fields::COMMON_LABELS),
+            labels: Cow::Borrowed(&[]),
+            template_labels: Cow::Borrowed(fields::TEMPLATE_LABELS),
+            volume_claim_labels: Cow::Borrowed(fields::VOLUME_CLAIM_LABELS),
+            common_annotations: Cow::Borrowed(fields::COMMON_ANNOTATIONS),
+            images: Cow::Borrowed(fields::IMAGES),
+            replicas: Cow::Borrowed(fields::REPLICAS),
+            vars: Cow::Borrowed(vars::VARS),
+            names: Cow::Borrowed(names::NAMES),
+        }
+    }
+
+    /// What the files listed under `configurations` add.
+    pub(crate) fn load(&mut self, paths: &[Text], files: &Files<'_>) -> Outcome {
+        for path in paths {
+            for document in files.load_settings(path)?.first() {
+                self.merge(read(document)?)
+                    .map_err(|text| Problem::at(path.pos, text))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the OpenAPI documents listed under `crds` add.
+    pub(crate) fn load_crds(&mut self, paths: &[Text], files: &Files<'_>) -> Outcome {
+        for path in paths {
+            for document in files.load_settings(path)?.first() {
+                self.merge(crd::read(document))
+                    .map_err(|text| Problem::at(path.pos, text))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what `other` has and this has not.
+    pub(crate) fn merge(&mut self, other: Self) -> Result<(), String> {
+        if *self == other {
+            return Ok(());
+        }
+        add_all(&mut self.name_prefix, other.name_prefix)?;
+        add_all(&mut self.name_suffix, other.name_suffix)?;
+        add_all(&mut self.namespace, other.namespace)?;
+        add_all(&mut self.common_labels, other.common_labels)?;
+        add_all(&mut self.labels, other.labels)?;
+        add_all(&mut self.template_labels, other.template_labels)?;
+        add_all(&mut self.volume_claim_labels, other.volume_claim_labels)?;
+        add_all(&mut self.common_annotations, other.common_annotations)?;
+        add_all(&mut self.images, other.images)?;
+        add_all(&mut self.replicas, other.replicas)?;
+        add_all(&mut self.vars, other.vars)?;
+        for reference in other.names.iter() {
+            self.add_name(reference)?;
+        }
+        Ok(())
+    }
+
+    fn add_name(&mut self, reference: &NameReference) -> Result<(), String> {
+        let at = self.names.iter().position(|own| own.same_target(reference));
+        match at {
+            Some(at) if self.names[at] == *reference => Ok(()),
+            Some(at) => {
+                let own = &mut self.names.to_mut()[at];
+                add_all(&mut own.referrers, reference.referrers.clone())
+            }
+            None => {
+                self.names.to_mut().push(reference.clone());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Adds the specs that are new.
+pub(crate) fn add_all(own: &mut Specs, more: Specs) -> Result<(), String> {
+    if own.is_empty() {
+        *own = more;
+        return Ok(());
+    }
+    more.iter().try_for_each(|spec| add(own, spec))
+}
+
+/// Adds a spec, unless one for the same path is there whose type is at least as narrow.
+pub(crate) fn add(own: &mut Specs, spec: &FieldSpec) -> Result<(), String> {
+    let covers = |old: &&FieldSpec| {
+        let selects = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+        old.path == spec.path
+            && selects(&spec.group, &old.group)
+            && selects(&spec.version, &old.version)
+            && selects(&spec.kind, &old.kind)
+    };
+    match own.iter().find(covers) {
+        Some(old) if old.create == spec.create => Ok(()),
+        Some(_) => Err(format!(
+            "the field path `{}` is configured twice, with `create` once true and once false",
+            spec.path
+        )),
+        None => {
+            own.to_mut().push(spec.clone());
+            Ok(())
+        }
+    }
+}
+
+const TABLES: &[&str] = &[
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "commonLabels",
+    "labels",
+    "templateLabels",
+    "volumeClaimTemplateLabels",
+    "commonAnnotations",
+    "nameReference",
+    "varReference",
+    "images",
+    "replicas",
+];
+
+/// A file of `configurations`.
+fn read(document: &Node) -> Outcome<Config> {
+    let mut decoder = Decoder::new(Temper::Strict);
+    let fields = decoder.fields(document, TABLES);
+    let mut table = |name| Cow::Owned(decoder.list(fields.get(name), read::field_spec));
+    let config = Config {
+        name_prefix: table("namePrefix"),
+        name_suffix: table("nameSuffix"),
+        namespace: table("namespace"),
+        common_labels: table("commonLabels"),
+        labels: table("labels"),
+        template_labels: table("templateLabels"),
+        volume_claim_labels: table("volumeClaimTemplateLabels"),
+        common_annotations: table("commonAnnotations"),
+        images: table("images"),
+        replicas: table("replicas"),
+        vars: table("varReference"),
+        names: Cow::Owned(decoder.list(fields.get("nameReference"), name_reference)),
+    };
+    decoder.finish(config)
+}
+
+fn name_reference(decoder: &mut Decoder, node: &Node) -> Option<NameReference> {
+    let fields = decoder.fields(node, &["group", "version", "kind", "fieldSpecs"]);
+    Some(NameReference {
+        group: decoder.string(fields.get("group")).into(),
+        version: decoder.string(fields.get("version")).into(),
+        kind: decoder.string(fields.get("kind")).into(),
+        referrers: Cow::Owned(decoder.list(fields.get("fieldSpecs"), read::field_spec)),
+    })
+}

@@ -1,0 +1,307 @@
+//! Whole trees: bases, components and overlays over one another.
+
+use std::collections::BTreeMap;
+
+use super::{
+    dice::Dice,
+    objects::{self, NAMES, Object, indent},
+    patches,
+};
+
+/// Files by path.
+pub(super) type Files = BTreeMap<String, String>;
+
+/// The files of the tree with this number, and the directory to build.
+pub(super) fn tree(seed: u64) -> (Files, &'static str) {
+    let mut maker = Maker {
+        dice: Dice::new(seed),
+        files: Files::new(),
+    };
+    let bases = maker.dice.between(1, 2);
+    let mut layers = Vec::new();
+    for at in 0..bases {
+        layers.push(maker.base(&format!("base{at}")));
+    }
+    let depth = maker.dice.between(0, 2);
+    let mut below: Vec<(String, Vec<Object>)> = layers;
+    for at in 0..depth {
+        let layer = maker.overlay(&format!("middle{at}"), below);
+        below = vec![layer];
+    }
+    maker.overlay("top", below);
+    (maker.files, "top")
+}
+
+struct Maker {
+    dice: Dice,
+    files: Files,
+}
+
+/// One kustomization file being written.
+#[derive(Default)]
+struct Layer {
+    text: String,
+    objects: Vec<Object>,
+    files: Vec<(String, String)>,
+}
+
+impl Layer {
+    fn list(&mut self, field: &str, entries: &[String]) {
+        if entries.is_empty() {
+            return;
+        }
+        self.text += &format!("{field}:\n");
+        for entry in entries {
+            let body = indent(entry, 2);
+            self.text += &format!("- {}", body.strip_prefix("  ").unwrap_or(&body));
+        }
+    }
+}
+
+impl Maker {
+    fn base(&mut self, folder: &str) -> (String, Vec<Object>) {
+        let mut layer = Layer::default();
+        self.resources(&mut layer, 5);
+        self.generators(&mut layer);
+        self.settings(&mut layer, 15);
+        self.changes(&mut layer, 15);
+        self.finish(folder, layer)
+    }
+
+    fn overlay(&mut self, folder: &str, below: Vec<(String, Vec<Object>)>) -> (String, Vec<Object>) {
+        let mut layer = Layer::default();
+        let mut entries: Vec<String> = Vec::new();
+        for (path, objects) in below {
+            entries.push(format!("../{path}\n"));
+            layer.objects.extend(objects);
+        }
+        layer.list("resources", &entries);
+        if self.dice.chance(40) {
+            let mut extra = Layer::default();
+            self.resources(&mut extra, 2);
+            layer.text += &extra.text.replace("resources:\n", "");
+            layer.files.extend(extra.files);
+            layer.objects.extend(extra.objects);
+        }
+        if self.dice.chance(20) {
+            self.component(folder, &mut layer);
+        }
+        self.generators(&mut layer);
+        self.settings(&mut layer, 30);
+        self.changes(&mut layer, 40);
+        self.finish(folder, layer)
+    }
+
+    fn component(&mut self, folder: &str, layer: &mut Layer) {
+        let mut inner = Layer {
+            objects: layer.objects.clone(),
+            ..Layer::default()
+        };
+        inner.text += "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n";
+        self.generators(&mut inner);
+        self.settings(&mut inner, 15);
+        self.changes(&mut inner, 40);
+        let (path, objects) = self.finish(&format!("{folder}-component"), inner);
+        layer.objects = objects;
+        layer.list("components", &[format!("../{path}\n")]);
+    }
+
+    fn finish(&mut self, folder: &str, layer: Layer) -> (String, Vec<Object>) {
+        let mut text = layer.text;
+        if text.trim().is_empty() || !text.contains(':') {
+            text = "namePrefix: n-\n".to_owned();
+        }
+        self.files.insert(format!("{folder}/kustomization.yaml"), text);
+        for (name, content) in layer.files {
+            self.files.insert(format!("{folder}/{name}"), content);
+        }
+        (folder.to_owned(), layer.objects)
+    }
+
+    fn resources(&mut self, layer: &mut Layer, most: usize) {
+        let mut entries = Vec::new();
+        for at in 0..self.dice.between(1, most) {
+            let mut text = String::new();
+            for _ in 0..self.dice.between(1, 2) {
+                if let Some((object, one)) = objects::object(&mut self.dice, &layer.objects) {
+                    text += if text.is_empty() { "" } else { "---\n" };
+                    text += &one;
+                    layer.objects.push(object);
+                }
+            }
+            if !text.is_empty() {
+                let name = format!("file{at}.yaml");
+                layer.files.push((name.clone(), text));
+                entries.push(name + "\n");
+            }
+        }
+        layer.list("resources", &entries);
+    }
+
+    fn generators(&mut self, layer: &mut Layer) {
+        for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
+            if self.dice.chance(25) {
+                let entry = self.generator(layer, kind);
+                layer.list(field, &[entry]);
+            }
+        }
+        if self.dice.chance(8) {
+            layer.text += "generatorOptions:\n";
+            layer.text += *self.dice.pick(&[
+                "  disableNameSuffixHash: true\n",
+                "  labels: {generated: \"true\"}\n",
+                "  annotations: {generated: yes-it-is}\n  immutable: true\n",
+            ]);
+        }
+    }
+
+    fn generator(&mut self, layer: &mut Layer, kind: &'static str) -> String {
+        let older: Vec<_> = layer
+            .objects
+            .iter()
+            .filter(|object| object.kind == kind)
+            .map(|object| (object.name.clone(), object.namespace.clone()))
+            .collect();
+        let old = (!older.is_empty() && self.dice.chance(50)).then(|| self.dice.pick(&older).clone());
+        let mut text = String::new();
+        match old {
+            Some((name, namespace)) => {
+                text += &format!("name: {name}\nbehavior: {}\n", self.dice.pick(&["merge", "replace", "merge"]));
+                if let Some(namespace) = namespace {
+                    text += &format!("namespace: {namespace}\n");
+                }
+            }
+            None => {
+                let name = format!("gen-{}", self.dice.pick(NAMES));
+                text += &format!("name: {name}\n");
+                layer.objects.push(Object {
+                    kind,
+                    api: "v1",
+                    name,
+                    namespace: None,
+                    containers: Vec::new(),
+                    generated: true,
+                    labels: Vec::new(),
+                });
+            }
+        }
+        text += "literals:\n";
+        for pair in self.dice.some(&["a=1", "b='x y'", "c=\"true\"", "d=a=b", "e="], 50) {
+            text += &format!("- {pair}\n");
+        }
+        text += "- last=literal\n";
+        if self.dice.chance(30) {
+            let name = format!("file-{}.txt", layer.files.len());
+            layer.files.push((name.clone(), "line one\n  line two\n\ttab\n".to_owned()));
+            text += &format!("files:\n- {}\n", self.dice.pick(&[name.clone(), format!("key={name}")]));
+        }
+        if self.dice.chance(20) {
+            let name = format!("vars-{}.env", layer.files.len());
+            layer.files.push((name.clone(), "# comment\nE1=v1\nE2=\"q\"\n\n  E3 = spaced \nE4\n".to_owned()));
+            text += &format!("envs: [{name}]\n");
+        }
+        if self.dice.chance(20) {
+            text += *self.dice.pick(&[
+                "options:\n  disableNameSuffixHash: true\n",
+                "options:\n  labels: {own: label}\n",
+                "options:\n  immutable: true\n",
+            ]);
+        }
+        if kind == "Secret" && self.dice.chance(20) {
+            text += "type: example.com/custom\n";
+        }
+        text
+    }
+
+    fn settings(&mut self, layer: &mut Layer, percent: usize) {
+        let dice = &mut self.dice;
+        let settings: &[(&str, &[&str])] = &[
+            ("namePrefix", &["dev-", "p-"]),
+            ("nameSuffix", &["-v2", "-s"]),
+            ("namespace", &["ns-a", "ns-b", "default"]),
+            ("commonLabels", &["\n  app: common\n  team: a", "\n  x: \"1\""]),
+            ("commonAnnotations", &["\n  note: common", "\n  m: \"2\"\n  b: \"true\""]),
+            ("labels", &[
+                "\n- pairs: {l: m}",
+                "\n- pairs: {l: m, o: \"1\"}\n  includeSelectors: true",
+                "\n- pairs: {t: u}\n  includeTemplates: true",
+                "\n- pairs: {f: g}\n  fields:\n  - {path: spec/labels, create: true, kind: Widget}",
+            ]),
+            ("images", &[
+                "\n- name: nginx\n  newTag: \"1.10\"",
+                "\n- name: registry.example.com:5000/team/app\n  newName: mirror/app\n  digest: sha256:abc",
+                "\n- name: busybox\n  newTag: \"0012345\"\n- name: app\n  newName: other",
+                "\n- name: nginx\n  tagSuffix: -slim",
+            ]),
+            ("buildMetadata", &[" [originAnnotations]", " [managedByLabel]", " [transformerAnnotations, originAnnotations]"]),
+            ("sortOptions", &["\n  order: fifo", "\n  order: legacy", "\n  order: legacy\n  legacySortOptions:\n    orderFirst: [Service]\n    orderLast: [Secret]"]),
+        ];
+        let rare = ["buildMetadata", "sortOptions"];
+        for (field, values) in settings {
+            let percent = if rare.contains(field) { percent / 4 } else { percent };
+            if dice.chance(percent) {
+                let value = *dice.pick(values);
+                let blank = if value.starts_with(['\n', ' ']) { "" } else { " " };
+                layer.text += &format!("{field}:{blank}{value}\n");
+            }
+        }
+        let scaled: Vec<_> = layer.objects.iter().filter(|object| ["Deployment", "StatefulSet"].contains(&object.kind)).collect();
+        if !scaled.is_empty() && dice.chance(percent / 2) {
+            let name = &dice.pick(&scaled).name;
+            layer.text += &format!("replicas:\n- name: {name}\n  count: {}\n", dice.between(0, 9));
+        }
+    }
+
+    fn changes(&mut self, layer: &mut Layer, percent: usize) {
+        let dice = &mut self.dice;
+        if dice.chance(percent) {
+            let entries: Vec<_> = (0..dice.between(1, 3))
+                .map(|_| patches::patch(dice, &layer.objects, &mut layer.files))
+                .collect();
+            layer.list("patches", &entries);
+        }
+        let plain: Vec<_> = layer.objects.iter().filter(|object| !object.generated).cloned().collect();
+        if !plain.is_empty() && dice.chance(percent / 4) {
+            let object = dice.pick(&plain).clone();
+            let text = format!("|-\n{}", indent(&patches::strategic(dice, &object), 2));
+            layer.list("patchesStrategicMerge", &[text]);
+        }
+        if !plain.is_empty() && dice.chance(percent / 5) {
+            let object = dice.pick(&plain).clone();
+            let text = patches::operations(dice, &object);
+            let entry = format!(
+                "target:\n  version: {}\n  kind: {}\n  name: {}\npatch: |-\n{}",
+                object.api.rsplit('/').next().unwrap_or_default(), object.kind, object.name, indent(&text, 2)
+            );
+            layer.list("patchesJson6902", &[entry]);
+        }
+        if dice.chance(percent / 2) {
+            let entries: Vec<_> = (0..dice.between(1, 2)).map(|_| patches::replacement(dice, &layer.objects)).collect();
+            layer.list("replacements", &entries);
+        }
+        self.vars(layer, percent / 4);
+    }
+
+    fn vars(&mut self, layer: &mut Layer, percent: usize) {
+        let dice = &mut self.dice;
+        if layer.objects.is_empty() || !dice.chance(percent) {
+            return;
+        }
+        let object = dice.pick(&layer.objects).clone();
+        let name = if dice.chance(70) { "VAR" } else { "OTHER" };
+        let mut text = format!(
+            "name: {name}\nobjref:\n  kind: {}\n  apiVersion: {}\n  name: {}\n",
+            object.kind, object.api, object.name
+        );
+        if dice.chance(30) {
+            let path = match object.kind {
+                "Service" => "spec.ports[0].port",
+                "Deployment" => "spec.template.spec.containers[0].image",
+                "ConfigMap" => "data.last",
+                _ => "kind",
+            };
+            text += &format!("fieldref:\n  fieldPath: {path}\n");
+        }
+        layer.list("vars", &[text]);
+    }
+}
