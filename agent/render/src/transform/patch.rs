@@ -144,18 +144,19 @@ fn several(pos: Pos) -> Problem {
 }
 
 /// Reads a patch as whichever kind it is. Without any document it changes nothing.
-fn read_patch(text: &PatchText<'_>) -> Result<Patch, Problem> {
+fn read_patch(text: &PatchText<'_>) -> Outcome<Patch> {
     let strategic = objects(text);
     let json = json_operations(text);
     match (strategic, json) {
         (Ok(objects), Ok(patch)) if !objects.is_empty() && !patch.is_empty() => Err(Problem::at(
             text.start(),
             "this is both a strategic merge patch and a JSON patch",
-        )),
+        )
+        .into()),
         (Ok(objects), _) => Ok(Patch::Strategic(objects)),
         (Err(_), Ok(patch)) => Ok(Patch::Json(patch)),
         (Err(strategic), Err(json)) => Err(match text.looks_like_list() {
-            true => json,
+            true => json.into(),
             false => strategic,
         }),
     }

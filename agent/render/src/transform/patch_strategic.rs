@@ -32,7 +32,7 @@ pub(crate) fn apply(entries: &[Text], objects: &mut ObjectSet, context: &Context
 }
 
 /// A text that reads as objects is taken for the patch itself, else for a path.
-fn read(entry: &Text, context: &Context<'_>) -> Result<Vec<krm::Node>, Problem> {
+fn read(entry: &Text, context: &Context<'_>) -> Outcome<Vec<krm::Node>> {
     let inline = PatchText::inline(entry);
     match read_objects(&inline) {
         Ok(patches) => Ok(patches),

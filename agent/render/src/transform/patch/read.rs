@@ -10,7 +10,8 @@ use krm::{
 
 use crate::{
     model::{PatchSpec, Text},
-    problem::Problem,
+    objects::from_documents,
+    problem::{Outcome, Problem},
     session::yaml_problem,
     transform::Context,
 };
@@ -97,28 +98,13 @@ impl<'s> PatchText<'s> {
 }
 
 /// The objects in the text. Lists of objects count as their items.
-pub(crate) fn objects(text: &PatchText<'_>) -> Result<Vec<Node>, Problem> {
-    let documents = yaml::read(&text.bytes, text.source, &Limits::default())
+pub(crate) fn objects(text: &PatchText<'_>) -> Outcome<Vec<Node>> {
+    let mut documents = yaml::read(&text.bytes, text.source, &Limits::default())
         .map_err(|error| text.problem(&error))?;
-    let mut waiting: std::collections::VecDeque<_> = documents.into();
-    let mut result = Vec::new();
-    while let Some(mut node) = waiting.pop_front() {
-        if is_empty(&node) {
-            continue;
-        }
-        check(&node).map_err(|message| {
-            let line = node.pos.line + text.offset;
-            Problem::at(Pos { line, ..node.pos }, message)
-        })?;
-        match items_of(&mut node) {
-            Some(items) => waiting.extend(items),
-            None => {
-                text.place(&mut node);
-                result.push(node);
-            }
-        }
+    for document in &mut documents {
+        text.place(document);
     }
-    Ok(result)
+    from_documents(documents)
 }
 
 /// The operations of a JSON patch; of several documents only the first is read.
@@ -141,35 +127,4 @@ pub(crate) fn json_operations(text: &PatchText<'_>) -> Result<JsonPatch, Problem
     let mut document = first.unwrap_or_else(|| Node::null(Pos::default()));
     text.place(&mut document);
     JsonPatch::read(&document).ok_or_else(not_a_patch)
-}
-
-fn is_empty(node: &Node) -> bool {
-    match &node.kind {
-        krm::Kind::Map(map) => map.is_empty(),
-        krm::Kind::Seq(items) => items.is_empty(),
-        krm::Kind::Scalar(_) => node.is_null(),
-    }
-}
-
-fn check(node: &Node) -> Result<(), &'static str> {
-    if node.as_map().is_none() {
-        return Err("an object must be a map with apiVersion, kind and metadata");
-    }
-    match (node.object_kind(), node.name()) {
-        ("", _) => Err("this object has no `kind`"),
-        (kind, "") if !kind.ends_with("List") => Err("this object has no `metadata.name`"),
-        _ => Ok(()),
-    }
-}
-
-/// The items of an object whose kind says that it is a list of objects.
-fn items_of(node: &mut Node) -> Option<Vec<Node>> {
-    if !node.object_kind().ends_with("List") {
-        return None;
-    }
-    let items = node.get_mut("items")?;
-    match items.is_null() {
-        true => Some(Vec::new()),
-        false => items.as_seq_mut().map(std::mem::take),
-    }
 }

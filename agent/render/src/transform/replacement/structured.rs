@@ -7,9 +7,11 @@ mod print;
 
 use krm::{Node, Pos, json};
 
-use super::{Target, settle, target};
+use super::{
+    search::{self, Document, Place},
+    target::{Target, settle},
+};
 use crate::field_path::{Way, follow, way_to};
-use target::Place;
 
 /// Writes `value` into the text that `path` leads through. False, with nothing changed, if there is no such
 /// text or no such field in it: then the path means the object itself.
@@ -35,18 +37,20 @@ pub(super) fn write(object: &mut Node, path: &[String], value: &Node, to: &Targe
 fn text_on_the_way<'p>(object: &Node, path: &'p [String]) -> Option<(Way, &'p [String])> {
     (1..path.len()).find_map(|length| {
         let (way, node) = way_to(object, &path[..length]).ok()??;
-        target::read_text(node.text()?)?;
-        Some((way, &path[length..]))
+        match search::read_text(node.text()?) {
+            Document::None => None,
+            _ => Some((way, &path[length..])),
+        }
     })
 }
 
 fn changed(text: &str, path: &[String], value: &Node, to: &Target<'_>) -> Option<String> {
-    let document = target::read_text(text)?;
-    if document.is_none() && text.trim().is_empty() {
-        return None;
-    }
-    let mut document = document.unwrap_or_else(|| Node::null(Pos::default()));
-    let places = target::find(&mut document, path, to.create(value)).ok()?;
+    let mut document = match search::read_text(text) {
+        Document::Value(document) => document,
+        Document::Blank if !text.trim().is_empty() => Node::null(Pos::default()),
+        _ => return None,
+    };
+    let places = search::find(&mut document, path, to.create(value)).ok()?;
     if places.is_empty() {
         return None;
     }
@@ -63,7 +67,7 @@ fn changed(text: &str, path: &[String], value: &Node, to: &Target<'_>) -> Option
     match text.trim_start().starts_with(['{', '[']) {
         true => as_json(&document, text),
         false if document.is_null() => Some(text.trim().to_owned()),
-        false => print::yaml(&document),
+        false => Some(print::yaml(&document)),
     }
 }
 

@@ -1,271 +1,182 @@
-//! The fields a replacement writes to: finding them by path, making them where that is asked for.
-//!
-//! Unlike in a source's path, `*` stands for every item here, and the value in `[name=value]` is a regular
-//! expression that need only match a part. A path may lead on into a text that is YAML itself; what is found
-//! there this way is written to a copy and lost, as in kustomize (what is *not* lost, see `structured`).
+//! One entry of `targets`: which objects it is for, and how the value gets into their fields.
 
-use krm::{
-    Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag,
-    yaml::{self, Limits},
+use krm::{Node, Style, Tag, yaml};
+
+use super::{
+    DEFAULT_FIELD,
+    search::{self, Create, Place},
+    structured,
 };
-use regex::Regex;
-
-use crate::field_path::{
-    self, PathError, Way, brackets, follow, is_bracketed, items, raw, shape_error,
+use crate::{
+    field_path::{self, PathError, follow},
+    model::{FieldOptions, Selector, TargetSelector, Text},
+    problem::Problem,
+    resource::Resource,
+    selector::Matcher,
+    transform::Context,
 };
 
-/// What to make of a field that is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Create {
-    /// Nothing: it stays missing.
-    Nothing,
-    /// A scalar whose meaning follows from what is written into it.
-    Scalar,
-    /// A list.
-    Seq,
-    /// A map.
-    Map,
+/// One entry of `targets`, ready for use.
+pub(super) struct Target<'t> {
+    spec: &'t TargetSelector,
+    select: Matcher,
+    reject: Vec<(&'t Selector, Matcher)>,
 }
 
-/// A field that was found.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Place {
-    /// In the object.
-    At(Way),
-    /// In the object, just made: what is written there decides what it means.
-    Fresh(Way),
-    /// In something that does not become part of the object, with the value there.
-    Aside(Box<Node>),
-}
-
-impl Create {
-    /// What a missing field is made into so that `value` can be written to it.
-    pub(super) fn for_value(value: &Node) -> Self {
-        match value.kind {
-            Kind::Scalar(_) => Self::Scalar,
-            Kind::Seq(_) => Self::Seq,
-            Kind::Map(_) => Self::Map,
-        }
+impl<'t> Target<'t> {
+    pub(super) fn new(spec: &'t TargetSelector) -> Result<Self, Problem> {
+        let select = spec
+            .select
+            .as_ref()
+            .ok_or_else(|| Problem::at(spec.pos, "a target must say which objects to `select`"))?;
+        let reject = spec.reject.iter();
+        Ok(Self {
+            spec,
+            select: Matcher::new(select)?,
+            reject: reject
+                .map(|selector| Ok((selector, Matcher::new(selector)?)))
+                .collect::<Result<_, Problem>>()?,
+        })
     }
 
-    /// What a missing field is made into when `next` is looked for in it.
-    fn for_next(self, next: Option<&String>) -> Self {
-        match next {
-            None => self,
-            Some(next) if is_bracketed(next) || index(next).is_some() => Self::Seq,
-            Some(_) => Self::Map,
-        }
+    pub(super) fn is_for(&self, object: &Resource, context: &Context<'_>) -> bool {
+        let now = object.id(&context.schema);
+        let ids: Vec<_> = [(now, object.node.namespace())]
+            .into_iter()
+            .chain(object.former_ids().map(|id| (id, id.namespace)))
+            .collect();
+        let any = |matcher: &Matcher| ids.iter().any(|(id, space)| matcher.fits_id(*id, space));
+        let rejected = self.reject.iter().any(|(selector, matcher)| {
+            (!selector.marks_nothing() && matcher.fits_marks(&object.node))
+                || (!selector.names_nothing() && any(matcher))
+        });
+        !rejected && self.select.fits_marks(&object.node) && any(&self.select)
     }
 
-    fn node(self, pos: Pos) -> Node {
-        match self {
-            Self::Seq => Node::seq(Vec::new(), pos),
-            Self::Map => Node::map(Map::new(), pos),
-            Self::Nothing | Self::Scalar => fresh_scalar("", pos),
-        }
-    }
-}
-
-/// All fields that `path` leads to; none is no error here.
-pub(super) fn find(
-    root: &mut Node,
-    path: &[String],
-    create: Create,
-) -> Result<Vec<Place>, PathError> {
-    let mut search = Search {
-        create,
-        way: Way::new(),
-        found: Vec::new(),
-        fresh: false,
-    };
-    search.walk(root, path)?;
-    Ok(search.found)
-}
-
-struct Search {
-    create: Create,
-    way: Way,
-    found: Vec<Place>,
-    /// Whether the value at `way` has just been made.
-    fresh: bool,
-}
-
-impl Search {
-    fn walk(&mut self, node: &mut Node, path: &[String]) -> Result<(), PathError> {
-        let Some((part, rest)) = path.split_first() else {
-            let way = self.way.clone();
-            self.found.push(match self.fresh {
-                true => Place::Fresh(way),
-                false => Place::At(way),
-            });
-            return Ok(());
+    pub(super) fn write(&self, object: &mut Node, value: &Node) -> Result<(), Problem> {
+        let default = [Text {
+            value: DEFAULT_FIELD.to_owned(),
+            pos: self.spec.pos,
+            style: Style::Plain,
+        }];
+        let paths = match self.spec.field_paths.as_slice() {
+            [] => &default,
+            paths => paths,
         };
-        if let Some(index) = index(part) {
-            return self.index(node, index, path);
-        }
-        if is_bracketed(part) {
-            return self.matching(node, path);
-        }
-        if part == "*" {
-            let count = items(node, part)?.len();
-            return (0..count).try_for_each(|at| self.item(node, at, rest));
-        }
-        self.field(node, path)
-    }
-
-    fn item(&mut self, list: &mut Node, at: usize, rest: &[String]) -> Result<(), PathError> {
-        let Some(item) = list.as_seq_mut().and_then(|items| items.get_mut(at)) else {
-            return Ok(());
-        };
-        self.way.push(at);
-        let walked = self.walk(item, rest);
-        self.way.pop();
-        walked
-    }
-
-    fn index(&mut self, list: &mut Node, at: usize, path: &[String]) -> Result<(), PathError> {
-        let length = items(list, &path[0])?.len();
-        if length == at && self.create != Create::Nothing {
-            let node = self.create.for_next(path.get(1)).node(list.pos);
-            if let Some(items) = list.as_seq_mut() {
-                items.push(node);
-                self.fresh = true;
-                let walked = self.item(list, at, &path[1..]);
-                self.fresh = false;
-                return walked;
+        for path in paths {
+            let parts = field_path::split(&path.value);
+            if !structured::write(object, &parts, value, self) {
+                self.write_at(object, &parts, value)
+                    .map_err(|failure| failure.at(path))?;
             }
         }
-        if at >= length {
-            return Err(PathError::Index { index: at, length });
-        }
-        self.item(list, at, &path[1..])
+        Ok(())
     }
 
-    fn matching(&mut self, list: &mut Node, path: &[String]) -> Result<(), PathError> {
-        let (name, text) = brackets(&path[0])?;
-        let before = self.found.len();
-        self.matching_now(list, (name, text), path)?;
-        if self.found.len() > before || self.create == Create::Nothing {
-            return Ok(());
-        }
-        let pos = list.pos;
-        if let Some(items) = list.as_seq_mut() {
-            let value = fresh_scalar(text, pos);
-            items.push(match name {
-                "" => value,
-                name => {
-                    let mut map = Map::new();
-                    map.push(name, value);
-                    Node::map(map, pos)
-                }
-            });
-        }
-        self.matching_now(list, (name, text), path)
-    }
-
-    fn matching_now(
-        &mut self,
-        list: &mut Node,
-        (name, text): (&str, &str),
+    fn write_at(
+        &self,
+        object: &mut Node,
         path: &[String],
-    ) -> Result<(), PathError> {
-        let count = items(list, &path[0])?.len();
-        for at in 0..count {
-            // kustomize reads the expression anew for each item: one that is wrong is no error in an empty list.
-            let regex = Regex::new(text).map_err(|_| PathError::Pattern(text.to_owned()))?;
-            let item = &items(list, &path[0])?[at];
-            let fits = |value: &Node| regex.is_match(&written(value));
-            match name {
-                "" if fits(item) => self.item(list, at, &[])?,
-                "" => {}
-                name if item.get(name).is_some_and(fits) => self.item(list, at, &path[1..])?,
-                _ => {}
-            }
+        value: &Node,
+    ) -> Result<(), WriteFailure> {
+        let places = search::find(object, path, self.create(value))?;
+        if places.is_empty() {
+            return Err(WriteFailure::Missing);
         }
-        Ok(())
-    }
-
-    fn field(&mut self, node: &mut Node, path: &[String]) -> Result<(), PathError> {
-        let (part, rest) = (&path[0], &path[1..]);
-        let creates = self.create != Create::Nothing;
-        if node.is_null() {
-            if creates {
-                self.found.push(Place::Aside(Box::new(node.clone())));
-            }
-            return Ok(());
-        }
-        let pos = node.pos;
-        let Some(map) = node.as_map_mut().filter(|_| !part.is_empty()) else {
-            return Err(shape_error(node, part, "map"));
-        };
-        let mut made = false;
-        if !map.contains(part) {
-            if !creates {
-                return Ok(());
-            }
-            map.push(part.clone(), self.create.for_next(rest.first()).node(pos));
-            made = true;
-        }
-        let found = map.iter_mut().enumerate();
-        let Some((at, entry)) = found.into_iter().find(|(_, entry)| entry.key == *part) else {
-            return Ok(());
-        };
-        if let (Kind::Scalar(scalar), false) = (&entry.value.kind, rest.is_empty()) {
-            return self.aside(scalar, rest);
-        }
-        self.way.push(at);
-        self.fresh = made;
-        let walked = self.walk(&mut entry.value, rest);
-        self.fresh = false;
-        self.way.pop();
-        walked
-    }
-
-    /// Goes on in a text as in a document. What is found there is a copy.
-    fn aside(&mut self, scalar: &Scalar, rest: &[String]) -> Result<(), PathError> {
-        let mut document = read_text(&scalar.text)
-            .ok_or_else(|| PathError::Text(rest[0].clone()))?
-            .unwrap_or_else(|| Node::null(Pos::default()));
-        for place in find(&mut document, rest, self.create)? {
-            self.found.push(match place {
-                Place::At(way) | Place::Fresh(way) => {
-                    let node = follow(&mut document, &way).map(|node| node.clone());
-                    let node = node.unwrap_or_else(|| Node::null(Pos::default()));
-                    Place::Aside(Box::new(node))
+        for place in places {
+            match place {
+                Place::At(way) | Place::Fresh(way) if follow(object, &way).is_none() => {}
+                Place::At(way) => self.set(follow(object, &way), value)?,
+                Place::Fresh(way) => {
+                    self.set(follow(object, &way), value)?;
+                    settle(follow(object, &way));
                 }
-                aside @ Place::Aside(_) => aside,
-            });
+                Place::Aside(mut node) => self.set(Some(&mut node), value)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn create(&self, value: &Node) -> Create {
+        match &self.spec.options {
+            Some(options) if options.create => Create::for_value(value),
+            _ => Create::Nothing,
+        }
+    }
+
+    /// Writes `value`, or between the delimiters the part that is asked for. Of a scalar only the text changes:
+    /// it stays a number or a string.
+    pub(super) fn set(&self, field: Option<&mut Node>, value: &Node) -> Result<(), WriteFailure> {
+        let Some(field) = field else { return Ok(()) };
+        let mut text = field_path::raw(value).to_owned();
+        let options = self.spec.options.as_ref();
+        if let Some(options) = options.filter(|options| !options.delimiter.is_empty()) {
+            let old = field.text().ok_or(WriteFailure::NotScalar)?;
+            let part = match value.is_null() {
+                true => "",
+                false => &text,
+            };
+            text = with_part(old, options, part);
+        }
+        match field.as_scalar_mut() {
+            Some(scalar) => {
+                scalar.text = text;
+                field.pos = value.pos;
+            }
+            None => *field = value.clone(),
         }
         Ok(())
     }
 }
 
-/// The first document of a text; `None` if it is not YAML, `Some(None)` if it is blank or null.
-pub(super) fn read_text(text: &str) -> Option<Option<Node>> {
-    let documents = yaml::read(text.as_bytes(), SourceId::default(), &Limits::default()).ok()?;
-    Some(documents.into_iter().next())
+/// Why a value could not be written.
+pub(super) enum WriteFailure {
+    Path(PathError),
+    Missing,
+    NotScalar,
 }
 
-/// A scalar nobody has given a meaning yet.
-fn fresh_scalar(text: &str, pos: Pos) -> Node {
-    Node::scalar(text, yaml::meaning(text), Style::Plain, pos)
-}
-
-/// The value as it stands in YAML: expressions are matched against that, quotes included.
-fn written(node: &Node) -> String {
-    match node.as_scalar() {
-        Some(scalar) => match scalar.style {
-            Style::DoubleQuoted => format!("\"{}\"", scalar.text),
-            Style::SingleQuoted => format!("'{}'", scalar.text),
-            Style::Plain if scalar.tag == Tag::Str && yaml::meaning(&scalar.text) != Tag::Str => {
-                format!("\"{}\"", scalar.text)
-            }
-            _ => scalar.text.trim().to_owned(),
-        },
-        None => raw(node).to_owned(),
+impl From<PathError> for WriteFailure {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
     }
 }
 
-fn index(part: &str) -> Option<usize> {
-    usize::try_from(field_path::number(part)?).ok()
+impl WriteFailure {
+    fn at(self, path: &Text) -> Problem {
+        let pos = path.pos;
+        let path = &path.value;
+        match self {
+            Self::Path(error) => Problem::at(pos, format!("cannot follow `{path}`: {error}")),
+            Self::Missing => Problem::at(pos, format!("the target has no field `{path}`"))
+                .hint("`options: {create: true}` makes it"),
+            Self::NotScalar => Problem::at(
+                pos,
+                format!("`{path}` is a map or list, so it has no parts between delimiters"),
+            ),
+        }
+    }
+}
+
+/// Before the first part for a negative index, after the last for one that is too large.
+fn with_part(old: &str, options: &FieldOptions, part: &str) -> String {
+    let mut parts: Vec<_> = old.split(&options.delimiter).collect();
+    match usize::try_from(options.index) {
+        Err(_) => parts.insert(0, part),
+        Ok(index) => match parts.get_mut(index) {
+            Some(old) => *old = part,
+            None => parts.push(part),
+        },
+    }
+    parts.join(&options.delimiter)
+}
+
+/// Gives a scalar that was just made the meaning of its text.
+pub(super) fn settle(field: Option<&mut Node>) {
+    if let Some(scalar) = field.and_then(Node::as_scalar_mut) {
+        scalar.tag = match scalar.text.contains('\n') {
+            true => Tag::Str,
+            false => yaml::meaning(&scalar.text),
+        };
+    }
 }

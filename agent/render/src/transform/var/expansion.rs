@@ -29,19 +29,16 @@ pub(super) fn expand_text<'v>(
                     let found = values
                         .get_key_value(name)
                         .filter(|(_, value)| **value != Value::Other);
-                    match found {
-                        Some((name, value)) => {
-                            used.insert(name);
-                            if text.len() == name.len() + 3 {
-                                return typed(value);
-                            }
-                            out.push_str(&inside(value));
+                    if let Some((name, value)) = found {
+                        used.insert(name);
+                        if text.len() == name.len() + 3 {
+                            return typed(value);
                         }
-                        None => {
-                            out.push_str("$(");
-                            out.push_str(name);
-                            out.push(')');
-                        }
+                        out.push_str(&inside(value));
+                    } else {
+                        out.push_str("$(");
+                        out.push_str(name);
+                        out.push(')');
                     }
                     rest = after;
                 }

@@ -1,16 +1,18 @@
 //! How go-yaml v3 lays out a document, two blanks to a level and lists not indented; and JSON on many lines.
 
+use std::fmt::Write;
+
 use krm::{Kind, Node, Scalar, Style, Tag, yaml};
 
-/// The document without blanks around it; `None` if a value in it cannot be written.
-pub(super) fn yaml(document: &Node) -> Option<String> {
+/// The document without blanks around it.
+pub(super) fn yaml(document: &Node) -> String {
     let mut printer = Printer { out: String::new() };
     match &document.kind {
         Kind::Map(map) if !map.is_empty() => printer.node(document, 0),
         Kind::Seq(items) if !items.is_empty() => printer.node(document, 0),
         _ => printer.inline(document, 0),
     }
-    Some(printer.out.trim().to_owned())
+    printer.out.trim().to_owned()
 }
 
 /// Compact JSON text with line breaks and two blanks to a level.
@@ -82,17 +84,12 @@ impl Printer {
                     if at > 0 {
                         self.pad(indent);
                     }
-                    self.out.push('-');
-                    match is_block(item) {
-                        true => {
-                            self.out.push(' ');
-                            self.node(item, indent + 2);
-                        }
-                        false => {
-                            self.out.push(' ');
-                            self.inline(item, indent + 2);
-                            self.out.push('\n');
-                        }
+                    self.out.push_str("- ");
+                    if is_block(item) {
+                        self.node(item, indent + 2);
+                    } else {
+                        self.inline(item, indent + 2);
+                        self.out.push('\n');
                     }
                 }
             }
@@ -215,7 +212,7 @@ fn double_quoted(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             letter if letter.is_control() => {
-                out.push_str(&format!("\\x{:02X}", u32::from(letter)));
+                write!(out, "\\x{:02X}", u32::from(letter)).expect("a string takes all text");
             }
             letter => out.push(letter),
         }
