@@ -25,6 +25,10 @@ use scope::RenderedScopes;
 use twins::Twins;
 
 /// One object as it is to be applied.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one annotation in git, independent of the others"
+)]
 #[derive(Clone, PartialEq)]
 pub struct Desired {
     /// What it is called.
@@ -112,7 +116,7 @@ pub enum RefusalReason {
     DuplicateKey,
     /// A label or annotation has a value it cannot have.
     BadAnnotation,
-    /// A Secret or ConfigMap holds a value that is not what it has to be.
+    /// A `Secret` or `ConfigMap` holds a value that is not what it has to be.
     BadData,
     /// Larger than an API server takes.
     TooLarge,

@@ -19,7 +19,7 @@ use entry::Entry;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostField {
     /// `spec.template.spec.containers[name=web].image`; a whole branch where nothing of it is left. Empty
-    /// if we own nothing at all any more.
+    /// if nobody owns anything any more.
     pub path: String,
     /// Who owns it now, or, where nobody does, who wrote last after us. `None` if the API server did not
     /// record anybody: it forgets who only removed something.
@@ -54,12 +54,13 @@ pub fn lost(desired: &Value, managed_fields: &Value, manager: &str) -> Vec<LostF
     let entries = entry::read(managed_fields);
     let (own, others): (Vec<&Entry<'_>>, _) =
         entries.iter().partition(|entry| entry.is_apply_of(manager));
-    match own.first() {
-        Some(own) => walk::lost(desired, own, &others),
-        None => vec![LostField {
+    match (own.first(), others.is_empty()) {
+        // Somebody wiped the managed fields, so that nobody owns anything.
+        (None, true) => vec![LostField {
             path: String::new(),
-            by: entry::newest_after(&others, None).cloned(),
+            by: None,
         }],
+        (own, _) => walk::lost(desired, own.copied(), &others),
     }
 }
 

@@ -29,6 +29,30 @@ mod volume_claim;
 
 use live::Live;
 
+/// Kinds of the core group that only are there.
+const PASSIVE: &[&str] = &[
+    "ConfigMap",
+    "Endpoints",
+    "Event",
+    "LimitRange",
+    "PodTemplate",
+    "ResourceQuota",
+    "Secret",
+    "ServiceAccount",
+];
+
+/// Groups whose objects only are there.
+const PASSIVE_GROUPS: &[&str] = &[
+    "admissionregistration.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "node.k8s.io",
+    "rbac.authorization.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+];
+
 /// How the health of a kind is read.
 type Rule = fn(Live<'_>) -> Health;
 
@@ -78,25 +102,13 @@ pub fn assess(gvk: &Gvk, live: &Value) -> Health {
 
 /// False for kinds that are healthy as soon as they are there, so that their bodies need not be watched.
 pub fn has_health(gvk: &Gvk) -> bool {
-    !matches!(
-        (gvk.group.as_str(), gvk.kind.as_str()),
-        (
-            "",
-            "ConfigMap"
-                | "Endpoints"
-                | "Event"
-                | "LimitRange"
-                | "PodTemplate"
-                | "ResourceQuota"
-                | "Secret"
-                | "ServiceAccount"
-        ) | ("apps", "ControllerRevision")
-            | ("rbac.authorization.k8s.io" | "admissionregistration.k8s.io", _)
-            | ("coordination.k8s.io" | "discovery.k8s.io" | "events.k8s.io", _)
-            | ("scheduling.k8s.io" | "node.k8s.io" | "storage.k8s.io", _)
-            // An Ingress without a controller that writes addresses back would never be healthy.
-            | ("networking.k8s.io", "Ingress" | "IngressClass" | "NetworkPolicy")
-    )
+    match (gvk.group.as_str(), gvk.kind.as_str()) {
+        ("", kind) => !PASSIVE.contains(&kind),
+        // An Ingress without a controller that writes addresses back would never be healthy.
+        ("networking.k8s.io", "Ingress" | "IngressClass" | "NetworkPolicy")
+        | ("apps", "ControllerRevision") => false,
+        (group, _) => !PASSIVE_GROUPS.contains(&group),
+    }
 }
 
 /// An object that is there, of a kind without health.

@@ -188,18 +188,15 @@ impl Inventory {
         }
         self.make_room(shard.number);
         for (id, entry) in shard.entries {
-            match self.entries.get_mut(&id) {
+            if let Some(held) = self.entries.get_mut(&id) {
                 // Two writers met. The object is ours either way; forget what they disagree on.
-                Some(held) => {
-                    held.entry.merge(&entry);
-                    self.dirty.extend([held.shard, shard.number]);
-                }
-                None => {
-                    self.sizes[shard.number as usize] += 1;
-                    let shard = shard.number;
-                    self.entries.insert(id, Held { entry, shard });
-                }
+                held.entry.merge(&entry);
+                self.dirty.extend([held.shard, shard.number]);
+                continue;
             }
+            self.sizes[shard.number as usize] += 1;
+            let shard = shard.number;
+            self.entries.insert(id, Held { entry, shard });
         }
     }
 

@@ -4,7 +4,7 @@
 
 use krm::{Gvk, ObjectId};
 
-use crate::inventory::Ownership;
+use crate::inventory::{Entry, Ownership};
 
 /// The live objects, as far as somebody has seen them.
 pub trait LiveView {
@@ -28,4 +28,15 @@ pub struct LiveFacts {
     pub deleting: bool,
     /// Another delivery tool whose marks it carries, such as `Flux`.
     pub other_tool: Option<String>,
+}
+
+impl Entry {
+    /// True if `live` is the object that was made, label or not. Where its UID was never confirmed, because
+    /// we died before the answer came, it is ours if we have applied to it.
+    pub(crate) fn is_of(&self, live: &LiveFacts) -> bool {
+        match &self.uid {
+            Some(uid) => *uid == live.uid,
+            None => live.owned.is_some(),
+        }
+    }
 }

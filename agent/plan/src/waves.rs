@@ -135,15 +135,15 @@ impl<'p> Progress<'p> {
     pub fn next(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
         let mut start = self.unpark(health);
         while start.is_empty() && self.running == 0 && self.turn < self.plan.waves.len() {
-            if !self.open {
-                let sick = self.sick(Some(self.wave()), health);
-                match (self.is_barred(), sick.is_empty()) {
-                    (true, _) => self.give_up(),
-                    (false, false) => return Step::Wait(sick),
-                    (false, true) => start = self.open(health),
-                }
-            } else {
+            if self.open {
                 (self.turn, self.open) = (self.turn + 1, false);
+                continue;
+            }
+            let sick = self.sick(Some(self.wave()), health);
+            match (self.is_barred(), sick.is_empty()) {
+                (true, _) => self.give_up(),
+                (false, false) => return Step::Wait(sick),
+                (false, true) => start = self.open(health),
             }
         }
         match (start.is_empty(), self.running + self.parked.len()) {

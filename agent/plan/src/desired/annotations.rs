@@ -5,6 +5,10 @@ use serde_json::Value;
 use super::{RefusalReason, faults::Faults, words};
 
 /// What the annotations of an object say.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one annotation, independent of the others"
+)]
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     pub wave: i32,

@@ -1,4 +1,4 @@
-//! Secrets and ConfigMaps: their values are what the API server expects, and not too many.
+//! `Secret`s and `ConfigMap`s: their values are what the API server expects, and not too many.
 //!
 //! A Secret's `stringData` becomes `data`: the API server would record us as the owner of `stringData`, and
 //! later changes of `data` would not show as drift. Messages name keys, never values.
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{RefusalReason, faults::Faults, ready};
 
-/// What the API server takes as the data of one Secret or ConfigMap.
+/// What the API server takes as the data of one `Secret` or `ConfigMap`.
 const DATA_BYTES: usize = 1024 * 1024;
 
 /// As lenient as the decoder of the API server, which ignores line breaks and stray last bits.
@@ -67,13 +67,10 @@ fn fold(body: &mut Map<String, Value>, faults: &mut Faults) {
 fn encoded(body: &Map<String, Value>, field: &str, faults: &mut Faults) -> usize {
     let mut bytes = 0;
     for (key, value) in entries(body, field, faults) {
-        let Value::String(text) = value else {
-            not_text(field, key, faults);
-            continue;
-        };
-        match decoded(text) {
-            Some(size) => bytes += size,
-            None => {
+        match value.as_str().map(decoded) {
+            None => not_text(field, key, faults),
+            Some(Some(size)) => bytes += size,
+            Some(None) => {
                 let hint = "encode it, or write it as it is under stringData or data";
                 let message = format!("has {field} whose {key:?} is not base64; {hint}");
                 faults.add(RefusalReason::BadData, message);

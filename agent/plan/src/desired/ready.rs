@@ -39,16 +39,23 @@ pub(super) fn ready(
     let mut faults = Faults::default();
     check_identity(&body, &gvk, scopes, &mut faults);
     let Some(id) = id_in_target(&body, target, scopes).filter(|_| faults.is_empty()) else {
-        return Err(refusals(None, named(&body, &gvk), origin, faults));
+        return Err(refusals(None, &named(&body, &gvk), origin.as_ref(), faults));
     };
     let marks = annotations::read(&body, &mut faults);
     stamp(&mut body, &id, target);
     data::settle(&mut body, &id, &mut faults);
     keys::check(&body, &gvk, &mut faults);
     let text = json::go_text(&body);
-    check_size(&body, text.len(), &mut faults);
+    if faults.is_empty() {
+        check_size(&body, text.len(), &mut faults);
+    }
     if !faults.is_empty() {
-        return Err(refusals(Some(&id), id.to_string(), origin, faults));
+        return Err(refusals(
+            Some(&id),
+            &id.to_string(),
+            origin.as_ref(),
+            faults,
+        ));
     }
     let mut digest = json::sha256_hex(text.as_bytes());
     digest.truncate(DIGEST_DIGITS);
@@ -183,14 +190,14 @@ fn check_size(body: &Value, at_most: usize, faults: &mut Faults) {
 
 fn refusals(
     id: Option<&ObjectId>,
-    object: String,
-    origin: Option<Origin>,
+    object: &str,
+    origin: Option<&Origin>,
     faults: Faults,
 ) -> Vec<Refusal> {
     let refusal = |(reason, message)| Refusal {
-        object: object.clone(),
+        object: object.to_owned(),
         id: id.cloned(),
-        origin: origin.clone(),
+        origin: origin.cloned(),
         reason,
         message,
     };

@@ -26,7 +26,9 @@ impl Twins {
         for twins in places.into_values().filter(|places| places.len() > 1) {
             for place in &twins {
                 let others = twins.iter().filter(|other| *other != place);
-                let others: Vec<_> = others.map(|at| whereabouts(&objects[*at].1)).collect();
+                let others: Vec<_> = others
+                    .map(|at| whereabouts(objects[*at].1.as_ref()))
+                    .collect();
                 said.insert(*place, others.join(" and "));
             }
         }
@@ -41,7 +43,7 @@ impl Twins {
     }
 }
 
-fn whereabouts(origin: &Option<Origin>) -> String {
+fn whereabouts(origin: Option<&Origin>) -> String {
     match origin {
         Some(origin) => format!("in {origin}"),
         None => "elsewhere in the render".to_owned(),

@@ -21,17 +21,17 @@ pub(super) fn needed(input: &PlanInput<'_>, plan: &Plan) -> Option<Approval> {
     if fine || input.rules.approved == Some(plan.digest.as_str()) {
         return None;
     }
-    let mut message = format!("would delete {} of {total} objects", new.len());
+    let mut message = vec![format!("would delete {} of {total} objects", new.len())];
     if new.len() > limit {
-        message += &format!(", more than the {limit} that need no approval");
+        message.push(format!("more than the {limit} that need no approval"));
     }
     if !precious.is_empty() {
-        message += &format!(", among them {}", names(&precious));
+        message.push(format!("among them {}", names(&precious)));
     }
     Some(Approval {
         deletions: new.len(),
         precious,
-        message,
+        message: message.join(", "),
     })
 }
 

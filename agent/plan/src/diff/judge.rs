@@ -64,7 +64,7 @@ fn owner(live: &LiveFacts, entry: Option<&Entry>, environment: &str) -> Owner {
         (Some(label), _) if label != environment => Owner::Environment(label.clone()),
         (Some(_), _) => Owner::Us,
         // The label was taken off by hand, but it is the object that was made.
-        (None, _) if is_recorded(live, entry) => Owner::Us,
+        (None, _) if entry.is_some_and(|entry| entry.is_of(live)) => Owner::Us,
         (None, Some(tool)) => Owner::Tool(tool.clone()),
         (None, None) => Owner::Nobody,
     }

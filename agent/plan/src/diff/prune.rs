@@ -72,8 +72,7 @@ fn let_go(entry: &Entry, live: Option<&LiveFacts>, environment: &str) -> Option<
             environment: other.clone(),
         }),
         (_, Some(uid)) if *uid != live.uid => Some(DropReason::Replaced),
-        // Written ahead, never confirmed: it is ours only if it carries our label.
-        (None, None) => Some(DropReason::NeverOurs),
+        (None, None) if !entry.is_of(live) => Some(DropReason::NeverOurs),
         _ => None,
     }
 }

@@ -25,18 +25,22 @@ struct Place<'a> {
 }
 
 /// The fields of `desired` that `own` no longer has.
-pub(super) fn lost(desired: &Value, own: &Entry<'_>, others: &[&Entry<'_>]) -> Vec<LostField> {
+pub(super) fn lost(
+    desired: &Value,
+    own: Option<&Entry<'_>>,
+    others: &[&Entry<'_>],
+) -> Vec<LostField> {
     let Some(object) = desired.as_object() else {
         return Vec::new();
     };
     let mut walk = Walk {
         others,
-        own_time: own.author.time.as_deref(),
+        own_time: own.and_then(|own| own.author.time.as_deref()),
         path: Path::default(),
         lost: Vec::new(),
     };
     let place = Place {
-        own: Cursor::Here(own.fields),
+        own: own.map_or(Cursor::Nothing, |own| Cursor::Here(own.fields)),
         others: others.iter().map(|e| Cursor::Here(e.fields)).collect(),
     };
     for (key, value) in object {
@@ -44,7 +48,7 @@ pub(super) fn lost(desired: &Value, own: &Entry<'_>, others: &[&Entry<'_>]) -> V
             // What an object is called is nobody's field.
             ("apiVersion" | "kind", _) => {}
             ("metadata", Value::Object(metadata)) => {
-                walk.metadata(metadata, &place.down("f:metadata"))
+                walk.metadata(metadata, &place.down("f:metadata"));
             }
             _ => walk.field(key, value, &place),
         }

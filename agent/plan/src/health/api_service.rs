@@ -1,4 +1,4 @@
-//! APIServices: the server behind them answers.
+//! `APIService`s: the server behind them answers.
 
 use super::{Health, healthy, live::Live, progressing};
 

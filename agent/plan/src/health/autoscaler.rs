@@ -1,4 +1,4 @@
-//! HorizontalPodAutoscalers: can read what they scale by, and can scale.
+//! `HorizontalPodAutoscaler`s: can read what they scale by, and can scale.
 
 use super::{Health, healthy, live::Live, progressing, suspended};
 

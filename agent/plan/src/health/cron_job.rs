@@ -1,4 +1,4 @@
-//! CronJobs: healthy unless switched off; their Jobs are judged by themselves.
+//! `CronJob`s: healthy unless switched off; their Jobs are judged by themselves.
 
 use super::{Health, healthy, live::Live, suspended};
 

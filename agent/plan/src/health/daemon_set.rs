@@ -1,4 +1,4 @@
-//! DaemonSets: the new version is available on every node that should run it.
+//! `DaemonSet`s: the new version is available on every node that should run it.
 
 use super::{Health, healthy, live::Live, progressing};
 

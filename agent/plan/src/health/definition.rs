@@ -1,4 +1,4 @@
-//! CustomResourceDefinitions: established, so that objects of the kind can be made.
+//! `CustomResourceDefinition`s: established, so that objects of the kind can be made.
 
 use super::{Health, degraded, healthy, live::Live, progressing};
 

@@ -32,7 +32,7 @@ fn replicas(live: Live<'_>, wanted: i64, updated: i64) -> Health {
     if updated < wanted {
         progressing(format!("{updated} of {wanted} replicas updated"))
     } else if total > wanted.max(updated) {
-        progressing(format!("{} old replicas still to go", total - updated))
+        progressing(format!("old replicas still to go: {}", total - updated))
     } else if serving < wanted {
         progressing(available(live))
     } else {

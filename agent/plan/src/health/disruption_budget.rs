@@ -1,4 +1,4 @@
-//! PodDisruptionBudgets: as many Pods are healthy as they demand.
+//! `PodDisruptionBudget`s: as many Pods are healthy as they demand.
 
 use super::{Health, healthy, live::Live, progressing};
 
@@ -9,7 +9,7 @@ pub(super) fn assess(live: Live<'_>) -> Health {
     );
     match (live.int("/status/observedGeneration"), well < wanted) {
         (None, _) => progressing("its controller has not seen it yet"),
-        (Some(_), true) => progressing(format!("{well} healthy Pods, {wanted} demanded")),
-        (Some(_), false) => healthy(format!("{well} healthy Pods, {wanted} demanded")),
+        (Some(_), true) => progressing(format!("healthy Pods: {well}, demanded: {wanted}")),
+        (Some(_), false) => healthy(format!("healthy Pods: {well}, demanded: {wanted}")),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Health, degraded, healthy,
-    live::{Live, brief},
+    live::{Condition, Live, brief},
     progressing,
 };
 
@@ -23,9 +23,7 @@ pub(super) fn assess(live: Live<'_>) -> Health {
     match live.text("/status/phase") {
         Some("Succeeded") => healthy("ran to its end"),
         Some("Failed") => degraded(last_words(live)),
-        Some("Running" | "Pending") if ready.is_some_and(|ready| ready.is_true()) => {
-            healthy("ready")
-        }
+        Some("Running" | "Pending") if ready.is_some_and(Condition::is_true) => healthy("ready"),
         Some("Running" | "Pending") => waiting(live),
         Some(phase) => progressing(format!("phase {phase}")),
         None => progressing("not seen by a scheduler yet"),

@@ -1,4 +1,4 @@
-//! ReplicaSets and ReplicationControllers: as many replicas as asked for are available.
+//! `ReplicaSet`s and `ReplicationController`s: as many replicas as asked for are available.
 
 use super::{Health, healthy, live::Live, progressing};
 
@@ -12,7 +12,7 @@ pub(super) fn assess(live: Live<'_>) -> Health {
     match live.condition("ReplicaFailure").filter(|c| c.is_true()) {
         Some(failure) => progressing(format!("{message}; {}", failure.words())),
         None if total > wanted => {
-            progressing(format!("{} replicas too many still to go", total - wanted))
+            progressing(format!("surplus replicas still to go: {}", total - wanted))
         }
         None if live.int("/status/observedGeneration").is_none() => {
             progressing("its controller has not seen it yet")

@@ -1,4 +1,4 @@
-//! StatefulSets: every replica runs the new version, except those a partition holds back.
+//! `StatefulSet`s: every replica runs the new version, except those a partition holds back.
 
 use super::{Health, healthy, live::Live, progressing};
 
@@ -15,7 +15,7 @@ pub(super) fn assess(live: Live<'_>) -> Health {
     if live.int("/status/observedGeneration").is_none() {
         progressing("its controller has not seen it yet")
     } else if total > wanted {
-        progressing(format!("{} replicas too many still to go", total - wanted))
+        progressing(format!("surplus replicas still to go: {}", total - wanted))
     } else if total < wanted || ready < wanted {
         progressing(format!("{ready} of {wanted} replicas ready"))
     } else if by_hand || partition > 0 && updated >= to_update {

@@ -1,4 +1,4 @@
-//! PersistentVolumeClaims: bound to a volume.
+//! `PersistentVolumeClaim`s: bound to a volume.
 
 use super::{Health, degraded, healthy, live::Live, progressing};
 
@@ -6,8 +6,7 @@ pub(super) fn assess(live: Live<'_>) -> Health {
     match live.text("/status/phase") {
         Some("Bound") => healthy("bound"),
         Some("Lost") => degraded("its volume is lost"),
-        Some("Pending") => progressing("waiting for a volume"),
+        Some("Pending") | None => progressing("waiting for a volume"),
         Some(phase) => progressing(format!("phase {phase}")),
-        None => progressing("waiting for a volume"),
     }
 }

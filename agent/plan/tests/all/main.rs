@@ -1,0 +1,13 @@
+//! Tests of the judging, in one binary.
+//!
+//! Tables per rule, recorded cases as files, and laws checked on a small model of a cluster.
+
+mod desired;
+mod diff;
+mod drift;
+mod health;
+mod inventory;
+mod laws;
+mod model;
+mod sample;
+mod waves;
