@@ -15,6 +15,7 @@ use crate::{
     decode::{Decoder, Temper},
     field::FieldSpec,
     model::{Text, read},
+    order,
     problem::{Outcome, Problem},
     session::Files,
 };
@@ -92,7 +93,7 @@ impl Config {
     /// What the files listed under `configurations` add.
     pub(crate) fn load(&mut self, paths: &[Text], files: &Files<'_>) -> Outcome {
         for path in paths {
-            for document in files.load_settings(path)?.first() {
+            if let Some(document) = files.load_settings(path)?.first() {
                 self.merge(read(document)?)
                     .map_err(|text| Problem::at(path.pos, text))?;
             }
@@ -103,7 +104,7 @@ impl Config {
     /// What the OpenAPI documents listed under `crds` add.
     pub(crate) fn load_crds(&mut self, paths: &[Text], files: &Files<'_>) -> Outcome {
         for path in paths {
-            for document in files.load_settings(path)?.first() {
+            if let Some(document) = files.load_settings(path)?.first() {
                 self.merge(crd::read(document))
                     .map_err(|text| Problem::at(path.pos, text))?;
             }
@@ -111,7 +112,7 @@ impl Config {
         Ok(())
     }
 
-    /// Adds what `other` has and this has not.
+    /// Adds what `other` has and this has not, and sorts all tables.
     pub(crate) fn merge(&mut self, other: Self) -> Result<(), String> {
         if *self == other {
             return Ok(());
@@ -130,7 +131,33 @@ impl Config {
         for reference in other.names.iter() {
             self.add_name(reference)?;
         }
+        self.sort();
         Ok(())
+    }
+
+    /// By type, as kustomize does: it matters, since a spec for any type goes unless it comes first.
+    fn sort(&mut self) {
+        let tables = [
+            &mut self.name_prefix,
+            &mut self.name_suffix,
+            &mut self.namespace,
+            &mut self.common_labels,
+            &mut self.labels,
+            &mut self.template_labels,
+            &mut self.volume_claim_labels,
+            &mut self.common_annotations,
+            &mut self.images,
+            &mut self.replicas,
+            &mut self.vars,
+        ];
+        for table in tables {
+            if let Cow::Owned(specs) = table {
+                specs.sort_by_cached_key(|spec| rank(&spec.group, &spec.version, &spec.kind));
+            }
+        }
+        if let Cow::Owned(names) = &mut self.names {
+            names.sort_by_cached_key(|name| rank(&name.group, &name.version, &name.kind));
+        }
     }
 
     fn add_name(&mut self, reference: &NameReference) -> Result<(), String> {
@@ -149,9 +176,13 @@ impl Config {
     }
 }
 
+fn rank(group: &str, version: &str, kind: &str) -> (isize, String) {
+    (order::rank(kind), order::gvk_text(group, version, kind))
+}
+
 /// Adds the specs that are new.
 pub(crate) fn add_all(own: &mut Specs, more: Specs) -> Result<(), String> {
-    if own.is_empty() {
+    if own.is_empty() && matches!(more, Cow::Borrowed(_)) {
         *own = more;
         return Ok(());
     }

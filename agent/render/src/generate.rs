@@ -13,6 +13,7 @@ use crate::{
     model::{GeneratorOptions, GeneratorSpec},
     problem::{Outcome, Problem},
     resource::Resource,
+    scalar,
     session::Files,
 };
 
@@ -80,9 +81,12 @@ fn base(spec: &GeneratorSpec, kind: &str) -> Result<Resource, Problem> {
 }
 
 /// Adds what the options say.
-fn finish(resource: &mut Resource, spec: &GeneratorSpec) {
-    let Some(options) = &spec.options else { return };
+fn finish(resource: &mut Resource, spec: &GeneratorSpec) -> Result<(), Problem> {
+    let Some(options) = &spec.options else {
+        return Ok(());
+    };
     for (key, value) in &options.labels {
+        scalar::check_key(key, value.pos)?;
         resource.node.set_label(key, &value.value, value.pos);
     }
     for (key, value) in &options.annotations {
@@ -92,6 +96,7 @@ fn finish(resource: &mut Resource, spec: &GeneratorSpec) {
         let value = Node::scalar("true", Tag::Bool, Style::Plain, pos);
         map.set("immutable", value);
     }
+    Ok(())
 }
 
 fn string(text: &str, pos: Pos) -> Node {

@@ -334,13 +334,7 @@ impl Gathered {
     }
 
     fn merge_config(&mut self, config: Config) -> Result<(), String> {
-        match &mut self.config {
-            None => {
-                self.config = Some(config);
-                Ok(())
-            }
-            Some(own) => own.merge(config),
-        }
+        self.config.get_or_insert_default().merge(config)
     }
 }
 

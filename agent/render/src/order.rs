@@ -87,6 +87,16 @@ pub(crate) fn sort(
     }
 }
 
+/// The place of a kind in the fixed order; 0 for all that it does not name.
+pub(crate) fn rank(kind: &str) -> isize {
+    let place = |list: &[&str]| list.iter().position(|name| *name == kind);
+    match (place(FIRST), place(LAST)) {
+        (Some(at), _) => at.cast_signed() - FIRST.len().cast_signed(),
+        (None, Some(at)) => at.cast_signed() + 1,
+        (None, None) => 0,
+    }
+}
+
 fn legacy(items: &mut Vec<Resource>, first: &[impl AsRef<str>], last: &[impl AsRef<str>]) {
     let mut ranks: HashMap<&str, isize> = HashMap::new();
     for (rank, kind) in (0..).zip(first) {

@@ -278,7 +278,7 @@ impl<'n> Reader<'n> {
         };
         let mut targets = self.decoder.list(fields.get("targets"), target);
         if let Some(path) = self.decoder.filled(fields.get("targetFilePath")) {
-            for document in files.load_settings(&path)?.first() {
+            if let Some(document) = files.load_settings(&path)?.first() {
                 let fields = self.decoder.fields(document, &["targets"]);
                 targets.extend(self.decoder.list(fields.get("targets"), target));
             }

@@ -34,7 +34,7 @@ pub(crate) fn fix(set: &mut ObjectSet, names: &[NameReference], schema: &Schema)
             .filter(|(_, field)| fits_version(field, id))
             .copied()
             .collect();
-        let referrer = Referrer::new(at, resource, &candidates);
+        let referrer = Referrer::new(at, resource, &candidates)?;
         for (target, field) in fields {
             referrer.fix(&mut resource.node, target, field)?;
         }
@@ -76,13 +76,18 @@ struct Quest<'c> {
 }
 
 impl<'c> Referrer<'c> {
-    fn new(at: usize, resource: &Resource, candidates: &'c Candidates) -> Self {
-        Self {
-            own: candidates.get(at),
+    fn new(at: usize, resource: &Resource, candidates: &'c Candidates) -> Result<Self, Problem> {
+        let own = candidates.get(at);
+        let reachable = match own.is_cluster_scoped() {
+            true => Vec::new(),
+            false => subject_namespaces(&resource.node)?,
+        };
+        Ok(Self {
+            own,
             candidates,
-            reachable: subject_namespaces(&resource.node),
+            reachable,
             role: role_of(&resource.node),
-        }
+        })
     }
 
     fn fix(
@@ -230,18 +235,25 @@ fn ambiguous(several: &[&Candidate], pos: Pos) -> Problem {
     Problem::at(pos, text).hint("give the objects different names, prefixes or namespaces")
 }
 
-fn subject_namespaces(object: &Node) -> Vec<String> {
+fn subject_namespaces(object: &Node) -> Result<Vec<String>, Problem> {
     if object.object_kind() != "RoleBinding" {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let subjects = object.get("subjects").and_then(Node::as_seq);
     let accounts = subjects
         .unwrap_or_default()
         .iter()
         .filter(|subject| subject.text_at(&["kind"]) == Some("ServiceAccount"));
-    accounts
-        .filter_map(|subject| subject.text_at(&["namespace"]))
-        .map(str::to_owned)
+    let namespaces = accounts.filter_map(|subject| subject.get("namespace"));
+    namespaces
+        .map(|namespace| match namespace.as_str() {
+            Some(text) => Ok(text.to_owned()),
+            None => Err(Problem::at(
+                namespace.pos,
+                "the namespace of a service account must be text",
+            )
+            .hint("name the namespace, or leave the field out")),
+        })
         .collect()
 }
 

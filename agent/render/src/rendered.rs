@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use krm::{Kind, Node, ObjectId, Pos, SourceId, Style, Tag, yaml};
 
-use crate::{Fault, RenderError, TreePath, origin::Trace, resource::Resource};
+use crate::{
+    Fault, RenderError, TreePath, origin::Trace, problem::Problem, resource::Resource, scalar,
+};
 
 /// The objects of a kustomization tree, in order, and what they were made of.
 #[derive(Clone, Debug)]
@@ -85,20 +87,20 @@ const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 
 impl Object {
-    pub(crate) fn new(resource: Resource, shown: Shown) -> Self {
+    pub(crate) fn new(resource: Resource, shown: Shown) -> Result<Self, Problem> {
         let Resource {
             mut node, trace, ..
         } = resource;
-        annotate(&mut node, &trace, shown);
-        Self {
+        annotate(&mut node, &trace, shown)?;
+        Ok(Self {
             id: node.object_id(),
             node,
-        }
+        })
     }
 }
 
 /// Brings the annotations into the form that kustomize leaves them in: all values text, none internal.
-fn annotate(object: &mut Node, trace: &Trace, shown: Shown) {
+fn annotate(object: &mut Node, trace: &Trace, shown: Shown) -> Result<(), Problem> {
     if shown.origins
         && let Some(origin) = &trace.origin
     {
@@ -109,17 +111,17 @@ fn annotate(object: &mut Node, trace: &Trace, shown: Shown) {
         object.set_annotation(TRANSFORMATIONS, &text, Pos::default());
     }
     let Some(metadata) = object.get_mut("metadata").and_then(Node::as_map_mut) else {
-        return;
+        return Ok(());
     };
     let Some(annotations) = metadata.get_mut("annotations") else {
-        return;
+        return Ok(());
     };
     let all_shown = shown.origins && shown.transformations;
     let Kind::Map(map) = &mut annotations.kind else {
         if !all_shown {
             metadata.remove("annotations");
         }
-        return;
+        return Ok(());
     };
     let was_empty = map.is_empty();
     map.retain(|entry| match entry.key.as_str() {
@@ -128,11 +130,13 @@ fn annotate(object: &mut Node, trace: &Trace, shown: Shown) {
         key => !INTERNAL.contains(&key),
     });
     for entry in map.iter_mut() {
+        scalar::check_key(&entry.key, entry.value.pos)?;
         make_text(&mut entry.value);
     }
     if map.is_empty() && !(was_empty && all_shown) {
         metadata.remove("annotations");
     }
+    Ok(())
 }
 
 fn make_text(value: &mut Node) {

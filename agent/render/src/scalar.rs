@@ -3,6 +3,8 @@
 
 use krm::{Kind, Map, Node, Pos, Scalar, Style, Tag, yaml};
 
+use crate::problem::Problem;
+
 /// Gives `node` a new text of no particular type. `None` if it is a map or list.
 pub(crate) fn set_text(node: &mut Node, text: String, pos: Pos) -> Option<()> {
     let scalar = node.as_scalar_mut()?;
@@ -32,12 +34,16 @@ pub(crate) fn set_name(object: &mut Node, name: &str, pos: Pos) {
     set_metadata(object, "name", name, pos);
 }
 
-/// Sets `metadata.namespace` likewise; the empty text takes it out.
-pub(crate) fn set_namespace(object: &mut Node, namespace: &str, pos: Pos) {
-    if !namespace.is_empty() {
-        set_metadata(object, "namespace", namespace, pos);
-    } else if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_map_mut) {
-        metadata.remove("namespace");
+/// That a key stays text in what kustomize prints: it writes keys without quotes in between, and then cannot
+/// print a number, boolean, null or date as a key.
+pub(crate) fn check_key(key: &str, pos: Pos) -> Result<(), Problem> {
+    match yaml::plain_tag(key) {
+        Tag::Str => Ok(()),
+        _ => Err(Problem::at(
+            pos,
+            format!("the key `{key}` cannot be written as text by kustomize"),
+        )
+        .hint("choose a key that does not look like a number, a date, true, false or null")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     layer::{Gathered, Layer},
     model::{Pairs, Text},
     order,
-    problem::{Fault, Outcome, Problem, Problems},
+    problem::{Fault, Gather, Outcome, Problem, Problems},
     references,
     rendered::Shown,
     resource::Resource,
@@ -80,10 +80,12 @@ fn render_in(session: &Session<'_>, path: &TreePath) -> Outcome<Vec<Object>> {
         transformations: asked("transformerAnnotations"),
     };
     let resources = std::mem::take(set).into_vec();
-    Ok(resources
+    let mut problems = Gather::default();
+    let objects = resources
         .into_iter()
-        .map(|resource| Object::new(resource, shown))
-        .collect())
+        .filter_map(|resource| problems.take(Object::new(resource, shown)))
+        .collect();
+    problems.finish(objects)
 }
 
 fn check_root(session: &Session<'_>, path: &TreePath) -> Result<(), Problem> {

@@ -1,11 +1,12 @@
 //! A `ConfigMap`: text into `data`, other bytes into `binaryData`.
 
 use super::{base, finish, pairs, string};
-use crate::{model::GeneratorSpec, problem::Outcome, resource::Resource, session::Files};
+use crate::{model::GeneratorSpec, problem::Outcome, resource::Resource, scalar, session::Files};
 
 pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource> {
     let mut resource = base(spec, "ConfigMap")?;
     for (key, value) in pairs::load(spec, files)? {
+        scalar::check_key(&key, value.pos)?;
         let (field, text) = match String::from_utf8(value.bytes) {
             Ok(text) => ("data", text),
             Err(error) => ("binaryData", pairs::base64(error.as_bytes())),
@@ -14,6 +15,6 @@ pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource>
             map.push(key, string(&text, value.pos));
         }
     }
-    finish(&mut resource, spec);
+    finish(&mut resource, spec)?;
     Ok(resource)
 }

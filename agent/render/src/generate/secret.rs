@@ -1,7 +1,7 @@
 //! A Secret: everything in base64.
 
 use super::{base, finish, pairs, string};
-use crate::{model::GeneratorSpec, problem::Outcome, resource::Resource, session::Files};
+use crate::{model::GeneratorSpec, problem::Outcome, resource::Resource, scalar, session::Files};
 
 pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource> {
     let mut resource = base(spec, "Secret")?;
@@ -15,9 +15,10 @@ pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource>
     let pairs = pairs::load(spec, files)?;
     if let Some(data) = resource.node.map_entry("data", spec.pos) {
         for (key, value) in pairs {
+            scalar::check_key(&key, value.pos)?;
             data.push(key, string(&pairs::base64(&value.bytes), value.pos));
         }
     }
-    finish(&mut resource, spec);
+    finish(&mut resource, spec)?;
     Ok(resource)
 }

@@ -199,7 +199,7 @@ fn label_fields(label: &LabelSpec, config: &Config, pos: Pos) -> Result<Specs, P
             tables.push(&config.volume_claim_labels);
         }
     }
-    let mut add_tables = || {
+    let add_tables = || {
         for table in tables {
             config::add_all(&mut fields, table.clone())?;
         }

@@ -5,7 +5,7 @@ use krm::{Gvk, Node};
 use super::{
     FieldOptions, GeneratorOptions, GeneratorSpec, ImageSpec, LabelSpec, LegacyOrder, PatchOptions,
     PatchSpec, ReplacementEntry, ReplacementSpec, ReplicaSpec, Selector, SortOptions,
-    SourceSelector, TargetSelector, Text, VarSpec,
+    SourceSelector, TargetSelector, VarSpec,
 };
 use crate::{
     decode::{Decoder, Fields},
@@ -234,7 +234,6 @@ fn selector_of(decoder: &mut Decoder, node: &Node, fields: &Fields<'_>) -> Selec
 pub(crate) fn replacement_entry(decoder: &mut Decoder, node: &Node) -> Option<ReplacementEntry> {
     let fields = decoder.fields(node, &["path", "source", "targets", "sourceValue"]);
     Some(ReplacementEntry {
-        pos: node.pos,
         path: decoder.filled(fields.get("path")),
         replacement: replacement_of(decoder, node, &fields),
     })

@@ -7,7 +7,6 @@ use super::{Selector, Text};
 /// One entry of `replacements`: a file of entries, or one entry.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplacementEntry {
-    pub(crate) pos: Pos,
     /// A file with one replacement or a list of them.
     pub(crate) path: Option<Text>,
     pub(crate) replacement: ReplacementSpec,

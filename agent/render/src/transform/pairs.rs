@@ -6,6 +6,7 @@ use crate::{
     model::Pairs,
     problem::{Outcome, Problem},
     resource::Resource,
+    scalar,
     set::ObjectSet,
 };
 use krm::{Kind, Map, Node, Pos, Style, Tag};
@@ -43,6 +44,9 @@ fn set_all(pairs: &Pairs, node: &mut Node) -> Result<(), Problem> {
     match &mut node.kind {
         Kind::Map(map) => {
             for (key, value) in pairs {
+                if !map.contains(key) {
+                    scalar::check_key(key, value.pos)?;
+                }
                 set(map, key, &value.value, value.pos);
             }
             Ok(())
