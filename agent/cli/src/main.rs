@@ -1,3 +1,45 @@
-//! The `driftless` program.
+//! The `driftless` program: reads the arguments, runs one command, prints its error, ends with its exit code.
+//!
+//! What was typed is [`args`]; what it means is [`context`]; what it does is one file under [`command`]. Standard
+//! output carries data, standard error carries talk. Nothing here judges a cluster or a manifest: that is `plan` and
+//! `render`.
 
-fn main() {}
+mod args;
+mod command;
+mod connect;
+mod context;
+mod environments;
+mod error;
+mod git;
+mod image;
+mod releases;
+mod request;
+mod term;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = Context::resolve(&cli.global);
+    let exit = match run(&cli, &context) {
+        Ok(exit) => exit,
+        Err(failure) => failure.print(context.color),
+    };
+    exit.into()
+}
+
+/// Runs the command to its end.
+fn run(cli: &Cli, context: &Context) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(error::StartError)?;
+    runtime.block_on(command::run(&cli.command, context))
+}

@@ -1,0 +1,142 @@
+//! One Release in full.
+
+use std::io::{self, Write};
+
+use api::v1alpha1::{Action, Release, ReleaseStatus, StageName, StageResult};
+
+use super::{changes, duration, phase};
+use crate::context::Context;
+use crate::error::Failure;
+use crate::term::age::{age, took};
+use crate::term::style;
+use crate::term::table::{Cell, Table};
+
+/// Prints it.
+pub(super) fn print(release: &Release, context: &Context) -> Result<(), Failure> {
+    let status = release.status.clone().unwrap_or_default();
+    let mut out = context.out();
+    facts(release, &status, context, &mut out)?;
+    stages(&status, &mut out)?;
+    changed(&status, &mut out)?;
+    wrong(&status, &mut out)?;
+    Ok(())
+}
+
+fn facts(
+    release: &Release,
+    status: &ReleaseStatus,
+    context: &Context,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let spec = &release.spec;
+    let name = release.metadata.name.as_deref().unwrap_or_default();
+    let (word, color) = status.phase.map_or(("? Unknown", style::WAIT), phase);
+    let head = style::HEAD;
+    writeln!(out, "{head}{name}{head:#} {color}{word}{color:#}")?;
+    writeln!(
+        out,
+        "  revision  {} on {} {}",
+        spec.revision, spec.branch, spec.path
+    )?;
+    if let Some(previous) = &spec.previous {
+        writeln!(out, "  previous  {previous}")?;
+    }
+    writeln!(
+        out,
+        "  commit    {}: {}",
+        spec.commit.author, spec.commit.subject
+    )?;
+    writeln!(out, "  trigger   {}", spec.trigger)?;
+    if let Some(start) = &status.started_at {
+        let ago = age(start.0, context.now());
+        writeln!(
+            out,
+            "  started   {} ({ago} ago), took {}",
+            start.0,
+            duration(release)
+        )?;
+    }
+    writeln!(
+        out,
+        "  changes   {}, {} unchanged",
+        changes(status.counts),
+        status.counts.unchanged
+    )?;
+    if let Some(waiting) = &status.waiting_for {
+        let (object, health) = (&waiting.object, waiting.health.as_str());
+        writeln!(
+            out,
+            "  waiting   for {object} ({health}): {}",
+            waiting.message
+        )?;
+    }
+    Ok(())
+}
+
+fn stages(status: &ReleaseStatus, out: &mut impl Write) -> io::Result<()> {
+    if status.stages.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(&["STAGE", "RESULT", "TOOK", "MESSAGE"]);
+    for stage in &status.stages {
+        let (word, color) = match stage.result {
+            StageResult::Done => ("✓ Done", style::GOOD),
+            StageResult::Running => ("… Running", style::WAIT),
+            StageResult::Failed => ("✗ Failed", style::BAD),
+            StageResult::Held => ("‖ Held", style::WAIT),
+        };
+        table.row(vec![
+            title(stage.stage).into(),
+            Cell::new(word, color),
+            stage
+                .milliseconds
+                .map_or_else(|| "-".to_owned(), took)
+                .into(),
+            stage.message.as_deref().unwrap_or_default().into(),
+        ]);
+    }
+    writeln!(out)?;
+    table.write(out)
+}
+
+const fn title(stage: StageName) -> &'static str {
+    match stage {
+        StageName::Fetch => "fetch",
+        StageName::Render => "render",
+        StageName::Verify => "verify",
+        StageName::Plan => "plan",
+        StageName::Apply => "apply",
+        StageName::Prune => "prune",
+        StageName::Health => "health",
+    }
+}
+
+fn changed(status: &ReleaseStatus, out: &mut impl Write) -> io::Result<()> {
+    if status.changes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    for change in &status.changes {
+        let (sign, word, color) = match change.action {
+            Action::Created => ('+', "created", style::GOOD),
+            Action::Updated => ('~', "updated", style::WAIT),
+            Action::Recreated => ('±', "recreated", style::WAIT),
+            Action::Deleted => ('-', "deleted", style::BAD),
+            Action::Adopted => ('=', "adopted", style::NOTE),
+        };
+        writeln!(out, "{color}{sign} {word:<9}{color:#} {}", change.object)?;
+    }
+    Ok(())
+}
+
+fn wrong(status: &ReleaseStatus, out: &mut impl Write) -> io::Result<()> {
+    let bad = style::BAD;
+    for failure in &status.failures {
+        writeln!(
+            out,
+            "{bad}✗ failed   {bad:#} {}",
+            crate::environments::told(failure)
+        )?;
+    }
+    Ok(())
+}

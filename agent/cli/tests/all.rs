@@ -1,0 +1,11 @@
+//! The program as its users run it: arguments in, output and exit code out.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers beside the tests may fail as tests do"
+)]
+
+mod image;
+mod program;
+mod push;
+mod support;
