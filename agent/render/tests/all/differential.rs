@@ -26,8 +26,16 @@ fn random_trees_come_out_as_from_kustomize() {
         println!("skipped: no kustomize");
         return;
     };
-    let number = |name, default| env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (count, first) = (number("DIFFERENTIAL_TREES", TREES), number("DIFFERENTIAL_SEED", 1));
+    let number = |name, default| {
+        env::var(name)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let (count, first) = (
+        number("DIFFERENTIAL_TREES", TREES),
+        number("DIFFERENTIAL_SEED", 1),
+    );
     println!("{count} trees from seed {first}");
     let next = AtomicU64::new(first);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -61,9 +69,18 @@ enum Outcome {
 
 fn report(mut outcomes: Vec<(u64, Outcome)>) {
     outcomes.sort_by_key(|(seed, _)| *seed);
-    let same = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Same)).count();
-    let fail = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::BothFail)).count();
-    println!("{same} trees the same, {fail} failed by both, {} differ", outcomes.len() - same - fail);
+    let same = outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Same))
+        .count();
+    let fail = outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::BothFail))
+        .count();
+    println!(
+        "{same} trees the same, {fail} failed by both, {} differ",
+        outcomes.len() - same - fail
+    );
     let mut all = String::new();
     for (seed, outcome) in &outcomes {
         if let Outcome::Differs(text) = outcome {
@@ -86,10 +103,15 @@ fn compare(seed: u64, program: &Path, folder: &Path) -> Outcome {
     let ours = render_text(&files, root);
     let outcome = match (theirs.status.success(), ours) {
         (true, Ok(ours)) if ours.as_bytes() == theirs.stdout => Outcome::Same,
-        (true, Ok(ours)) => Outcome::Differs(difference(&String::from_utf8_lossy(&theirs.stdout), &ours)),
+        (true, Ok(ours)) => {
+            Outcome::Differs(difference(&String::from_utf8_lossy(&theirs.stdout), &ours))
+        }
         (false, Err(_)) => Outcome::BothFail,
         (true, Err(error)) => Outcome::Differs(format!("only we fail: {error}")),
-        (false, Ok(_)) => Outcome::Differs(format!("only kustomize fails: {}", String::from_utf8_lossy(&theirs.stderr))),
+        (false, Ok(_)) => Outcome::Differs(format!(
+            "only kustomize fails: {}",
+            String::from_utf8_lossy(&theirs.stderr)
+        )),
     };
     if let (Outcome::Differs(_), Ok(keep)) = (&outcome, env::var("DIFFERENTIAL_KEEP")) {
         write(&files, &PathBuf::from(keep).join(seed.to_string()));
@@ -99,9 +121,12 @@ fn compare(seed: u64, program: &Path, folder: &Path) -> Outcome {
 }
 
 fn render_text(files: &Files, root: &str) -> Result<String, String> {
-    let tree = files.iter().fold(MemTree::default(), |tree, (path, text)| tree.with(path, text.as_str()));
+    let tree = files.iter().fold(MemTree::default(), |tree, (path, text)| {
+        tree.with(path, text.as_str())
+    });
     let path = TreePath::parse(root).expect("a path in the tree");
-    let rendered = render::render(&tree, &path, &Options::default()).map_err(|error| error.to_string())?;
+    let rendered =
+        render::render(&tree, &path, &Options::default()).map_err(|error| error.to_string())?;
     rendered.to_yaml().map_err(|error| error.to_string())
 }
 
@@ -109,8 +134,15 @@ fn render_text(files: &Files, root: &str) -> Result<String, String> {
 fn difference(theirs: &str, ours: &str) -> String {
     let (theirs, ours): (Vec<_>, Vec<_>) = (theirs.lines().collect(), ours.lines().collect());
     let at = theirs.iter().zip(&ours).take_while(|(a, b)| a == b).count();
-    let around = |lines: &[&str]| lines[at.saturating_sub(6).min(lines.len())..(at + 6).min(lines.len())].join("\n");
-    format!("line {}\n--- kustomize\n{}\n--- ours\n{}", at + 1, around(&theirs), around(&ours))
+    let around = |lines: &[&str]| {
+        lines[at.saturating_sub(6).min(lines.len())..(at + 6).min(lines.len())].join("\n")
+    };
+    format!(
+        "line {}\n--- kustomize\n{}\n--- ours\n{}",
+        at + 1,
+        around(&theirs),
+        around(&ours)
+    )
 }
 
 fn write(files: &Files, place: &Path) {

@@ -45,38 +45,90 @@ const KINDS: &[(&str, &str)] = &[
 
 pub(super) const NAMES: &[&str] = &["web", "api", "db", "cache", "my-app", "worker"];
 const IMAGES: &[&str] = &[
-    "nginx", "nginx:1.25", "registry.example.com:5000/team/app:v1.2", "busybox@sha256:24a0c4b4a4c0eb97a1aabb8e29f18e917d05abfe1b7a7c07857230879ce7d3d3",
-    "postgres:16", "app:latest", "gcr.io/x/y",
+    "nginx",
+    "nginx:1.25",
+    "registry.example.com:5000/team/app:v1.2",
+    "busybox@sha256:24a0c4b4a4c0eb97a1aabb8e29f18e917d05abfe1b7a7c07857230879ce7d3d3",
+    "postgres:16",
+    "app:latest",
+    "gcr.io/x/y",
 ];
 /// Scalars in spellings that readers and printers disagree about.
 pub(super) const SCALARS: &[&str] = &[
-    "1", "\"1\"", "true", "\"true\"", "yes", "\"no\"", "1.10", "'1.10'", "0644", "\"0644\"", "~", "null",
-    "\"\"", "1e3", "\"1e3\"", "2020-01-02", "'2020-01-02'", "plain text", "\"quoted # text\"", "'it''s'",
-    "0x1F", "1_000", "12:30:45", "\"a\\nb\"", "é", "\"*\"", "'{x}'", "\"on\"", "y", "-1", "+5", ".5",
-    "\"trailing \"", "http://a.b/c?d=e&f", "<tag>", "9007199254740993",
+    "1",
+    "\"1\"",
+    "true",
+    "\"true\"",
+    "yes",
+    "\"no\"",
+    "1.10",
+    "'1.10'",
+    "0644",
+    "\"0644\"",
+    "~",
+    "null",
+    "\"\"",
+    "1e3",
+    "\"1e3\"",
+    "2020-01-02",
+    "'2020-01-02'",
+    "plain text",
+    "\"quoted # text\"",
+    "'it''s'",
+    "0x1F",
+    "1_000",
+    "12:30:45",
+    "\"a\\nb\"",
+    "é",
+    "\"*\"",
+    "'{x}'",
+    "\"on\"",
+    "y",
+    "-1",
+    "+5",
+    ".5",
+    "\"trailing \"",
+    "http://a.b/c?d=e&f",
+    "<tag>",
+    "9007199254740993",
 ];
 
 pub(super) fn object(dice: &mut Dice, taken: &[Object]) -> Option<(Object, String)> {
     let (kind, api) = *dice.pick(KINDS);
     let name = (*dice.pick(NAMES)).to_owned();
-    if taken.iter().any(|other| other.kind == kind && other.name == name) {
+    if taken
+        .iter()
+        .any(|other| other.kind == kind && other.name == name)
+    {
         return None;
     }
     let cluster = ["ClusterRole", "ClusterRoleBinding", "Namespace"].contains(&kind);
-    let namespace = (!cluster && dice.chance(20)).then(|| (*dice.pick(&["default", "ns-a", "ns-b"])).to_owned());
+    let namespace = (!cluster && dice.chance(20))
+        .then(|| (*dice.pick(&["default", "ns-a", "ns-b"])).to_owned());
     let labels: Vec<_> = dice
         .some(&["app", "tier", "app.kubernetes.io/name"], 40)
         .into_iter()
         .map(|key| ((*key).to_owned(), name.clone()))
         .collect();
-    let mut object = Object { kind, api, name, namespace, containers: Vec::new(), generated: false, labels };
+    let mut object = Object {
+        kind,
+        api,
+        name,
+        namespace,
+        containers: Vec::new(),
+        generated: false,
+        labels,
+    };
     let body = body(dice, &mut object, taken);
     let text = head(dice, &object) + &body;
     Some((object, text))
 }
 
 fn head(dice: &mut Dice, object: &Object) -> String {
-    let mut text = format!("apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n", object.api, object.kind, object.name);
+    let mut text = format!(
+        "apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n",
+        object.api, object.kind, object.name
+    );
     if let Some(namespace) = &object.namespace {
         text += &format!("  namespace: {namespace}\n");
     }
@@ -89,7 +141,10 @@ fn head(dice: &mut Dice, object: &Object) -> String {
     if dice.chance(20) {
         text += "  annotations:\n";
         for key in ["note", "example.com/x"].iter().take(dice.between(1, 2)) {
-            text += &format!("    {key}: {}\n", dice.pick(&["x", "\"1\"", "'true'", "\"a b\"", "$(VAR)"]));
+            text += &format!(
+                "    {key}: {}\n",
+                dice.pick(&["x", "\"1\"", "'true'", "\"a b\"", "$(VAR)"])
+            );
         }
     }
     if dice.chance(5) {
@@ -152,17 +207,26 @@ fn workload(dice: &mut Dice, object: &mut Object, others: &[Object]) -> String {
 fn pod(dice: &mut Dice, object: &mut Object, others: &[Object], restart: &str) -> String {
     let mut text = format!("metadata:\n  labels:\n    app: {}\n", object.name);
     if dice.chance(20) {
-        text += &format!("  annotations:\n    checksum: {}\n", dice.pick(&["\"123\"", "abc", "'1e3'"]));
+        text += &format!(
+            "  annotations:\n    checksum: {}\n",
+            dice.pick(&["\"123\"", "abc", "'1e3'"])
+        );
     }
     text += "spec:\n";
     if !restart.is_empty() {
         text += &format!("  restartPolicy: {restart}\n");
     }
     if dice.chance(25) {
-        text += &format!("  serviceAccountName: {}\n", reference(dice, others, "ServiceAccount"));
+        text += &format!(
+            "  serviceAccountName: {}\n",
+            reference(dice, others, "ServiceAccount")
+        );
     }
     if dice.chance(15) {
-        text += &format!("  initContainers:\n  - name: init\n    image: {}\n", dice.pick(IMAGES));
+        text += &format!(
+            "  initContainers:\n  - name: init\n    image: {}\n",
+            dice.pick(IMAGES)
+        );
     }
     text += "  containers:\n";
     for name in ["main", "sidecar", "log"].iter().take(dice.between(1, 3)) {
@@ -171,9 +235,15 @@ fn pod(dice: &mut Dice, object: &mut Object, others: &[Object], restart: &str) -
     }
     if dice.chance(50) {
         text += "  volumes:\n";
-        text += &format!("  - name: config\n    configMap:\n      name: {}\n", reference(dice, others, "ConfigMap"));
+        text += &format!(
+            "  - name: config\n    configMap:\n      name: {}\n",
+            reference(dice, others, "ConfigMap")
+        );
         if dice.chance(50) {
-            text += &format!("  - name: secret\n    secret:\n      secretName: {}\n", reference(dice, others, "Secret"));
+            text += &format!(
+                "  - name: secret\n    secret:\n      secretName: {}\n",
+                reference(dice, others, "Secret")
+            );
         }
         if dice.chance(30) {
             text += "  - name: tmp\n    emptyDir: {}\n";
@@ -185,7 +255,10 @@ fn pod(dice: &mut Dice, object: &mut Object, others: &[Object], restart: &str) -
 fn container(dice: &mut Dice, name: &str, others: &[Object]) -> String {
     let mut text = format!("- name: {name}\n  image: {}\n", dice.pick(IMAGES));
     if dice.chance(30) {
-        text += &format!("  args: [\"--name\", \"{}\"]\n", dice.pick(&["x", "$(VAR)", "$(VAR)-a-$(OTHER)", "$$(VAR)"]));
+        text += &format!(
+            "  args: [\"--name\", \"{}\"]\n",
+            dice.pick(&["x", "$(VAR)", "$(VAR)-a-$(OTHER)", "$$(VAR)"])
+        );
     }
     if dice.chance(50) {
         text += "  env:\n";
@@ -196,8 +269,15 @@ fn container(dice: &mut Dice, name: &str, others: &[Object]) -> String {
     }
     if dice.chance(20) {
         let kind = *dice.pick(&["ConfigMap", "Secret"]);
-        let field = if kind == "Secret" { "secretRef" } else { "configMapRef" };
-        text += &format!("  envFrom:\n  - {field}:\n      name: {}\n", reference(dice, others, kind));
+        let field = if kind == "Secret" {
+            "secretRef"
+        } else {
+            "configMapRef"
+        };
+        text += &format!(
+            "  envFrom:\n  - {field}:\n      name: {}\n",
+            reference(dice, others, kind)
+        );
     }
     if dice.chance(50) {
         text += "  ports:\n";
@@ -229,7 +309,10 @@ fn env(dice: &mut Dice, key: &str, others: &[Object]) -> String {
             reference(dice, others, "Secret")
         ),
         2 => format!("  - name: {key}\n    value: \"$(VAR)\"\n"),
-        _ => format!("  - name: {key}\n    value: {}\n", dice.pick(&["\"x\"", "plain", "'1'", "\"true\"", "\"\""])),
+        _ => format!(
+            "  - name: {key}\n    value: {}\n",
+            dice.pick(&["\"x\"", "plain", "'1'", "\"true\"", "\"\""])
+        ),
     }
 }
 
@@ -260,10 +343,16 @@ pub(super) fn data(dice: &mut Dice, field: &str) -> String {
 }
 
 fn binding(dice: &mut Dice, kind: &str, others: &[Object]) -> String {
-    let role = if kind == "RoleBinding" { *dice.pick(&["Role", "ClusterRole"]) } else { "ClusterRole" };
+    let role = if kind == "RoleBinding" {
+        *dice.pick(&["Role", "ClusterRole"])
+    } else {
+        "ClusterRole"
+    };
     format!(
         "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {role}\n  name: {}\nsubjects:\n- kind: ServiceAccount\n  name: {}\n  namespace: {}\n",
-        reference(dice, others, role), reference(dice, others, "ServiceAccount"), dice.pick(&["default", "ns-a"])
+        reference(dice, others, role),
+        reference(dice, others, "ServiceAccount"),
+        dice.pick(&["default", "ns-a"])
     )
 }
 
@@ -289,5 +378,6 @@ fn reference(dice: &mut Dice, others: &[Object], kind: &str) -> String {
 
 pub(super) fn indent(text: &str, by: usize) -> String {
     let pad = " ".repeat(by);
-    text.lines().fold(String::new(), |all, line| all + &pad + line + "\n")
+    text.lines()
+        .fold(String::new(), |all, line| all + &pad + line + "\n")
 }

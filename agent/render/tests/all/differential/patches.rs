@@ -6,7 +6,11 @@ use super::{
 };
 
 /// An entry of `patches`: lines without the leading dash. Files it needs go to `files`.
-pub(super) fn patch(dice: &mut Dice, known: &[Object], files: &mut Vec<(String, String)>) -> String {
+pub(super) fn patch(
+    dice: &mut Dice,
+    known: &[Object],
+    files: &mut Vec<(String, String)>,
+) -> String {
     let Some(object) = some_object(dice, known) else {
         return "target:\n  kind: Nothing\npatch: \"- {op: remove, path: /spec}\"\n".to_owned();
     };
@@ -34,7 +38,10 @@ pub(super) fn patch(dice: &mut Dice, known: &[Object], files: &mut Vec<(String, 
 }
 
 fn some_object(dice: &mut Dice, known: &[Object]) -> Option<Object> {
-    let here: Vec<_> = known.iter().filter(|object| !object.generated || dice.chance(30)).collect();
+    let here: Vec<_> = known
+        .iter()
+        .filter(|object| !object.generated || dice.chance(30))
+        .collect();
     match here.is_empty() {
         true => None,
         false => Some((*dice.pick(&here)).clone()),
@@ -77,13 +84,19 @@ pub(super) fn strategic(dice: &mut Dice, object: &Object) -> String {
         return text + "$patch: delete\n";
     }
     if dice.chance(30) {
-        text += &format!("  labels:\n    patched: {}\n", dice.pick(&["x", "\"1\"", "null"]));
+        text += &format!(
+            "  labels:\n    patched: {}\n",
+            dice.pick(&["x", "\"1\"", "null"])
+        );
         if let Some((key, _)) = object.labels.first() {
             text += &format!("    {key}: {}\n", dice.pick(&["other", "null", "\"true\""]));
         }
     }
     if dice.chance(25) {
-        text += &format!("  annotations:\n    note: {}\n", dice.pick(&["y", "null", "\"2\"", "3"]));
+        text += &format!(
+            "  annotations:\n    note: {}\n",
+            dice.pick(&["y", "null", "\"2\"", "3"])
+        );
     }
     text + &body(dice, object)
 }
@@ -91,7 +104,10 @@ pub(super) fn strategic(dice: &mut Dice, object: &Object) -> String {
 fn body(dice: &mut Dice, object: &Object) -> String {
     match object.kind {
         "Deployment" | "StatefulSet" | "DaemonSet" | "Job" => {
-            format!("spec:\n  template:\n    spec:\n{}", indent(&pod(dice, object), 6))
+            format!(
+                "spec:\n  template:\n    spec:\n{}",
+                indent(&pod(dice, object), 6)
+            )
         }
         "CronJob" => format!(
             "spec:\n  jobTemplate:\n    spec:\n      template:\n        spec:\n{}",
@@ -111,9 +127,12 @@ fn body(dice: &mut Dice, object: &Object) -> String {
         }
         "Widget" => format!(
             "spec:\n  parts:\n  - name: two\n    size: {}\n  x: {}\n",
-            dice.between(1, 9), dice.pick(SCALARS)
+            dice.between(1, 9),
+            dice.pick(SCALARS)
         ),
-        "Role" | "ClusterRole" => "rules:\n- apiGroups: [apps]\n  resources: ['*']\n  verbs: [get]\n".to_owned(),
+        "Role" | "ClusterRole" => {
+            "rules:\n- apiGroups: [apps]\n  resources: ['*']\n  verbs: [get]\n".to_owned()
+        }
         "HorizontalPodAutoscaler" => "spec:\n  maxReplicas: 20\n".to_owned(),
         "Ingress" => "spec:\n  ingressClassName: nginx\n".to_owned(),
         _ => String::new(),
@@ -154,7 +173,11 @@ fn pod(dice: &mut Dice, object: &Object) -> String {
     text += "- name: main\n  tty: true\n";
     if dice.chance(30) {
         text += "volumes:\n- name: tmp\n";
-        text += *dice.pick(&["  emptyDir: null\n  hostPath: {path: /x}\n", "  $patch: delete\n", "  emptyDir: {medium: Memory}\n"]);
+        text += *dice.pick(&[
+            "  emptyDir: null\n  hostPath: {path: /x}\n",
+            "  $patch: delete\n",
+            "  emptyDir: {medium: Memory}\n",
+        ]);
     }
     if dice.chance(15) {
         text += "tolerations:\n- key: a\n  operator: Exists\n";
@@ -177,8 +200,13 @@ fn container(dice: &mut Dice, name: &str) -> String {
         for key in dice.some(&["A", "B", "Z"], 60) {
             text += &match dice.below(4) {
                 0 => format!("  - name: {key}\n    $patch: delete\n"),
-                1 => format!("  - name: {key}\n    value: null\n    valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}\n"),
-                _ => format!("  - name: {key}\n    value: {}\n", dice.pick(&["\"9\"", "word", "'true'"])),
+                1 => format!(
+                    "  - name: {key}\n    value: null\n    valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}\n"
+                ),
+                _ => format!(
+                    "  - name: {key}\n    value: {}\n",
+                    dice.pick(&["\"9\"", "word", "'true'"])
+                ),
             };
         }
         text += "  - name: LAST\n    value: patched\n";
@@ -224,15 +252,30 @@ fn operation(dice: &mut Dice, object: &Object) -> String {
     match dice.below(10) {
         0 => format!("- op: add\n  path: /metadata/annotations/j\n  value: {value}\n"),
         1 => "- op: add\n  path: /metadata/labels\n  value: {j: k}\n".to_owned(),
-        2 if !image.is_empty() => format!("- op: replace\n  path: {image}/image\n  value: json:1\n"),
-        3 if !image.is_empty() => format!("- op: add\n  path: {image}/env\n  value:\n  - name: J\n    value: \"1\"\n"),
+        2 if !image.is_empty() => {
+            format!("- op: replace\n  path: {image}/image\n  value: json:1\n")
+        }
+        3 if !image.is_empty() => {
+            format!("- op: add\n  path: {image}/env\n  value:\n  - name: J\n    value: \"1\"\n")
+        }
         4 if !image.is_empty() => format!("- op: test\n  path: {image}/name\n  value: main\n"),
         5 => format!("- op: add\n  path: /extra\n  value:\n    a: {value}\n    b: [1, {value}]\n"),
-        6 => "- op: copy\n  from: /metadata/name\n  path: /metadata/annotations/from-name\n".to_owned(),
-        7 if object.kind == "ConfigMap" => "- op: move\n  from: /data/last\n  path: /data/moved~1key\n".to_owned(),
-        8 if object.kind == "ConfigMap" => format!("- op: replace\n  path: /data/last\n  value: {value}\n"),
-        9 if dice.chance(20) => format!("- op: replace\n  path: /metadata/name\n  value: {}\n", dice.pick(NAMES)),
-        _ => format!("- op: add\n  path: /metadata/annotations/k\n  value: \"{}\"\n", dice.below(9)),
+        6 => "- op: copy\n  from: /metadata/name\n  path: /metadata/annotations/from-name\n"
+            .to_owned(),
+        7 if object.kind == "ConfigMap" => {
+            "- op: move\n  from: /data/last\n  path: /data/moved~1key\n".to_owned()
+        }
+        8 if object.kind == "ConfigMap" => {
+            format!("- op: replace\n  path: /data/last\n  value: {value}\n")
+        }
+        9 if dice.chance(20) => format!(
+            "- op: replace\n  path: /metadata/name\n  value: {}\n",
+            dice.pick(NAMES)
+        ),
+        _ => format!(
+            "- op: add\n  path: /metadata/annotations/k\n  value: \"{}\"\n",
+            dice.below(9)
+        ),
     }
 }
 
@@ -247,21 +290,37 @@ pub(super) fn replacement(dice: &mut Dice, known: &[Object]) -> String {
             let path = match source.kind {
                 "ConfigMap" if dice.chance(10) => "data.file\\.yaml",
                 "ConfigMap" => *dice.pick(&["data.last", "metadata.name"]),
-                "Service" => *dice.pick(&["metadata.name", "spec.ports.[port=80].port", "spec.ports.0.port"]),
-                "Deployment" => *dice.pick(&["metadata.name", "spec.template.spec.containers.0.image", "spec.template.spec.containers.[name=main].image"]),
+                "Service" => *dice.pick(&[
+                    "metadata.name",
+                    "spec.ports.[port=80].port",
+                    "spec.ports.0.port",
+                ]),
+                "Deployment" => *dice.pick(&[
+                    "metadata.name",
+                    "spec.template.spec.containers.0.image",
+                    "spec.template.spec.containers.[name=main].image",
+                ]),
                 _ => "metadata.name",
             };
-            let mut text = format!("source:\n  kind: {}\n  name: {}\n  fieldPath: {path}\n", source.kind, source.name);
+            let mut text = format!(
+                "source:\n  kind: {}\n  name: {}\n  fieldPath: {path}\n",
+                source.kind, source.name
+            );
             if dice.chance(20) {
                 let index = usize::from(dice.chance(20));
-                text += &format!("  options: {{delimiter: \"{}\", index: {index}}}\n", dice.pick(&["-", ":", "/"]));
+                text += &format!(
+                    "  options: {{delimiter: \"{}\", index: {index}}}\n",
+                    dice.pick(&["-", ":", "/"])
+                );
             }
             text
         }
     };
     text += "targets:\n";
     for _ in 0..dice.between(1, 2) {
-        let Some(object) = some_object(dice, known) else { continue };
+        let Some(object) = some_object(dice, known) else {
+            continue;
+        };
         text += &replacement_target(dice, &object);
     }
     text
@@ -282,15 +341,37 @@ fn replacement_target(dice: &mut Dice, object: &Object) -> String {
             "spec.template.metadata.labels.copied",
             "metadata.annotations.[example.com/copied]",
         ]),
-        "ConfigMap" => *dice.pick(&["data.last", "data.file\\.yaml.server.host", "data.file\\.json.a.b", "data.made", "metadata.labels.copied"]),
-        "Service" => *dice.pick(&["spec.ports.[port=80].targetPort", "spec.selector.app", "metadata.annotations.copied"]),
+        "ConfigMap" => *dice.pick(&[
+            "data.last",
+            "data.file\\.yaml.server.host",
+            "data.file\\.json.a.b",
+            "data.made",
+            "metadata.labels.copied",
+        ]),
+        "Service" => *dice.pick(&[
+            "spec.ports.[port=80].targetPort",
+            "spec.selector.app",
+            "metadata.annotations.copied",
+        ]),
         _ => *dice.pick(&["metadata.labels.copied", "metadata.annotations.copied"]),
     };
     text += &format!("  fieldPaths:\n  - {path}\n");
-    let made = ["copied", "made", "a.b", "host"].iter().any(|end| path.contains(end));
-    let create = if made && dice.chance(97) { ", create: true" } else { "" };
+    let made = ["copied", "made", "a.b", "host"]
+        .iter()
+        .any(|end| path.contains(end));
+    let create = if made && dice.chance(97) {
+        ", create: true"
+    } else {
+        ""
+    };
     match dice.below(4) {
-        0 => text += &format!("  options: {{delimiter: \"{}\", index: {}{create}}}\n", dice.pick(&["-", ":", "/"]), dice.pick(&["0", "1", "-1", "9"])),
+        0 => {
+            text += &format!(
+                "  options: {{delimiter: \"{}\", index: {}{create}}}\n",
+                dice.pick(&["-", ":", "/"]),
+                dice.pick(&["0", "1", "-1", "9"])
+            )
+        }
         _ if !create.is_empty() => text += "  options: {create: true}\n",
         _ => {}
     }

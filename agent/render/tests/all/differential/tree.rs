@@ -68,7 +68,11 @@ impl Maker {
         self.finish(folder, layer)
     }
 
-    fn overlay(&mut self, folder: &str, below: Vec<(String, Vec<Object>)>) -> (String, Vec<Object>) {
+    fn overlay(
+        &mut self,
+        folder: &str,
+        below: Vec<(String, Vec<Object>)>,
+    ) -> (String, Vec<Object>) {
         let mut layer = Layer::default();
         let mut entries: Vec<String> = Vec::new();
         for (path, objects) in below {
@@ -111,7 +115,8 @@ impl Maker {
         if text.trim().is_empty() || !text.contains(':') {
             text = "namePrefix: n-\n".to_owned();
         }
-        self.files.insert(format!("{folder}/kustomization.yaml"), text);
+        self.files
+            .insert(format!("{folder}/kustomization.yaml"), text);
         for (name, content) in layer.files {
             self.files.insert(format!("{folder}/{name}"), content);
         }
@@ -139,7 +144,10 @@ impl Maker {
     }
 
     fn generators(&mut self, layer: &mut Layer) {
-        for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
+        for (field, kind) in [
+            ("configMapGenerator", "ConfigMap"),
+            ("secretGenerator", "Secret"),
+        ] {
             if self.dice.chance(25) {
                 let entry = self.generator(layer, kind);
                 layer.list(field, &[entry]);
@@ -162,11 +170,15 @@ impl Maker {
             .filter(|object| object.kind == kind)
             .map(|object| (object.name.clone(), object.namespace.clone()))
             .collect();
-        let old = (!older.is_empty() && self.dice.chance(50)).then(|| self.dice.pick(&older).clone());
+        let old =
+            (!older.is_empty() && self.dice.chance(50)).then(|| self.dice.pick(&older).clone());
         let mut text = String::new();
         match old {
             Some((name, namespace)) => {
-                text += &format!("name: {name}\nbehavior: {}\n", self.dice.pick(&["merge", "replace", "merge"]));
+                text += &format!(
+                    "name: {name}\nbehavior: {}\n",
+                    self.dice.pick(&["merge", "replace", "merge"])
+                );
                 if let Some(namespace) = namespace {
                     text += &format!("namespace: {namespace}\n");
                 }
@@ -186,18 +198,29 @@ impl Maker {
             }
         }
         text += "literals:\n";
-        for pair in self.dice.some(&["a=1", "b='x y'", "c=\"true\"", "d=a=b", "e="], 50) {
+        for pair in self
+            .dice
+            .some(&["a=1", "b='x y'", "c=\"true\"", "d=a=b", "e="], 50)
+        {
             text += &format!("- {pair}\n");
         }
         text += "- last=literal\n";
         if self.dice.chance(30) {
             let name = format!("file-{}.txt", layer.files.len());
-            layer.files.push((name.clone(), "line one\n  line two\n\ttab\n".to_owned()));
-            text += &format!("files:\n- {}\n", self.dice.pick(&[name.clone(), format!("key={name}")]));
+            layer
+                .files
+                .push((name.clone(), "line one\n  line two\n\ttab\n".to_owned()));
+            text += &format!(
+                "files:\n- {}\n",
+                self.dice.pick(&[name.clone(), format!("key={name}")])
+            );
         }
         if self.dice.chance(20) {
             let name = format!("vars-{}.env", layer.files.len());
-            layer.files.push((name.clone(), "# comment\nE1=v1\nE2=\"q\"\n\n  E3 = spaced \nE4\n".to_owned()));
+            layer.files.push((
+                name.clone(),
+                "# comment\nE1=v1\nE2=\"q\"\n\n  E3 = spaced \nE4\n".to_owned(),
+            ));
             text += &format!("envs: [{name}]\n");
         }
         if self.dice.chance(20) {
@@ -219,36 +242,77 @@ impl Maker {
             ("namePrefix", &["dev-", "p-"]),
             ("nameSuffix", &["-v2", "-s"]),
             ("namespace", &["ns-a", "ns-b", "default"]),
-            ("commonLabels", &["\n  app: common\n  team: a", "\n  x: \"1\""]),
-            ("commonAnnotations", &["\n  note: common", "\n  m: \"2\"\n  b: \"true\""]),
-            ("labels", &[
-                "\n- pairs: {l: m}",
-                "\n- pairs: {l: m, o: \"1\"}\n  includeSelectors: true",
-                "\n- pairs: {t: u}\n  includeTemplates: true",
-                "\n- pairs: {f: g}\n  fields:\n  - {path: spec/labels, create: true, kind: Widget}",
-            ]),
-            ("images", &[
-                "\n- name: nginx\n  newTag: \"1.10\"",
-                "\n- name: registry.example.com:5000/team/app\n  newName: mirror/app\n  digest: sha256:abc",
-                "\n- name: busybox\n  newTag: \"0012345\"\n- name: app\n  newName: other",
-                "\n- name: nginx\n  tagSuffix: -slim",
-            ]),
-            ("buildMetadata", &[" [originAnnotations]", " [managedByLabel]", " [transformerAnnotations, originAnnotations]"]),
-            ("sortOptions", &["\n  order: fifo", "\n  order: legacy", "\n  order: legacy\n  legacySortOptions:\n    orderFirst: [Service]\n    orderLast: [Secret]"]),
+            (
+                "commonLabels",
+                &["\n  app: common\n  team: a", "\n  x: \"1\""],
+            ),
+            (
+                "commonAnnotations",
+                &["\n  note: common", "\n  m: \"2\"\n  b: \"true\""],
+            ),
+            (
+                "labels",
+                &[
+                    "\n- pairs: {l: m}",
+                    "\n- pairs: {l: m, o: \"1\"}\n  includeSelectors: true",
+                    "\n- pairs: {t: u}\n  includeTemplates: true",
+                    "\n- pairs: {f: g}\n  fields:\n  - {path: spec/labels, create: true, kind: Widget}",
+                ],
+            ),
+            (
+                "images",
+                &[
+                    "\n- name: nginx\n  newTag: \"1.10\"",
+                    "\n- name: registry.example.com:5000/team/app\n  newName: mirror/app\n  digest: sha256:abc",
+                    "\n- name: busybox\n  newTag: \"0012345\"\n- name: app\n  newName: other",
+                    "\n- name: nginx\n  tagSuffix: -slim",
+                ],
+            ),
+            (
+                "buildMetadata",
+                &[
+                    " [originAnnotations]",
+                    " [managedByLabel]",
+                    " [transformerAnnotations, originAnnotations]",
+                ],
+            ),
+            (
+                "sortOptions",
+                &[
+                    "\n  order: fifo",
+                    "\n  order: legacy",
+                    "\n  order: legacy\n  legacySortOptions:\n    orderFirst: [Service]\n    orderLast: [Secret]",
+                ],
+            ),
         ];
         let rare = ["buildMetadata", "sortOptions"];
         for (field, values) in settings {
-            let percent = if rare.contains(field) { percent / 4 } else { percent };
+            let percent = if rare.contains(field) {
+                percent / 4
+            } else {
+                percent
+            };
             if dice.chance(percent) {
                 let value = *dice.pick(values);
-                let blank = if value.starts_with(['\n', ' ']) { "" } else { " " };
+                let blank = if value.starts_with(['\n', ' ']) {
+                    ""
+                } else {
+                    " "
+                };
                 layer.text += &format!("{field}:{blank}{value}\n");
             }
         }
-        let scaled: Vec<_> = layer.objects.iter().filter(|object| ["Deployment", "StatefulSet"].contains(&object.kind)).collect();
+        let scaled: Vec<_> = layer
+            .objects
+            .iter()
+            .filter(|object| ["Deployment", "StatefulSet"].contains(&object.kind))
+            .collect();
         if !scaled.is_empty() && dice.chance(percent / 2) {
             let name = &dice.pick(&scaled).name;
-            layer.text += &format!("replicas:\n- name: {name}\n  count: {}\n", dice.between(0, 9));
+            layer.text += &format!(
+                "replicas:\n- name: {name}\n  count: {}\n",
+                dice.between(0, 9)
+            );
         }
     }
 
@@ -260,7 +324,12 @@ impl Maker {
                 .collect();
             layer.list("patches", &entries);
         }
-        let plain: Vec<_> = layer.objects.iter().filter(|object| !object.generated).cloned().collect();
+        let plain: Vec<_> = layer
+            .objects
+            .iter()
+            .filter(|object| !object.generated)
+            .cloned()
+            .collect();
         if !plain.is_empty() && dice.chance(percent / 4) {
             let object = dice.pick(&plain).clone();
             let text = format!("|-\n{}", indent(&patches::strategic(dice, &object), 2));
@@ -271,12 +340,17 @@ impl Maker {
             let text = patches::operations(dice, &object);
             let entry = format!(
                 "target:\n  version: {}\n  kind: {}\n  name: {}\npatch: |-\n{}",
-                object.api.rsplit('/').next().unwrap_or_default(), object.kind, object.name, indent(&text, 2)
+                object.api.rsplit('/').next().unwrap_or_default(),
+                object.kind,
+                object.name,
+                indent(&text, 2)
             );
             layer.list("patchesJson6902", &[entry]);
         }
         if dice.chance(percent / 2) {
-            let entries: Vec<_> = (0..dice.between(1, 2)).map(|_| patches::replacement(dice, &layer.objects)).collect();
+            let entries: Vec<_> = (0..dice.between(1, 2))
+                .map(|_| patches::replacement(dice, &layer.objects))
+                .collect();
             layer.list("replacements", &entries);
         }
         self.vars(layer, percent / 4);

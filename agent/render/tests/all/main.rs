@@ -1,0 +1,4 @@
+//! Everything about the crate that is tested from outside.
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+
+mod differential;
