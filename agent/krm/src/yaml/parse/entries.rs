@@ -51,10 +51,19 @@ impl Entries {
             return Err(mark.error(Problem::LostKey));
         }
         if let Some(at) = self.position(&name) {
-            return Err(duplicate(mark, self.lines[at]));
+            return self.again(at, value, mark);
         }
         self.lines.push(mark.line);
         self.push(name, value.node);
+        Ok(())
+    }
+
+    /// A key that is there already: an error, except in settings, where the later one counts.
+    fn again(&mut self, at: usize, value: Value, mark: Mark) -> Result<(), YamlError> {
+        match (self.rules, self.map.iter_mut().nth(at)) {
+            (Rules::V2, Some(entry)) => entry.value = value.node,
+            _ => return Err(duplicate(mark, self.lines[at])),
+        }
         Ok(())
     }
 
