@@ -3,7 +3,7 @@
 //! The API server refuses such a list in a server-side apply; where somebody else has brought one in, it
 //! wipes our managed fields. So it is refused before anything is sent.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use krm::{
     Gvk,
@@ -13,21 +13,27 @@ use serde_json::Value;
 
 use super::{RefusalReason, faults::Faults};
 
+/// Where a walk stands. Written out only for a fault: there are thousands of objects and hardly a fault.
+enum Path<'a> {
+    Root,
+    Field(&'a Path<'a>, &'a str),
+    Item(&'a Path<'a>, usize),
+}
+
 /// Adds a fault for each key that is there twice.
 pub(super) fn check(body: &Value, gvk: &Gvk, faults: &mut Faults) {
     if let Some(object) = Schema::BUILT_IN.object(&gvk.api_version(), &gvk.kind) {
-        walk(body, object, "", faults);
+        walk(body, object, &Path::Root, faults);
     }
 }
 
-fn walk(value: &Value, kind: Type<'_>, path: &str, faults: &mut Faults) {
+fn walk(value: &Value, kind: Type<'_>, path: &Path<'_>, faults: &mut Faults) {
     match value {
         Value::Object(map) => {
             for (name, value) in map {
                 // Only what has a known type can hold such a list.
-                if let (Some(kind), true) = (kind.field(name), holds_more(value)) {
-                    let joint = if path.is_empty() { "" } else { "." };
-                    walk(value, kind, &format!("{path}{joint}{name}"), faults);
+                if let (true, Some(kind)) = (holds_more(value), kind.field(name)) {
+                    walk(value, kind, &Path::Field(path, name), faults);
                 }
             }
         }
@@ -38,7 +44,7 @@ fn walk(value: &Value, kind: Type<'_>, path: &str, faults: &mut Faults) {
             }
             if let Some(kind) = kind.items() {
                 for (at, item) in items.iter().enumerate() {
-                    walk(item, kind, &format!("{path}[{at}]"), faults);
+                    walk(item, kind, &Path::Item(path, at), faults);
                 }
             }
         }
@@ -46,15 +52,30 @@ fn walk(value: &Value, kind: Type<'_>, path: &str, faults: &mut Faults) {
     }
 }
 
-fn check_list(items: &[Value], names: &[&str], path: &str, faults: &mut Faults) {
+fn check_list(items: &[Value], names: &[&str], path: &Path<'_>, faults: &mut Faults) {
+    if items.len() < 2 {
+        return;
+    }
     let mut seen = BTreeSet::new();
     for item in items {
         let Some(key) = key(item, names) else {
             continue;
         };
-        if !seen.insert(key.clone()) {
+        if seen.contains(&key) {
             let message = format!("has two items with {key} in {path}; leave one of them");
             faults.add(RefusalReason::DuplicateKey, message);
+        }
+        seen.insert(key);
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Field(above, name) => write!(f, "{above}.{name}"),
+            Self::Item(above, place) => write!(f, "{above}[{place}]"),
         }
     }
 }

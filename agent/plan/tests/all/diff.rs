@@ -305,6 +305,14 @@ fn deletes_what_left_git_with_its_uid() {
 }
 
 #[test]
+fn deletes_only_the_recorded_uid_of_what_no_watch_shows() {
+    let mut world = World::applied(many(2), many(1));
+    world.live.remove(&config_id("c01"));
+    let uid = world.plan().prune[0].uid.clone();
+    assert_eq!(uid.as_deref(), Some("uid-c01"));
+}
+
+#[test]
 fn never_deletes_by_label() {
     let mut world = World::settled(many(1));
     let bystander = world.live("c00").clone();

@@ -188,6 +188,17 @@ fn a_crash_at_any_write_leaves_no_orphan_and_converges() {
 }
 
 #[test]
+fn a_crash_while_putting_back_leaves_no_orphan() {
+    let before = wishes(0..3, 1);
+    let mut start = settled(&before);
+    start.hand_delete(&id(0));
+    start.hand_make(&id(1), Some(HERE));
+    let gone = git(&wishes(2..3, 1));
+    let runs = at_every_write(&start, &git(&before), |model| converges(model, &gone));
+    assert!(runs > 8, "{runs}");
+}
+
+#[test]
 fn a_refused_delete_is_not_forgotten() {
     let (before, after) = (wishes(0..3, 1), git(&wishes(0..1, 1)));
     let mut start = settled(&before);
