@@ -15,8 +15,9 @@ mod tests;
 pub use fault::{MergeError, MergeProblem};
 
 use crate::{
-    Kind, Map, Node, Pos, Style, Tag,
+    Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag,
     schema::{ListMerge, Schema, Type},
+    yaml,
 };
 use directive::Directive;
 use keyed::Source;
@@ -326,9 +327,27 @@ fn field_type<'s>(known: Option<Type<'s>>, name: &str) -> Option<Type<'s>> {
 fn replace(old: &mut Node, mut new: Node) {
     if let (Some(before), Kind::Scalar(scalar)) = (old.as_scalar(), &mut new.kind) {
         scalar.style = before.style;
-        if scalar.style != Style::Plain && scalar.tag != Tag::Binary {
+        let text = scalar.style != Style::Plain || is_quoted_by_now(before, scalar.tag);
+        if text && scalar.tag != Tag::Binary {
             scalar.tag = Tag::Str;
         }
     }
     *old = new;
+}
+
+/// Whether kustomize has put quotes around a plain string since it was made, because readers of YAML 1.1 would
+/// not take it for a string. Asked only where it matters: before a value that is none.
+fn is_quoted_by_now(before: &Scalar, new: Tag) -> bool {
+    let text = before.text.as_str();
+    if new == Tag::Str || before.tag != Tag::Str || text.is_empty() || text.contains('\n') {
+        return false;
+    }
+    match yaml::read_settings(
+        text.as_bytes(),
+        SourceId::default(),
+        &yaml::Limits::default(),
+    ) {
+        Ok(documents) => documents.first().is_none_or(|node| node.as_str().is_none()),
+        Err(_) => false,
+    }
 }

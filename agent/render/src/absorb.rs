@@ -1,9 +1,9 @@
 //! How generated objects join those that are there: as new ones, or into one of the same id.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use krm::{Map, Node, Style, Tag, schema::Schema};
 
 use crate::{
+    generate::base64,
     problem::{Outcome, Problem},
     resource::{Behavior, Resource},
     set::ObjectSet,
@@ -53,12 +53,17 @@ fn joined(old: &Resource, mut new: Resource, behavior: Behavior) -> Resource {
             true => folded_secret(&old.node),
             false => old.node.get("data").and_then(Node::as_map).cloned(),
         };
-        join_map(data.as_ref(), &mut new.node, "data");
+        join_map(data.map(without_nulls).as_ref(), &mut new.node, "data");
         let binary = old.node.get("binaryData").and_then(Node::as_map);
-        join_map(binary, &mut new.node, "binaryData");
+        let binary = binary.cloned().map(without_nulls);
+        join_map(binary.as_ref(), &mut new.node, "binaryData");
         if old.trace.origin.is_some() {
             new.trace.origin.clone_from(&old.trace.origin);
         }
+    }
+    if new.trace.transformations.is_empty() {
+        let done = &old.trace.transformations;
+        new.trace.transformations.clone_from(done);
     }
     Resource {
         former: old.former.clone(),
@@ -108,13 +113,21 @@ fn join_map(old: Option<&Map>, node: &mut Node, field: &str) {
     }
 }
 
+/// Data in which a null is the empty text.
+fn without_nulls(mut data: Map) -> Map {
+    for entry in data.iter_mut().filter(|entry| entry.value.is_null()) {
+        entry.value = Node::string("", entry.value.pos);
+    }
+    data
+}
+
 /// `data` with `stringData` folded in, as the API server does it.
 fn folded_secret(old: &Node) -> Option<Map> {
     let mut data = old.get("data").and_then(Node::as_map).cloned();
     let more = old.get("stringData").and_then(Node::as_map);
     for entry in more.into_iter().flatten() {
-        let text = entry.value.text().unwrap_or_default();
-        let encoded = STANDARD.encode(text);
+        let text = entry.value.text().filter(|_| !entry.value.is_null());
+        let encoded = base64(text.unwrap_or_default().as_bytes());
         let value = Node::string(encoded, entry.value.pos);
         data.get_or_insert_default().set(entry.key.as_str(), value);
     }

@@ -6,6 +6,7 @@ mod pairs;
 mod secret;
 
 pub(crate) use iam::IamSpec;
+pub(crate) use pairs::base64;
 
 use krm::{Map, Node, Pos, Style, Tag};
 

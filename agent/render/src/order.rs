@@ -117,8 +117,8 @@ fn legacy(items: &mut Vec<Resource>, first: &[impl AsRef<str>], last: &[impl AsR
 #[derive(PartialEq, Eq)]
 struct Rank {
     kind: isize,
-    /// Among Namespaces, those of the core group come before those of any other.
-    is_core_namespace: bool,
+    /// `None` for other kinds, else whether it is that of the core group, which comes before any other.
+    core_namespace: Option<bool>,
     gvk: String,
     id: String,
 }
@@ -129,7 +129,7 @@ impl Rank {
         let (group, version) = crate::resource::split_api_version(object.api_version());
         Self {
             kind: ranks.get(kind).copied().unwrap_or(0),
-            is_core_namespace: kind == "Namespace" && group.is_empty(),
+            core_namespace: (kind == "Namespace").then_some(group.is_empty()),
             gvk: gvk_text(group, version, kind),
             id: format!(
                 "{}|{}",
@@ -143,15 +143,11 @@ impl Rank {
 impl Ord for Rank {
     fn cmp(&self, other: &Self) -> Ordering {
         let by_kind = self.kind.cmp(&other.kind);
-        let by_group = other.is_core_namespace.cmp(&self.is_core_namespace);
-        let by_gvk = match self.is_core_namespace {
-            true => other.gvk.cmp(&self.gvk),
-            false => self.gvk.cmp(&other.gvk),
+        let by_gvk = match (self.core_namespace, other.core_namespace) {
+            (Some(a), Some(b)) if a || b => other.gvk.cmp(&self.gvk),
+            _ => self.gvk.cmp(&other.gvk),
         };
-        by_kind
-            .then(by_group)
-            .then(by_gvk)
-            .then_with(|| self.id.cmp(&other.id))
+        by_kind.then(by_gvk).then_with(|| self.id.cmp(&other.id))
     }
 }
 

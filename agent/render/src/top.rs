@@ -26,8 +26,8 @@ const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
 /// Says which program rendered an object.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// The value of [`MANAGED_BY`]: what kustomize writes when it is installed from source.
-const MANAGER: &str = "kustomize-(devel)";
+/// The value of [`MANAGED_BY`]: what the release of kustomize writes that this renderer is compared with.
+const MANAGER: &str = "kustomize-v5.8.2";
 
 static METADATA_LABELS: &[FieldSpec] = &[spec("", "", "", "metadata/labels", true)];
 

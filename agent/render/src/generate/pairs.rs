@@ -48,7 +48,7 @@ pub(super) fn load(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<BTreeMap<
 }
 
 /// Base64, broken into lines of 70 as kustomize does.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const LINE: usize = 70;
     let whole = STANDARD.encode(bytes);
     if whole.len() < LINE {

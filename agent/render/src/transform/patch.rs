@@ -34,8 +34,9 @@ pub(crate) fn apply(spec: &PatchSpec, objects: &mut ObjectSet, context: &Context
         (Patch::Strategic(patches), None) => {
             for patch in &patches {
                 let at = the_target_of(patch, objects, &context.schema)?;
+                let patch = apply::with_options(patch, spec.options);
                 let target = objects.get_mut(at);
-                apply::strategic(target, patch, spec.options, &context.schema)?;
+                apply::strategic(target, &patch, spec.options, &context.schema)?;
             }
         }
         (Patch::Strategic(patches), Some(matcher)) => {

@@ -1,5 +1,7 @@
 //! One patch, one object.
 
+use std::borrow::Cow;
+
 use krm::{
     Map, Node, Pos,
     json6902::JsonPatch,
@@ -51,6 +53,17 @@ pub(crate) fn strategic(
     Ok(())
 }
 
+/// The patch as kustomize has it once it has noted the options among its annotations: all of them are strings,
+/// so that a null there does not delete.
+pub(super) fn with_options(patch: &Node, options: PatchOptions) -> Cow<'_, Node> {
+    if !options.changes_ids() {
+        return Cow::Borrowed(patch);
+    }
+    let mut patch = patch.clone();
+    plain_marks(&mut patch, "annotations");
+    Cow::Owned(patch)
+}
+
 /// Merges `patch` into the objects for which `targets` holds, the way kustomize does it for a selection: the
 /// patch takes the version of each, and its labels and annotations are plain strings, so that a null there
 /// does not delete.
@@ -71,12 +84,18 @@ pub(crate) fn strategic_selected(
         .zip(targets)
         .filter(|(_, wanted)| **wanted)
     {
+        let version = target.node.get("apiVersion").cloned();
         if let Some(map) = patch.as_map_mut() {
-            let version = target.node.get("apiVersion");
-            let version = version.map_or_else(|| Node::string("", Pos::default()), Node::clone);
-            map.set("apiVersion", version);
+            match &version {
+                Some(version) => map.set("apiVersion", version.clone()),
+                None => drop(map.remove("apiVersion")),
+            }
         }
         strategic(target, &patch, options, schema)?;
+        // Copying a version that is not there leaves a null behind.
+        if let (None, false, Some(map)) = (version, target.is_gone(), target.node.as_map_mut()) {
+            map.set("apiVersion", Node::null(patch.pos));
+        }
     }
     objects.drop_gone();
     objects.check_unique(schema)
