@@ -161,12 +161,12 @@ impl<'s> Layer<'s> {
                     .tracked
                     .as_ref()
                     .map(|tracked| tracked.file(&path.value));
-                let resources = objects.into_iter().map(|node| {
-                    let mut resource = Resource::new(node);
+                for node in objects {
+                    let mut resource = Resource::from_file(node)?;
                     resource.trace.origin.clone_from(&origin);
-                    resource
-                });
-                gathered.set.append_all(resources, &self.schema())
+                    gathered.set.append(resource, &self.schema())?;
+                }
+                Ok(())
             }
         }
     }

@@ -9,7 +9,7 @@ use krm::{
     schema::{Schema, Scope},
 };
 
-use crate::origin::Trace;
+use crate::{origin::Trace, problem::Problem};
 
 /// The namespace of an object that says none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -83,6 +83,47 @@ impl Resource {
             vars: Vec::new(),
             trace: Trace::default(),
         }
+    }
+
+    /// An object from a file, with what its annotations say about its past.
+    pub(crate) fn from_file(node: Node) -> Result<Self, Problem> {
+        let mut resource = Self::new(node);
+        let Some(annotations) = resource.node.annotations() else {
+            return Ok(resource);
+        };
+        let is_carried = |key: &str| key.starts_with("internal.config.kubernetes.io/");
+        if !annotations.iter().any(|entry| is_carried(&entry.key)) {
+            return Ok(resource);
+        }
+        let list = |key| -> Vec<String> {
+            let text = annotations.get(key).and_then(Node::text);
+            text.map_or_else(Vec::new, |text| {
+                text.split(',').map(str::to_owned).collect()
+            })
+        };
+        let (names, namespaces, kinds) = (
+            list(carried::NAMES),
+            list(carried::NAMESPACES),
+            list(carried::KINDS),
+        );
+        if names.len() != namespaces.len() || names.len() != kinds.len() {
+            let text = "the annotations about former names, namespaces and kinds differ in length";
+            return Err(Problem::at(resource.pos(), text));
+        }
+        let ids = names.into_iter().zip(namespaces).zip(kinds);
+        let former = ids.map(|((name, namespace), kind)| FormerId {
+            kind,
+            name,
+            namespace,
+        });
+        let (former, prefixes) = (former.collect(), list(carried::PREFIXES));
+        let suffixes = list(carried::SUFFIXES);
+        let has_hash = resource.node.annotation(carried::HASH) == Some("enabled");
+        resource.hash = has_hash.then_some(resource.pos());
+        resource.former = former;
+        resource.prefixes = prefixes;
+        resource.suffixes = suffixes;
+        Ok(resource)
     }
 
     /// The line the object was written on.
@@ -190,4 +231,15 @@ pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
 /// Whether a kind certainly has no namespace.
 pub(crate) fn is_cluster_scoped(schema: &Schema, api_version: &str, kind: &str) -> bool {
     schema.scope(&krm::Gvk::new(api_version, kind)) == Some(Scope::Cluster)
+}
+
+/// The annotations in which kustomize keeps what a [`Resource`] keeps beside the object. An object that was
+/// put together by another program may bring them along.
+mod carried {
+    pub(super) const NAMES: &str = "internal.config.kubernetes.io/previousNames";
+    pub(super) const NAMESPACES: &str = "internal.config.kubernetes.io/previousNamespaces";
+    pub(super) const KINDS: &str = "internal.config.kubernetes.io/previousKinds";
+    pub(super) const PREFIXES: &str = "internal.config.kubernetes.io/prefixes";
+    pub(super) const SUFFIXES: &str = "internal.config.kubernetes.io/suffixes";
+    pub(super) const HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
 }

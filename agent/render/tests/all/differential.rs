@@ -153,7 +153,8 @@ fn write(files: &Files, place: &Path) {
     }
 }
 
-fn kustomize() -> Option<PathBuf> {
+/// The real program, if it is at hand.
+pub(crate) fn kustomize() -> Option<PathBuf> {
     let named = env::var_os("KUSTOMIZE").map(PathBuf::from);
     let installed = env::var_os("HOME").map(|home| Path::new(&home).join("go/bin/kustomize"));
     named.or(installed).filter(|path| path.is_file())
