@@ -31,9 +31,7 @@ pub(super) fn read(body: &Value, faults: &mut Faults) -> Marks {
         .get("apiVersion")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let annotations = body
-        .pointer("/metadata/annotations")
-        .and_then(Value::as_object);
+    let annotations = body["metadata"]["annotations"].as_object();
     for (key, value) in annotations.into_iter().flatten() {
         // Our own kinds carry requests and approvals, which are read elsewhere.
         let ours = key.starts_with(words::PREFIX) && !group.starts_with(words::GROUP);
@@ -87,7 +85,7 @@ fn wave(marks: &mut Marks, value: &str, faults: &mut Faults) {
 }
 
 fn check_text(body: &Value, group: &str, faults: &mut Faults) {
-    let entries = match body.pointer(&format!("/metadata/{group}")) {
+    let entries = match body["metadata"].get(group) {
         None | Some(Value::Null) => return,
         Some(Value::Object(entries)) => entries,
         Some(_) => {

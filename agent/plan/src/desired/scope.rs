@@ -24,6 +24,9 @@ impl<'a> RenderedScopes<'a> {
     }
 
     pub(super) fn namespaced(&self, gvk: &Gvk) -> Option<bool> {
+        if self.defined.is_empty() {
+            return self.cluster.namespaced(gvk);
+        }
         let key = (gvk.group.clone(), gvk.kind.clone());
         match self.defined.get(&key) {
             Some(namespaced) => Some(*namespaced),
@@ -33,9 +36,11 @@ impl<'a> RenderedScopes<'a> {
 }
 
 fn definition(object: &Value) -> Option<((String, String), bool)> {
+    if object.get("kind")? != "CustomResourceDefinition" {
+        return None;
+    }
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
-    let ours = text("/kind")? == "CustomResourceDefinition"
-        && text("/apiVersion")?.starts_with("apiextensions.k8s.io/");
+    let ours = text("/apiVersion")?.starts_with("apiextensions.k8s.io/");
     let key = (
         text("/spec/group")?.to_owned(),
         text("/spec/names/kind")?.to_owned(),
