@@ -248,12 +248,12 @@ fn read(document: &Node) -> Outcome<Config> {
     decoder.finish(config)
 }
 
-fn name_reference(decoder: &mut Decoder, node: &Node) -> Option<NameReference> {
+fn name_reference(decoder: &mut Decoder, node: &Node) -> NameReference {
     let fields = decoder.fields(node, &["group", "version", "kind", "fieldSpecs"]);
-    Some(NameReference {
+    NameReference {
         group: decoder.string(fields.get("group")).into(),
         version: decoder.string(fields.get("version")).into(),
         kind: decoder.string(fields.get("kind")).into(),
         referrers: Cow::Owned(decoder.list(fields.get("fieldSpecs"), read::field_spec)),
-    })
+    }
 }

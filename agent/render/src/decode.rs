@@ -121,13 +121,11 @@ impl Decoder {
 
     pub(crate) fn flag(&mut self, node: Option<&Node>) -> bool {
         let Some(node) = node else { return false };
-        match json::to_value(node) {
-            Ok(serde_json::Value::Bool(value)) => value,
-            _ => {
-                self.shape(node, "true or false");
-                false
-            }
-        }
+        let value = json::to_value(node).ok().and_then(|value| value.as_bool());
+        value.unwrap_or_else(|| {
+            self.shape(node, "true or false");
+            false
+        })
     }
 
     pub(crate) fn integer(&mut self, node: Option<&Node>) -> i64 {
@@ -139,30 +137,24 @@ impl Decoder {
         })
     }
 
-    /// Each item of a list by `item`, which may leave one out.
+    /// Each item of a list by `item`.
     pub(crate) fn list<T>(
         &mut self,
         node: Option<&Node>,
-        mut item: impl FnMut(&mut Self, &Node) -> Option<T>,
+        mut item: impl FnMut(&mut Self, &Node) -> T,
     ) -> Vec<T> {
         let Some(node) = node else { return Vec::new() };
         let Some(items) = node.as_seq() else {
             self.shape(node, "a list");
             return Vec::new();
         };
-        items.iter().filter_map(|node| item(self, node)).collect()
+        items.iter().map(|node| item(self, node)).collect()
     }
 
+    /// A list of texts; a null in it is the empty text, as in Go.
     pub(crate) fn texts(&mut self, node: Option<&Node>) -> Vec<Text> {
-        self.list(node, |decoder, item| match item.is_null() {
-            // A null in a list of texts is the empty text in Go.
-            true => Some(Text {
-                value: String::new(),
-                pos: item.pos,
-                style: krm::Style::Plain,
-            }),
-            false => decoder.text(Some(item)),
-        })
+        let items = self.list(node, Self::text_or_empty);
+        items.into_iter().flatten().collect()
     }
 
     pub(crate) fn pairs(&mut self, node: Option<&Node>) -> Pairs {
@@ -175,19 +167,23 @@ impl Decoder {
         };
         let mut pairs = Pairs::new();
         for entry in map {
-            let text = match entry.value.is_null() {
-                true => Some(Text {
-                    value: String::new(),
-                    pos: entry.value.pos,
-                    style: krm::Style::Plain,
-                }),
-                false => self.text(Some(&entry.value)),
-            };
+            let text = self.text_or_empty(&entry.value);
             if let Some(text) = text {
                 pairs.insert(entry.key.clone(), text);
             }
         }
         pairs
+    }
+
+    fn text_or_empty(&mut self, node: &Node) -> Option<Text> {
+        if !node.is_null() {
+            return self.text(Some(node));
+        }
+        Some(Text {
+            value: String::new(),
+            pos: node.pos,
+            style: krm::Style::Plain,
+        })
     }
 
     /// That `node` has another shape than the one needed.

@@ -42,14 +42,13 @@ impl DiskTree {
             return Ok(());
         }
         let known = self.links.borrow().get(&parent).copied();
-        let is_link = match known {
-            Some(is_link) => is_link,
-            None => {
-                self.check_way(&parent)?;
-                let is_link = is_symlink(&self.full(&parent));
-                self.links.borrow_mut().insert(parent.clone(), is_link);
-                is_link
-            }
+        let is_link = if let Some(is_link) = known {
+            is_link
+        } else {
+            self.check_way(&parent)?;
+            let is_link = is_symlink(&self.full(&parent));
+            self.links.borrow_mut().insert(parent.clone(), is_link);
+            is_link
         };
         match is_link {
             true => Err(TreeError::Refused(parent, "symlink")),

@@ -87,7 +87,7 @@ impl FieldSpec {
             pos,
             set,
         };
-        walk.step(object, start(&self.path))
+        walk.step(object, Some(start(&self.path)))
     }
 }
 
@@ -171,10 +171,10 @@ fn matches(wanted: &str, found: &str) -> bool {
 }
 
 /// A leading slash is allowed.
-fn start(path: &str) -> Option<&str> {
+fn start(path: &str) -> &str {
     match path.strip_prefix('/') {
-        Some(rest) if !rest.is_empty() => Some(rest),
-        _ => Some(path),
+        Some(rest) if !rest.is_empty() => rest,
+        _ => path,
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Only kept when the root asks for it. Paths count from the root's directory.
 
-use std::fmt::Write;
-
 use krm::Node;
 
 /// The origin of an object and the transformers that touched it.
@@ -102,31 +100,24 @@ impl Origin {
         let mut text = String::new();
         let mut line = |indent: &str, key: &str, value: &str| {
             if !value.is_empty() {
-                let written = writeln!(text, "{indent}{key}: {}", quoted(value));
-                debug_assert!(written.is_ok(), "writing to a string does not fail");
+                text.extend([indent, key, ": ", &quoted(value), "\n"]);
             }
         };
         line("", "path", &self.path);
         line("", "configuredIn", &self.configured_in);
         if let Some(by) = &self.configured_by {
+            text.push_str("configuredBy:\n");
             let fields = [
                 ("apiVersion", &by.api_version),
                 ("kind", &by.kind),
                 ("name", &by.name),
                 ("namespace", &by.namespace),
             ];
-            if fields.iter().any(|(_, value)| !value.is_empty()) {
-                text.push_str("configuredBy:\n");
-            }
-            let mut line = |key: &str, value: &str| {
+            for (key, value) in fields {
                 if !value.is_empty() {
-                    let written = writeln!(text, "  {key}: {}", quoted(value));
-                    debug_assert!(written.is_ok(), "writing to a string does not fail");
+                    text.extend(["  ", key, ": ", &quoted(value), "\n"]);
                 }
-            };
-            fields
-                .iter()
-                .for_each(|(key, value)| line(key, value.as_str()));
+            }
         }
         text
     }

@@ -26,7 +26,7 @@ use crate::{
 /// What a configuration object asks for.
 pub(crate) enum Plugin {
     /// It makes objects.
-    Generator(Generator),
+    Generator(Box<Generator>),
     /// It changes objects, in one step or more.
     Transformers(Vec<Transformer>),
 }
@@ -42,9 +42,11 @@ pub(crate) fn read(object: &Node, files: &Files<'_>) -> Outcome<Plugin> {
         decoder: Decoder::new(Temper::Lenient),
     };
     let plugin = match kind {
-        "ConfigMapGenerator" => Plugin::Generator(Generator::ConfigMap(reader.generator(false))),
-        "SecretGenerator" => Plugin::Generator(Generator::Secret(reader.generator(true))),
-        "IAMPolicyGenerator" => Plugin::Generator(Generator::Iam(reader.iam())),
+        "ConfigMapGenerator" => {
+            Plugin::Generator(Box::new(Generator::ConfigMap(reader.generator(false))))
+        }
+        "SecretGenerator" => Plugin::Generator(Box::new(Generator::Secret(reader.generator(true)))),
+        "IAMPolicyGenerator" => Plugin::Generator(Box::new(Generator::Iam(reader.iam()))),
         _ => Plugin::Transformers(reader.transformers(kind, files)?),
     };
     reader.decoder.finish(plugin)
@@ -112,11 +114,10 @@ impl<'n> Reader<'n> {
     }
 
     fn generator(&mut self, is_secret: bool) -> crate::model::GeneratorSpec {
-        let spec = match is_secret {
+        let mut spec = match is_secret {
             true => read::secret(&mut self.decoder, self.object),
             false => read::config_map(&mut self.decoder, self.object),
         };
-        let mut spec = spec.unwrap_or_default();
         let metadata = self.metadata();
         spec.name = spec.name.or(metadata.0);
         spec.namespace = spec.namespace.or(metadata.1);
@@ -171,7 +172,7 @@ impl<'n> Reader<'n> {
         let image = fields.get("imageTag");
         Transformer::Images(ImagesSpec {
             image: image
-                .and_then(|node| read::image(&mut self.decoder, node))
+                .map(|node| read::image(&mut self.decoder, node))
                 .unwrap_or_default(),
             fields: self.specs(&fields),
         })
@@ -182,7 +183,7 @@ impl<'n> Reader<'n> {
         let replica = fields.get("replica");
         Transformer::Replicas(ReplicasSpec {
             replica: replica
-                .and_then(|node| read::replica(&mut self.decoder, node))
+                .map(|node| read::replica(&mut self.decoder, node))
                 .unwrap_or_default(),
             fields: self.specs(&fields),
         })
@@ -277,12 +278,13 @@ impl<'n> Reader<'n> {
             None => self.text(files.root.name()),
         };
         let mut targets = self.decoder.list(fields.get("targets"), target);
-        if let Some(path) = self.decoder.filled(fields.get("targetFilePath")) {
-            if let Some(document) = files.load_settings(&path)?.first() {
-                let fields = self.decoder.fields(document, &["targets"]);
-                targets.extend(self.decoder.list(fields.get("targets"), target));
-            }
+        let path = self.decoder.filled(fields.get("targetFilePath"));
+        let shared = path.map(|path| files.load_settings(&path)).transpose()?;
+        if let Some(document) = shared.iter().flatten().next() {
+            let fields = self.decoder.fields(document, &["targets"]);
+            targets.extend(self.decoder.list(fields.get("targets"), target));
         }
+        let targets: Vec<Target> = targets.into_iter().flatten().collect();
         if targets.is_empty() {
             let text = "this transformer has no targets";
             self.decoder.problem(Problem::at(self.object.pos, text));

@@ -47,7 +47,7 @@ impl Selector {
 
     /// True if it asks for neither labels nor annotations.
     pub(crate) fn marks_nothing(&self) -> bool {
-        self.label_selector.is_empty() && self.annotation_selector.is_empty()
+        self.labels.is_empty() && self.annotations.is_empty()
     }
 }
 
@@ -67,8 +67,8 @@ impl Matcher {
             kind: pattern("kind", &selector.kind)?,
             name: pattern("name", &selector.name)?,
             namespace: pattern("namespace", &selector.namespace)?,
-            labels: labels("labelSelector", &selector.label_selector)?,
-            annotations: labels("annotationSelector", &selector.annotation_selector)?,
+            labels: labels("labelSelector", &selector.labels)?,
+            annotations: labels("annotationSelector", &selector.annotations)?,
         })
     }
 

@@ -21,7 +21,7 @@ impl Layer<'_> {
         for object in self.configurations(&self.spec.generators)?.iter() {
             match plugin::read(&object.node, &self.files)? {
                 Plugin::Generator(generator) => steps.push(GeneratorStep {
-                    generator,
+                    generator: *generator,
                     origin: object.trace.as_configured(&object.node),
                 }),
                 Plugin::Transformers(_) => return Err(misplaced(object, "transformers").into()),

@@ -167,7 +167,8 @@ impl Kustomization {
             .extend(decoder.list(fields.get("imageTags"), read::image));
         self.replacements = decoder.list(fields.get("replacements"), read::replacement_entry);
         self.replicas = decoder.list(fields.get("replicas"), read::replica);
-        self.vars = decoder.list(fields.get("vars"), read::var);
+        let vars = decoder.list(fields.get("vars"), read::var);
+        self.vars = vars.into_iter().flatten().collect();
         let sort = fields.get("sortOptions");
         self.sort_options = sort.map(|node| read::sort_options(decoder, node));
         self.build_metadata = decoder.texts(fields.get("buildMetadata"));

@@ -53,14 +53,14 @@ pub(crate) fn check_metadata(decoder: &mut Decoder, node: &Node) {
     decoder.pairs(fields.get("annotations"));
 }
 
-pub(crate) fn config_map(decoder: &mut Decoder, node: &Node) -> Option<GeneratorSpec> {
+pub(crate) fn config_map(decoder: &mut Decoder, node: &Node) -> GeneratorSpec {
     let fields = decoder.fields(node, GENERATOR);
-    Some(generator(decoder, node, &fields))
+    generator(decoder, node, &fields)
 }
 
-pub(crate) fn secret(decoder: &mut Decoder, node: &Node) -> Option<GeneratorSpec> {
+pub(crate) fn secret(decoder: &mut Decoder, node: &Node) -> GeneratorSpec {
     let fields = decoder.fields(node, SECRET);
-    Some(generator(decoder, node, &fields))
+    generator(decoder, node, &fields)
 }
 
 fn generator(decoder: &mut Decoder, node: &Node, fields: &Fields<'_>) -> GeneratorSpec {
@@ -107,7 +107,7 @@ pub(crate) fn generator_options(decoder: &mut Decoder, node: &Node) -> Generator
     }
 }
 
-pub(crate) fn label(decoder: &mut Decoder, node: &Node) -> Option<LabelSpec> {
+pub(crate) fn label(decoder: &mut Decoder, node: &Node) -> LabelSpec {
     let known = [
         "pairs",
         "includeSelectors",
@@ -116,47 +116,47 @@ pub(crate) fn label(decoder: &mut Decoder, node: &Node) -> Option<LabelSpec> {
         "fields",
     ];
     let fields = decoder.fields(node, &known);
-    Some(LabelSpec {
+    LabelSpec {
         pairs: decoder.pairs(fields.get("pairs")),
         include_selectors: decoder.flag(fields.get("includeSelectors")),
         include_templates: decoder.flag(fields.get("includeTemplates")),
         include_volume_claim_templates: decoder.flag(fields.get("includeVolumeClaimTemplates")),
         fields: decoder.list(fields.get("fields"), field_spec),
-    })
+    }
 }
 
-pub(crate) fn field_spec(decoder: &mut Decoder, node: &Node) -> Option<FieldSpec> {
+pub(crate) fn field_spec(decoder: &mut Decoder, node: &Node) -> FieldSpec {
     let fields = decoder.fields(node, &["group", "version", "kind", "path", "create"]);
-    Some(FieldSpec {
+    FieldSpec {
         group: decoder.string(fields.get("group")).into(),
         version: decoder.string(fields.get("version")).into(),
         kind: decoder.string(fields.get("kind")).into(),
         path: decoder.string(fields.get("path")).into(),
         create: decoder.flag(fields.get("create")),
-    })
+    }
 }
 
-pub(crate) fn image(decoder: &mut Decoder, node: &Node) -> Option<ImageSpec> {
+pub(crate) fn image(decoder: &mut Decoder, node: &Node) -> ImageSpec {
     let fields = decoder.fields(node, &["name", "newName", "tagSuffix", "newTag", "digest"]);
-    Some(ImageSpec {
+    ImageSpec {
         pos: node.pos,
         name: decoder.string(fields.get("name")),
         new_name: decoder.filled(fields.get("newName")),
         new_tag: decoder.filled(fields.get("newTag")),
         tag_suffix: decoder.filled(fields.get("tagSuffix")),
         digest: decoder.filled(fields.get("digest")),
-    })
+    }
 }
 
-pub(crate) fn replica(decoder: &mut Decoder, node: &Node) -> Option<ReplicaSpec> {
+pub(crate) fn replica(decoder: &mut Decoder, node: &Node) -> ReplicaSpec {
     let fields = decoder.fields(node, &["name", "count"]);
     let count = fields.get("count");
-    Some(ReplicaSpec {
+    ReplicaSpec {
         pos: node.pos,
         name: decoder.string(fields.get("name")),
         count: decoder.integer(count),
         count_pos: count.map_or(node.pos, |node| node.pos),
-    })
+    }
 }
 
 pub(crate) fn sort_options(decoder: &mut Decoder, node: &Node) -> SortOptions {
@@ -180,9 +180,9 @@ pub(crate) fn sort_options(decoder: &mut Decoder, node: &Node) -> SortOptions {
     }
 }
 
-pub(crate) fn patch(decoder: &mut Decoder, node: &Node) -> Option<PatchSpec> {
+pub(crate) fn patch(decoder: &mut Decoder, node: &Node) -> PatchSpec {
     let fields = decoder.fields(node, &["path", "patch", "target", "options"]);
-    Some(patch_spec(decoder, node, &fields, "patch"))
+    patch_spec(decoder, node, &fields, "patch")
 }
 
 /// `text` is the field that holds the patch.
@@ -226,23 +226,23 @@ fn selector_of(decoder: &mut Decoder, node: &Node, fields: &Fields<'_>) -> Selec
         kind: decoder.string(fields.get("kind")),
         name: decoder.string(fields.get("name")),
         namespace: decoder.string(fields.get("namespace")),
-        label_selector: decoder.string(fields.get("labelSelector")),
-        annotation_selector: decoder.string(fields.get("annotationSelector")),
+        labels: decoder.string(fields.get("labelSelector")),
+        annotations: decoder.string(fields.get("annotationSelector")),
     }
 }
 
-pub(crate) fn replacement_entry(decoder: &mut Decoder, node: &Node) -> Option<ReplacementEntry> {
+pub(crate) fn replacement_entry(decoder: &mut Decoder, node: &Node) -> ReplacementEntry {
     let fields = decoder.fields(node, &["path", "source", "targets", "sourceValue"]);
-    Some(ReplacementEntry {
+    ReplacementEntry {
         path: decoder.filled(fields.get("path")),
         replacement: replacement_of(decoder, node, &fields),
-    })
+    }
 }
 
 /// One replacement of a file of replacements.
-pub(crate) fn replacement(decoder: &mut Decoder, node: &Node) -> Option<ReplacementSpec> {
+pub(crate) fn replacement(decoder: &mut Decoder, node: &Node) -> ReplacementSpec {
     let fields = decoder.fields(node, &["source", "targets", "sourceValue"]);
-    Some(replacement_of(decoder, node, &fields))
+    replacement_of(decoder, node, &fields)
 }
 
 fn replacement_of(decoder: &mut Decoder, node: &Node, fields: &Fields<'_>) -> ReplacementSpec {
@@ -274,19 +274,17 @@ fn source_selector(decoder: &mut Decoder, node: &Node) -> SourceSelector {
     }
 }
 
-fn target_selector(decoder: &mut Decoder, node: &Node) -> Option<TargetSelector> {
+fn target_selector(decoder: &mut Decoder, node: &Node) -> TargetSelector {
     let fields = decoder.fields(node, &["select", "reject", "fieldPaths", "options"]);
     let options = fields.get("options");
     let select = fields.get("select");
-    Some(TargetSelector {
+    TargetSelector {
         pos: node.pos,
         select: select.map(|node| selector(decoder, node)),
-        reject: decoder.list(fields.get("reject"), |decoder, node| {
-            Some(selector(decoder, node))
-        }),
+        reject: decoder.list(fields.get("reject"), selector),
         field_paths: decoder.texts(fields.get("fieldPaths")),
         options: options.map(|node| field_options(decoder, node)),
-    })
+    }
 }
 
 fn field_options(decoder: &mut Decoder, node: &Node) -> FieldOptions {

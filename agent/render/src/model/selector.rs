@@ -12,6 +12,6 @@ pub(crate) struct Selector {
     pub(crate) kind: String,
     pub(crate) name: String,
     pub(crate) namespace: String,
-    pub(crate) label_selector: String,
-    pub(crate) annotation_selector: String,
+    pub(crate) labels: String,
+    pub(crate) annotations: String,
 }

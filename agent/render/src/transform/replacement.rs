@@ -56,10 +56,10 @@ fn load(
         Some((Kind::Seq(items), _)) => {
             let specs = items
                 .iter()
-                .filter_map(|item| read::replacement(&mut decoder, item));
+                .map(|item| read::replacement(&mut decoder, item));
             loaded.extend(specs.collect::<Vec<_>>());
         }
-        Some((Kind::Map(_), document)) => loaded.extend(read::replacement(&mut decoder, document)),
+        Some((Kind::Map(_), document)) => loaded.push(read::replacement(&mut decoder, document)),
         _ => {
             let text = format!(
                 "`{}` holds neither a replacement nor a list of them",
@@ -90,7 +90,7 @@ fn carry_out(
         let target = Target::new(target)?;
         for object in objects.iter_mut() {
             if target.is_for(object, context) {
-                target.write(&mut object.node, &value)?;
+                target.write(object, &value)?;
             }
         }
     }
@@ -106,7 +106,7 @@ fn incomplete(replacement: &ReplacementSpec) -> Problem {
 fn literal(value: &Text) -> Node {
     Node::scalar(
         value.value.as_str(),
-        yaml::meaning(&value.value),
+        yaml::plain_tag(&value.value),
         Style::Plain,
         value.pos,
     )
