@@ -42,9 +42,12 @@ struct Known {
     listed: Option<BTreeSet<ObjectId>>,
 }
 
-/// Follows all Environments of the cluster, for ever.
-pub fn environments(cluster: &Cluster) -> impl Stream<Item = EnvironmentEvent> + Send + use<> {
-    let watched = cluster.watch(&environment_resource(), None, String::new(), Detail::Full);
+/// Follows the Environments of one namespace, or of all, for ever.
+pub fn environments(
+    cluster: &Cluster,
+    namespace: Option<String>,
+) -> impl Stream<Item = EnvironmentEvent> + Send + use<> {
+    let watched = cluster.watch(&environment_resource(), namespace, String::new(), Detail::Full);
     let told = watched.scan(Known::default(), |known, event| {
         let events = known.take_in(event);
         async move { Some(stream::iter(events)) }

@@ -1,1 +1,37 @@
-//! The loop: triggers, tasks, telemetry.
+//! The agent: time, tasks, triggers, telemetry around the pure parts.
+//!
+//! ```text
+//! repos ─► actor ─► pass ─► Outcome ─► report ─► publish
+//!            ▲ live, registry, environments
+//! ```
+//! [`run`] is the whole program of `driftless agent`. Rules about Kubernetes or Git do not live here: an `if` about
+//! what an object means belongs in `plan`.
+
+mod actor;
+mod backoff;
+mod chain;
+mod config;
+mod context;
+mod environments;
+mod events;
+mod key;
+mod ledger;
+mod live;
+mod metrics;
+mod outcome;
+mod pass;
+mod publish;
+mod registry;
+mod releases;
+mod rendered;
+mod report;
+mod repos;
+mod run;
+mod serve;
+mod state;
+mod trigger;
+mod verify;
+mod words;
+
+pub use config::{Config, Secret};
+pub use run::{RunError, run};

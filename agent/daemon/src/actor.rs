@@ -1,0 +1,306 @@
+//! One environment's life: wait for a reason to look, make a pass, tell what came of it.
+//!
+//! Nothing is held while waiting. Health, other environments and new commits are events that wake the actor;
+//! each pass judges everything anew from git, inventory and cluster, so a missed event costs time, never truth.
+
+use std::{sync::Arc, time::Duration};
+
+use api::{
+    ConditionType, Reason,
+    conditions::find,
+    names,
+    v1alpha1::{Environment, Health},
+};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::Backoff,
+    context::Context,
+    key::EnvironmentKey,
+    live::Inbox,
+    outcome::{Outcome, Retry},
+    pass::Pass,
+    publish, rendered,
+    state::State,
+    trigger::Trigger,
+};
+
+/// First and longest wait after a failed pass.
+const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
+/// How long further changes in the cluster are gathered before they are judged together.
+const GATHER: Duration = Duration::from_millis(20);
+/// How long a status that differs only in words waits for more to come.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Cares for one environment.
+pub(crate) struct Actor {
+    key: EnvironmentKey,
+    context: Arc<Context>,
+    wanted: watch::Receiver<Arc<Environment>>,
+    cancel: CancellationToken,
+    inbox: Arc<Inbox>,
+    others: watch::Receiver<u64>,
+    state: State,
+    backoff: Backoff,
+    retry: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Actor {
+    pub(crate) fn new(
+        key: EnvironmentKey,
+        context: Arc<Context>,
+        wanted: watch::Receiver<Arc<Environment>>,
+        cancel: CancellationToken,
+    ) -> Self {
+        let state = State::of(&wanted.borrow());
+        let seed = key.to_string().bytes().fold(7_u64, |seed, byte| {
+            seed.wrapping_mul(131).wrapping_add(u64::from(byte))
+        });
+        Self {
+            inbox: context.live.listen(&key.label()),
+            others: context.registry.watch(),
+            backoff: Backoff::new(RETRY.0, RETRY.1, seed),
+            retry: None,
+            told: None,
+            key,
+            context,
+            wanted,
+            cancel,
+            state,
+        }
+    }
+
+    /// Runs until the environment goes or this replica no longer leads.
+    pub(crate) async fn run(mut self) {
+        let mut trigger = Trigger::Start;
+        loop {
+            self.act(&trigger).await;
+            let cancel = self.cancel.clone();
+            trigger = tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                trigger = self.woken() => trigger,
+            };
+        }
+        tracing::debug!(environment = %self.key, "no longer cared for");
+    }
+
+    /// Waits for a reason to look that may change something.
+    async fn woken(&mut self) -> Trigger {
+        loop {
+            let deadline = self.state.deadline(self.timeout());
+            let trigger = tokio::select! {
+                biased;
+                changed = self.wanted.changed() => match changed {
+                    Ok(()) => self.spec_change(),
+                    Err(_) => std::future::pending().await,
+                },
+                () = news(&mut self.state) => self.news(),
+                _ = self.others.changed(), if self.state.waits_for_others => Some(Trigger::Dependency),
+                ids = self.inbox.take() => {
+                    tokio::time::sleep(GATHER).await;
+                    let mut ids = ids;
+                    ids.extend(self.inbox.rest());
+                    Some(Trigger::Live(ids))
+                }
+                () = until(self.retry) => Some(Trigger::Retry),
+                () = until(deadline) => Some(Trigger::Deadline),
+            };
+            if let Some(trigger) = trigger {
+                return trigger;
+            }
+        }
+    }
+
+    /// A changed Environment matters if its spec or a request in its annotations did change.
+    fn spec_change(&mut self) -> Option<Trigger> {
+        let environment = self.wanted.borrow_and_update().clone();
+        if self.state.generation != environment.metadata.generation {
+            return Some(Trigger::Spec);
+        }
+        let asked = |name: &str| {
+            environment
+                .metadata
+                .annotations
+                .as_ref()?
+                .get(name)
+                .cloned()
+        };
+        let request = asked(names::REQUESTED_AT);
+        if request.is_some() && request != self.state.status.handled_request {
+            return Some(Trigger::Request);
+        }
+        let approved = asked(names::APPROVED_PLAN);
+        (approved != self.state.approved).then_some(Trigger::Request)
+    }
+
+    /// News of the repo matter if the branch moved or reading it failed or works again.
+    fn news(&mut self) -> Option<Trigger> {
+        let followed = self.state.followed.as_mut()?;
+        let news = followed.subscription.news();
+        let head = news.heads.get(&followed.subscription.branch).copied();
+        let moved = head != followed.dealt_with || news.fault.is_some() != followed.faulty;
+        moved.then_some(match news.cause {
+            crate::repos::Cause::Poke => Trigger::Push,
+            crate::repos::Cause::Start | crate::repos::Cause::Poll => Trigger::Poll,
+        })
+    }
+
+    async fn act(&mut self, trigger: &Trigger) {
+        let environment = self.wanted.borrow_and_update().clone();
+        let began = Instant::now();
+        if *trigger == Trigger::Request
+            && let Some(followed) = &self.state.followed
+        {
+            followed.subscription.look();
+        }
+        if matches!(trigger, Trigger::Poll | Trigger::Push) && self.is_untouched().await {
+            return;
+        }
+        let quick = matches!(trigger, Trigger::Live(_) | Trigger::Deadline)
+            && self.state.is_only_health(trigger, &self.context.live);
+        let outcome = {
+            let pass = Pass::new(&self.context, &self.key, &environment, &mut self.state);
+            match quick {
+                true => pass.glance(),
+                false => {
+                    self.inbox.clear();
+                    pass.run(trigger, &self.cancel).await
+                }
+            }
+        };
+        self.plan_retry(&outcome);
+        self.tell(&environment, &outcome, trigger, began).await;
+    }
+
+    /// True if the new head touches nothing that this environment reads, so that nothing is to be done or told.
+    async fn is_untouched(&mut self) -> bool {
+        let settled = self.state.last.as_ref().is_some_and(Outcome::is_applied);
+        let (Some(memo), Some(followed)) = (&self.state.memo, &mut self.state.followed) else {
+            return false;
+        };
+        let news = followed.subscription.news();
+        let head = news
+            .heads
+            .get(&followed.subscription.branch)
+            .copied()
+            .flatten();
+        let (Some(head), Some(mirror), None, true) = (head, news.mirror, &news.fault, settled)
+        else {
+            return false;
+        };
+        let (reads, fingerprint) = (memo.reads.clone(), memo.fingerprint.clone());
+        let differs = move || rendered::differs(&mirror, &head, &reads, &fingerprint);
+        let untouched = tokio::task::spawn_blocking(differs)
+            .await
+            .is_ok_and(|differs| !differs);
+        if untouched {
+            followed.dealt_with = Some(Some(head));
+            followed.faulty = false;
+            let ready = self.is_ready();
+            self.context
+                .registry
+                .settled(&self.key, Some(&head.to_string()), ready);
+            tracing::debug!(environment = %self.key, revision = head.short(), "the commit touches nothing here");
+        }
+        untouched
+    }
+
+    /// True if the last outcome was a good one.
+    fn is_ready(&self) -> bool {
+        self.state.last.as_ref().is_some_and(|outcome| {
+            let health = outcome.health.as_ref();
+            outcome.is_applied() && health.is_some_and(|health| health.worst <= Health::Suspended)
+        })
+    }
+
+    fn plan_retry(&mut self, outcome: &Outcome) {
+        let again = match &outcome.stop {
+            Some(stop) => stop.retry == Retry::Later,
+            None => !outcome.failures.is_empty(),
+        };
+        self.retry = match (again, &outcome.stop) {
+            (true, _) => Some(Instant::now() + self.backoff.next()),
+            (false, Some(stop)) if stop.retry == Retry::Now => Some(Instant::now()),
+            (false, _) => {
+                self.backoff.reset();
+                None
+            }
+        };
+    }
+
+    /// Writes what changed. Words alone that change every moment are written every other second.
+    async fn tell(
+        &mut self,
+        environment: &Environment,
+        outcome: &Outcome,
+        trigger: &Trigger,
+        began: Instant,
+    ) {
+        let reason = crate::report::Judgement::of(outcome).ready.reason;
+        let quiet = matches!(trigger, Trigger::Live(_))
+            && reason == Reason::WaitingForHealth
+            && self.reason_told() == Some(reason.as_str())
+            && self.told.is_some_and(|told| told.elapsed() < SETTLE);
+        if quiet {
+            self.retry = self.retry.or(Some(Instant::now() + SETTLE));
+            return;
+        }
+        let wrote = publish::publish(
+            &self.context,
+            &self.key,
+            environment,
+            &mut self.state,
+            outcome,
+        )
+        .await;
+        if wrote {
+            self.told = Some(Instant::now());
+        }
+        let head = outcome.head.as_ref().map(|head| head.revision.short());
+        let took = began.elapsed();
+        self.context.metrics.pass(reason, took);
+        tracing::info!(
+            environment = %self.key, %trigger, %reason, revision = head.as_deref().unwrap_or("-"),
+            changed = outcome.changes.len(), failed = outcome.failures.len(), drift = outcome.drift.len(),
+            milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "pass ended"
+        );
+        let ready = self.is_ready();
+        let dealt = self
+            .state
+            .followed
+            .as_ref()
+            .and_then(|followed| followed.dealt_with.flatten());
+        self.context.registry.settled(
+            &self.key,
+            dealt.map(|head| head.to_string()).as_deref(),
+            ready,
+        );
+    }
+
+    fn reason_told(&self) -> Option<&str> {
+        find(&self.state.status.conditions, ConditionType::Ready).map(|ready| ready.reason.as_str())
+    }
+
+    fn timeout(&self) -> Duration {
+        self.wanted.borrow().spec.timeout.duration()
+    }
+}
+
+/// Waits for news of the repo, or for ever without one.
+async fn news(state: &mut State) {
+    match &mut state.followed {
+        Some(followed) => followed.subscription.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until `moment`, or for ever without one.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,62 @@
+//! What the agent is told when it starts.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Everything the agent needs to know from outside.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The kubeconfig; absent in a cluster.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; absent for its own choice.
+    pub context: Option<String>,
+    /// The agent's own namespace, for its Lease and the inventories.
+    pub namespace: String,
+    /// The only namespace whose Environments it cares for; absent for all.
+    pub environments_in: Option<String>,
+    /// The Lease; agents that care for different Environments need different ones.
+    pub lease_name: String,
+    /// Who this replica is among its peers; must differ between them.
+    pub identity: String,
+    /// Where mirrors are kept. May be lost at any time.
+    pub cache: PathBuf,
+    /// Where to listen for webhooks, probes and metrics.
+    pub listen: SocketAddr,
+    /// The shared secret of webhooks; without one they are refused.
+    pub webhook_secret: Option<Secret>,
+    /// How many objects of one environment are applied at a time.
+    pub concurrency: usize,
+    /// How long a silent leader keeps its Lease.
+    pub lease: std::time::Duration,
+}
+
+/// Bytes that are never printed.
+#[derive(Clone)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes `bytes`, less a line end that editors leave behind.
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        while bytes
+            .last()
+            .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
+        {
+            bytes.pop();
+        }
+        Self(bytes)
+    }
+
+    /// True without any byte: such a secret would accept everybody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

@@ -1,0 +1,116 @@
+//! Which Environments there are: one actor for each, for as long as it exists and this replica leads.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use api::v1alpha1::Environment;
+use cluster::store::EnvironmentEvent;
+use futures::{Stream, StreamExt as _};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{actor::Actor, context::Context, key::EnvironmentKey};
+
+/// Runs actors for all Environments that `events` tells of, until `cancel`.
+pub(crate) async fn care(
+    context: Arc<Context>,
+    events: impl Stream<Item = EnvironmentEvent>,
+    cancel: CancellationToken,
+) {
+    let mut events = std::pin::pin!(events);
+    let mut all = Actors {
+        context,
+        cancel: cancel.clone(),
+        running: BTreeMap::new(),
+    };
+    loop {
+        let event = tokio::select! {
+            () = cancel.cancelled() => break,
+            event = events.next() => event,
+        };
+        match event {
+            Some(EnvironmentEvent::Present(environment)) => all.present(*environment),
+            Some(EnvironmentEvent::Gone { namespace, name }) => {
+                all.gone(&EnvironmentKey { namespace, name });
+            }
+            Some(EnvironmentEvent::Malformed {
+                namespace,
+                name,
+                message,
+            }) => {
+                tracing::warn!(namespace, name, error = %message, "an Environment cannot be read");
+                all.gone(&EnvironmentKey { namespace, name });
+            }
+            None => break,
+        }
+    }
+    all.drain().await;
+}
+
+struct Actors {
+    context: Arc<Context>,
+    cancel: CancellationToken,
+    running: BTreeMap<EnvironmentKey, Running>,
+}
+
+struct Running {
+    uid: Option<String>,
+    wanted: watch::Sender<Arc<Environment>>,
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Actors {
+    fn present(&mut self, environment: Environment) {
+        let key = EnvironmentKey::of(&environment);
+        let uid = environment.metadata.uid.clone();
+        self.context.registry.saw(&key, &environment);
+        if environment.metadata.deletion_timestamp.is_some() {
+            return self.gone(&key);
+        }
+        match self.running.get(&key) {
+            Some(running) if running.uid == uid => {
+                running.wanted.send_replace(Arc::new(environment));
+            }
+            Some(_) => {
+                self.gone(&key);
+                self.start(key, uid, environment);
+            }
+            None => self.start(key, uid, environment),
+        }
+        self.context.metrics.environments(self.running.len());
+    }
+
+    fn start(&mut self, key: EnvironmentKey, uid: Option<String>, environment: Environment) {
+        let (wanted, receiver) = watch::channel(Arc::new(environment));
+        let cancel = self.cancel.child_token();
+        let actor = Actor::new(key.clone(), self.context.clone(), receiver, cancel.clone());
+        let task = self.context.tracker.spawn(actor.run());
+        self.running.insert(
+            key,
+            Running {
+                uid,
+                wanted,
+                cancel,
+                task,
+            },
+        );
+    }
+
+    fn gone(&mut self, key: &EnvironmentKey) {
+        self.context.registry.lost(key);
+        if let Some(running) = self.running.remove(key) {
+            running.cancel.cancel();
+        }
+        self.context.metrics.environments(self.running.len());
+    }
+
+    /// Waits until every actor has come to an object boundary.
+    async fn drain(self) {
+        for (_, running) in self.running {
+            running.cancel.cancel();
+            if let Err(error) = running.task.await {
+                tracing::error!(%error, "an environment's task broke off");
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The inventory of one environment, and how it is kept in the cluster.
+
+use std::collections::BTreeMap;
+
+use api::{
+    names,
+    v1alpha1::{Inventory as Document, InventoryEntry, InventorySpec, OwnerRef},
+};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+};
+use plan::inventory::{Entry, Inventory, Ownership, Shard, key, parse};
+
+use crate::key::EnvironmentKey;
+
+/// Label on inventories: whose they are.
+const OWNER_LABEL: &str = "driftless.dev/inventory-of";
+
+/// What was made, and where that is written down.
+pub(crate) struct Ledger {
+    pub(crate) inventory: Inventory,
+    api: Api<Document>,
+    owner: OwnerRef,
+    /// The resource version of each stored shard.
+    versions: BTreeMap<u32, String>,
+}
+
+/// Why the inventory cannot be read or written. Nothing may be applied then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LedgerError {
+    /// The API server said no.
+    #[error("cannot {verb} the inventory of {key}")]
+    Call {
+        verb: &'static str,
+        key: EnvironmentKey,
+        #[source]
+        error: Box<kube::Error>,
+    },
+    /// Somebody else has written it; it has to be read again.
+    #[error("the inventory of {0} was written by somebody else")]
+    Conflict(EnvironmentKey),
+    /// An entry makes no sense, so nothing may be concluded from the rest.
+    #[error("the inventory of {0} holds an entry that is none: {1}")]
+    Broken(EnvironmentKey, String),
+}
+
+impl Ledger {
+    /// Reads all shards.
+    pub(crate) async fn load(
+        client: Client,
+        namespace: &str,
+        environment: &EnvironmentKey,
+        uid: &str,
+    ) -> Result<Self, LedgerError> {
+        let api: Api<Document> = Api::namespaced(client, namespace);
+        let selector = format!("{OWNER_LABEL}={}", environment.label());
+        let call = |error| LedgerError::Call {
+            verb: "read",
+            key: environment.clone(),
+            error: Box::new(error),
+        };
+        let documents = api
+            .list(&ListParams::default().labels(&selector))
+            .await
+            .map_err(call)?;
+        let owner = OwnerRef {
+            namespace: environment.namespace.clone(),
+            name: environment.name.clone(),
+            uid: uid.to_owned(),
+        };
+        let mut versions = BTreeMap::new();
+        let mut shards = Vec::new();
+        for document in documents {
+            let same = |a: &OwnerRef, b: &OwnerRef| a.namespace == b.namespace && a.name == b.name;
+            if !same(&document.spec.owner, &owner) {
+                continue;
+            }
+            versions.insert(
+                document.spec.shard,
+                document.resource_version().unwrap_or_default(),
+            );
+            let shard = shard(document.spec);
+            shards.push(shard.map_err(|id| LedgerError::Broken(environment.clone(), id))?);
+        }
+        Ok(Self {
+            inventory: Inventory::from_shards(shards),
+            api,
+            owner,
+            versions,
+        })
+    }
+
+    /// Writes the shards that changed. What was written by somebody else meanwhile is not overwritten.
+    pub(crate) async fn store(&mut self) -> Result<bool, LedgerError> {
+        let dirty = self.inventory.dirty();
+        for number in &dirty {
+            self.write(*number).await?;
+            self.inventory.stored(*number);
+        }
+        Ok(!dirty.is_empty())
+    }
+
+    async fn write(&mut self, number: u32) -> Result<(), LedgerError> {
+        let document = self.document(number);
+        let name = document.name_any();
+        let written = match self.versions.get(&number) {
+            None => self.api.create(&PostParams::default(), &document).await,
+            Some(version) => {
+                // A patch of the spec with the version as precondition: the smallest write there is.
+                let patch = serde_json::json!({
+                    "metadata": { "resourceVersion": version },
+                    "spec": document.spec,
+                });
+                self.api
+                    .patch(&name, &PatchParams::default(), &Patch::Merge(patch))
+                    .await
+            }
+        };
+        match written {
+            Ok(stored) => {
+                self.versions
+                    .insert(number, stored.resource_version().unwrap_or_default());
+                Ok(())
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => {
+                Err(LedgerError::Conflict(self.key()))
+            }
+            Err(error) => Err(LedgerError::Call {
+                verb: "write",
+                key: self.key(),
+                error: Box::new(error),
+            }),
+        }
+    }
+
+    fn document(&self, number: u32) -> Document {
+        let shard = self.inventory.shard(number);
+        let (namespace, name) = (&self.owner.namespace, &self.owner.name);
+        let label = names::environment_label(namespace, name);
+        let spec = InventorySpec {
+            owner: self.owner.clone(),
+            shard: number,
+            revision: shard.revision,
+            entries: shard
+                .entries
+                .into_iter()
+                .map(|(id, entry)| line(&id, entry))
+                .collect(),
+        };
+        let name = names::inventory(namespace, name, number as usize);
+        let labels = BTreeMap::from([(OWNER_LABEL.to_owned(), label)]);
+        let metadata = ObjectMeta {
+            name: Some(name),
+            labels: Some(labels),
+            ..ObjectMeta::default()
+        };
+        Document { metadata, spec }
+    }
+
+    fn key(&self) -> EnvironmentKey {
+        EnvironmentKey {
+            namespace: self.owner.namespace.clone(),
+            name: self.owner.name.clone(),
+        }
+    }
+}
+
+fn shard(spec: InventorySpec) -> Result<Shard, String> {
+    let entries = spec.entries.into_iter().map(|line| {
+        let id = parse(&line.id).map_err(|_| line.id.clone())?;
+        let owned = line.owned.map(|digest| Ownership {
+            digest,
+            time: line.time,
+        });
+        let entry = Entry {
+            version: line.version,
+            uid: line.uid,
+            applied: line.applied,
+            owned,
+            wave: line.wave,
+            keep: line.keep,
+        };
+        Ok((id, entry))
+    });
+    let entries = entries.collect::<Result<_, String>>()?;
+    Ok(Shard {
+        number: spec.shard,
+        revision: spec.revision,
+        entries,
+    })
+}
+
+fn line(id: &krm::ObjectId, entry: Entry) -> InventoryEntry {
+    let (owned, time) = match entry.owned {
+        Some(owned) => (Some(owned.digest), owned.time),
+        None => (None, None),
+    };
+    InventoryEntry {
+        id: key(id),
+        version: entry.version,
+        uid: entry.uid,
+        applied: entry.applied,
+        owned,
+        time,
+        wave: entry.wave,
+        keep: entry.keep,
+    }
+}

@@ -1,0 +1,268 @@
+//! What the cluster holds of ours, kept up to date by watches.
+//!
+//! One watch per kind, of the objects that carry our label, for all environments together. Of each object
+//! only what judging needs is kept: its UID, the digest of the fields we own, its health. Bodies are dropped as
+//! soon as their health is known; bodies of Secrets are never asked for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use cluster::{Cluster, Facts, Resource};
+use krm::{Gvk, ObjectId};
+use plan::health::{self, Health};
+use tokio::sync::{Notify, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod kind;
+
+use kind::Kind;
+
+/// All watches of one cluster.
+pub(crate) struct Live {
+    cluster: Cluster,
+    tracker: TaskTracker,
+    cancel: CancellationToken,
+    kinds: Mutex<BTreeMap<GroupKind, Arc<Kind>>>,
+    inboxes: Arc<Inboxes>,
+}
+
+/// Objects of all versions of a kind are the same objects.
+type GroupKind = (String, String);
+
+/// Who wants to hear of which environment's objects.
+#[derive(Default)]
+pub(crate) struct Inboxes {
+    by_label: Mutex<HashMap<String, Weak<Inbox>>>,
+}
+
+/// The objects of one environment that changed since somebody last looked.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    dirty: Mutex<BTreeSet<ObjectId>>,
+    some: Notify,
+}
+
+/// What is kept of an object.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// As the judging wants it.
+    pub(crate) facts: plan::live::LiveFacts,
+    /// Healthy when present, for kinds that have no status to speak of.
+    pub(crate) health: Option<Health>,
+    /// Guards against a watch that lags behind our own writes.
+    version: u64,
+}
+
+/// How far a watch has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// The first list is not complete.
+    Pending,
+    /// Everything is known.
+    Complete,
+    /// It cannot be watched, and why.
+    Failed(String),
+}
+
+/// The known objects of one environment, copied out for one judgement.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    objects: BTreeMap<ObjectId, Known>,
+    synced: BTreeSet<GroupKind>,
+}
+
+impl Live {
+    pub(crate) fn new(cluster: Cluster, tracker: TaskTracker, cancel: CancellationToken) -> Self {
+        let (kinds, inboxes) = (Mutex::default(), Arc::default());
+        Self {
+            cluster,
+            tracker,
+            cancel,
+            kinds,
+            inboxes,
+        }
+    }
+
+    /// The objects of `label` that change from now on.
+    pub(crate) fn listen(&self, label: &str) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::default());
+        let mut all = locked(&self.inboxes.by_label);
+        all.retain(|_, inbox| inbox.strong_count() > 0);
+        all.insert(label.to_owned(), Arc::downgrade(&inbox));
+        inbox
+    }
+
+    /// Sees to it that each of `resources` is watched, and waits until what is there is known.
+    /// Returns those that cannot be watched, and why.
+    pub(crate) async fn follow(&self, resources: &[Resource]) -> BTreeMap<Gvk, String> {
+        let mut faults = BTreeMap::new();
+        for resource in resources {
+            if let Err(fault) = settled(self.watch(resource).subscribe()).await {
+                faults.insert(resource.gvk.clone(), fault);
+            }
+        }
+        faults
+    }
+
+    /// What is known of `ids`.
+    pub(crate) fn snapshot<'a>(&self, ids: impl Iterator<Item = &'a ObjectId>) -> Snapshot {
+        let kinds = locked(&self.kinds);
+        let mut snapshot = Snapshot::default();
+        for (name, kind) in kinds.iter() {
+            if kind.is_complete() {
+                snapshot.synced.insert(name.clone());
+            }
+        }
+        for id in ids {
+            let kind = kinds.get(&(id.group.clone(), id.kind.clone()));
+            if let Some(known) = kind.and_then(|kind| kind.get(id)) {
+                snapshot.objects.insert(id.clone(), known);
+            }
+        }
+        snapshot
+    }
+
+    /// The health of `id`: missing if it is not known.
+    pub(crate) fn health(&self, id: &ObjectId) -> Health {
+        let kind = locked(&self.kinds).get(&group_kind(id)).cloned();
+        match kind.and_then(|kind| kind.get(id)) {
+            None => health::missing(),
+            Some(known) => known.health.unwrap_or_else(health::present),
+        }
+    }
+
+    /// Takes in what the API server said in answer to a write of ours, ahead of the watch.
+    pub(crate) fn wrote(&self, facts: &Facts, changed: bool) {
+        let kind = locked(&self.kinds).get(&group_kind(&facts.id)).cloned();
+        if let Some(kind) = kind {
+            kind.wrote(facts, changed);
+        }
+    }
+
+    /// Takes in that an object is gone.
+    pub(crate) fn gone(&self, id: &ObjectId, uid: &str) {
+        let kind = locked(&self.kinds).get(&group_kind(id)).cloned();
+        if let Some(kind) = kind {
+            kind.gone(id, uid);
+        }
+    }
+
+    fn watch(&self, resource: &Resource) -> Arc<Kind> {
+        let name = (resource.gvk.group.clone(), resource.gvk.kind.clone());
+        let mut kinds = locked(&self.kinds);
+        let kind = kinds.entry(name).or_insert_with(|| {
+            let kind = Arc::new(Kind::new(resource.clone(), self.inboxes.clone()));
+            let (work, cluster) = (kind.clone(), self.cluster.clone());
+            let cancel = self.cancel.clone();
+            self.tracker.spawn(async move {
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = work.run(cluster) => {}
+                }
+            });
+            kind
+        });
+        kind.clone()
+    }
+}
+
+impl Inboxes {
+    /// Tells whoever listens to `label` that `id` changed.
+    fn tell(&self, label: &str, id: &ObjectId) {
+        if let Some(inbox) = locked(&self.by_label).get(label).and_then(Weak::upgrade) {
+            locked(&inbox.dirty).insert(id.clone());
+            inbox.some.notify_one();
+        }
+    }
+}
+
+impl Inbox {
+    /// Waits until something changed, and takes all of it.
+    pub(crate) async fn take(&self) -> BTreeSet<ObjectId> {
+        loop {
+            let waiting = self.some.notified();
+            let dirty = std::mem::take(&mut *locked(&self.dirty));
+            if !dirty.is_empty() {
+                return dirty;
+            }
+            waiting.await;
+        }
+    }
+
+    /// Takes what changed, without waiting.
+    pub(crate) fn rest(&self) -> BTreeSet<ObjectId> {
+        std::mem::take(&mut *locked(&self.dirty))
+    }
+
+    /// Forgets what changed up to here, because everything is about to be looked at.
+    pub(crate) fn clear(&self) {
+        locked(&self.dirty).clear();
+    }
+}
+
+impl Known {
+    fn new(facts: &Facts, health: Option<Health>) -> Self {
+        Self {
+            facts: plan::live::LiveFacts {
+                uid: facts.uid.clone(),
+                environment: facts.environment.clone(),
+                owned: facts.owner.as_ref().map(ownership),
+                deleting: facts.deleting.is_some(),
+                other_tool: facts.other_tool.clone(),
+            },
+            health,
+            version: facts.resource_version.parse().unwrap_or(0),
+        }
+    }
+}
+
+impl Snapshot {
+    /// What is known of `id`.
+    pub(crate) fn known(&self, id: &ObjectId) -> Option<&Known> {
+        self.objects.get(id)
+    }
+
+    /// Adds what a read of its own found, for an object that no watch shows.
+    pub(crate) fn add(&mut self, facts: &Facts) {
+        self.objects
+            .insert(facts.id.clone(), Known::new(facts, None));
+    }
+}
+
+impl plan::live::LiveView for Snapshot {
+    fn get(&self, id: &ObjectId) -> Option<&plan::live::LiveFacts> {
+        self.objects.get(id).map(|known| &known.facts)
+    }
+
+    fn synced(&self, gvk: &Gvk) -> bool {
+        self.synced.contains(&(gvk.group.clone(), gvk.kind.clone()))
+    }
+}
+
+/// The one type of the judging for the one type of the carrying.
+pub(crate) fn ownership(owner: &cluster::Ownership) -> plan::inventory::Ownership {
+    plan::inventory::Ownership {
+        digest: owner.digest.clone(),
+        time: owner.time.clone(),
+    }
+}
+
+fn group_kind(id: &ObjectId) -> GroupKind {
+    (id.group.clone(), id.kind.clone())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until the first list is complete or has failed.
+async fn settled(mut sync: watch::Receiver<Sync>) -> Result<(), String> {
+    let state = sync.wait_for(|sync| *sync != Sync::Pending).await;
+    match state.as_deref() {
+        Ok(Sync::Failed(fault)) => Err(fault.clone()),
+        Ok(_) => Ok(()),
+        Err(_) => Err("the agent is shutting down".to_owned()),
+    }
+}

@@ -1,0 +1,193 @@
+//! The watch of one kind.
+
+use std::{
+    collections::{HashMap, HashSet},
+    pin::pin,
+    sync::{Arc, Mutex},
+};
+
+use cluster::{Cluster, Detail, Facts, Resource, Watched};
+use futures::StreamExt as _;
+use krm::ObjectId;
+use plan::health::{self, Health, HealthStatus};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::{Inboxes, Known, Sync, locked};
+
+/// All objects of one kind that carry our label.
+pub(super) struct Kind {
+    resource: Resource,
+    inboxes: Arc<Inboxes>,
+    objects: Mutex<HashMap<Place, Known>>,
+    sync: watch::Sender<Sync>,
+}
+
+/// Namespace and name.
+type Place = (String, String);
+
+impl Kind {
+    pub(super) fn new(resource: Resource, inboxes: Arc<Inboxes>) -> Self {
+        let sync = watch::Sender::new(Sync::Pending);
+        Self {
+            resource,
+            inboxes,
+            objects: Mutex::default(),
+            sync,
+        }
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Sync> {
+        self.sync.subscribe()
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        *self.sync.borrow() == Sync::Complete
+    }
+
+    pub(super) fn get(&self, id: &ObjectId) -> Option<Known> {
+        locked(&self.objects).get(&place(id)).cloned()
+    }
+
+    /// Follows the watch for ever.
+    pub(super) async fn run(&self, cluster: Cluster) {
+        let detail = match health::has_health(&self.resource.gvk) {
+            true => Detail::Full,
+            false => Detail::Metadata,
+        };
+        let selector = api::names::ENVIRONMENT_LABEL.to_owned();
+        let mut events = pin!(cluster.watch(&self.resource, None, selector, detail));
+        let mut listed: Option<HashSet<Place>> = None;
+        while let Some(event) = events.next().await {
+            match event {
+                Watched::Restarted => {
+                    // A list begins anew, maybe from an older backup: versions start over with it.
+                    locked(&self.objects)
+                        .values_mut()
+                        .for_each(|known| known.version = 0);
+                    listed = Some(HashSet::new());
+                }
+                Watched::Object(live) => {
+                    if let Some(listed) = &mut listed {
+                        listed.insert(place(&live.facts.id));
+                    }
+                    self.seen(&live.facts, live.body.as_ref());
+                }
+                Watched::Gone { id, uid } => self.gone(&id, &uid),
+                Watched::Synced => {
+                    self.forget_others(listed.take());
+                    self.sync.send_if_modified(|sync| {
+                        std::mem::replace(sync, Sync::Complete) != Sync::Complete
+                    });
+                }
+                Watched::Failed(fault) => self.failed(&fault),
+            }
+        }
+    }
+
+    /// Takes in an answer to a write of ours. What was `changed` by it counts as on the way until the watch
+    /// has shown it: the health from before says nothing about what was just asked for.
+    pub(super) fn wrote(&self, facts: &Facts, changed: bool) {
+        let mut objects = locked(&self.objects);
+        let health = match (health::has_health(&self.resource.gvk), changed) {
+            (false, _) => None,
+            (true, true) => Some(Health::new(
+                HealthStatus::Progressing,
+                "applied a moment ago",
+            )),
+            (true, false) => objects
+                .get(&place(&facts.id))
+                .and_then(|old| old.health.clone()),
+        };
+        objects.insert(place(&facts.id), Known::new(facts, health));
+    }
+
+    /// Takes in that an object is gone.
+    pub(super) fn gone(&self, id: &ObjectId, uid: &str) {
+        let mut objects = locked(&self.objects);
+        if objects
+            .get(&place(id))
+            .is_some_and(|known| known.facts.uid == uid)
+        {
+            let known = objects.remove(&place(id));
+            drop(objects);
+            self.tell(id, known.as_ref());
+        }
+    }
+
+    fn seen(&self, facts: &Facts, body: Option<&Value>) {
+        let new = Known::new(
+            facts,
+            body.map(|body| health::assess(&self.resource.gvk, body)),
+        );
+        let mut objects = locked(&self.objects);
+        let old = objects.get(&place(&facts.id));
+        if old.is_some_and(|old| old.facts.uid == new.facts.uid && old.version > new.version) {
+            return;
+        }
+        let moved = old.is_none_or(|old| !alike(old, &new));
+        let left = old
+            .filter(|old| old.facts.environment != new.facts.environment)
+            .cloned();
+        objects.insert(place(&facts.id), new.clone());
+        drop(objects);
+        if moved {
+            self.tell(&facts.id, Some(&new));
+            self.tell(&facts.id, left.as_ref());
+        }
+    }
+
+    /// Drops what a complete list did not show.
+    fn forget_others(&self, listed: Option<HashSet<Place>>) {
+        let Some(listed) = listed else { return };
+        let gvk = &self.resource.gvk;
+        let mut lost = Vec::new();
+        locked(&self.objects).retain(|place, known| {
+            let keep = listed.contains(place);
+            if !keep {
+                lost.push((place.clone(), known.clone()));
+            }
+            keep
+        });
+        for ((namespace, name), known) in lost {
+            let (group, kind) = (gvk.group.clone(), gvk.kind.clone());
+            self.tell(
+                &ObjectId {
+                    group,
+                    kind,
+                    namespace,
+                    name,
+                },
+                Some(&known),
+            );
+        }
+    }
+
+    fn failed(&self, fault: &cluster::WatchFault) {
+        tracing::warn!(kind = %self.resource.gvk, error = %fault, "cannot watch; trying again");
+        self.sync.send_if_modified(|sync| {
+            // Once complete, what is known stays useful: the watch goes on from where it was.
+            let first = *sync == Sync::Pending;
+            if first || matches!(sync, Sync::Failed(_)) {
+                *sync = Sync::Failed(fault.to_string());
+            }
+            first
+        });
+    }
+
+    fn tell(&self, id: &ObjectId, known: Option<&Known>) {
+        if let Some(label) = known.and_then(|known| known.facts.environment.as_deref()) {
+            self.inboxes.tell(label, id);
+        }
+    }
+}
+
+/// True if nothing differs that anybody judges by.
+fn alike(old: &Known, new: &Known) -> bool {
+    let same_health = |a: &Option<Health>, b: &Option<Health>| a == b;
+    old.facts == new.facts && same_health(&old.health, &new.health)
+}
+
+fn place(id: &ObjectId) -> Place {
+    (id.namespace.clone(), id.name.clone())
+}

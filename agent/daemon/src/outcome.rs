@@ -1,0 +1,145 @@
+//! What one pass over an environment found and did.
+//!
+//! Status, release, events and metrics are all computed from this value, by [`crate::report`] alone.
+
+use api::{
+    Reason,
+    v1alpha1::{
+        Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, Health, PendingPlan,
+        StageName, StageRecord, StageResult, WaitingFor,
+    },
+};
+use source::Revision;
+
+/// Everything one pass has to tell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// The commit this pass made the cluster equal to, or tried to.
+    pub(crate) head: Option<Head>,
+    /// True if that commit touches what this environment reads and was not applied before.
+    pub(crate) concerns: bool,
+    /// How far each stage came.
+    pub(crate) stages: Vec<StageRecord>,
+    /// What was changed.
+    pub(crate) changes: Vec<ChangeRecord>,
+    /// How many objects were left as they were.
+    pub(crate) unchanged: u32,
+    /// What keeps single objects from being applied.
+    pub(crate) failures: Vec<Failure>,
+    /// A plan that waits for approval.
+    pub(crate) pending: Option<PendingPlan>,
+    /// What somebody else had changed.
+    pub(crate) drift: Vec<DriftEntry>,
+    /// How many objects differ from git when the pass ends.
+    pub(crate) drifted: u32,
+    /// How many objects are managed.
+    pub(crate) objects: u32,
+    /// The health of all of them, once they are applied.
+    pub(crate) health: Option<Wellbeing>,
+    /// Objects that are being deleted and not gone yet.
+    pub(crate) deleting: Vec<krm::ObjectId>,
+    /// True if later waves wait for the health of earlier ones.
+    pub(crate) waves_wait: bool,
+    /// Why the pass could not be finished.
+    pub(crate) stop: Option<Stop>,
+}
+
+/// A commit, as far as reports care.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) revision: Revision,
+    pub(crate) commit: CommitRecord,
+}
+
+/// The worst health, and the object that has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Wellbeing {
+    pub(crate) worst: Health,
+    pub(crate) waiting_for: Option<WaitingFor>,
+    /// True if it has been unwell for longer than the spec allows.
+    pub(crate) overdue: bool,
+}
+
+/// Why a pass could not be finished.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+    /// Whether trying again may help, or somebody has to act first.
+    pub(crate) retry: Retry,
+}
+
+/// What happens after a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// After a while.
+    Later,
+    /// When something changes in git, the spec or the cluster.
+    OnChange,
+    /// At once: something newer is there.
+    Now,
+}
+
+impl Outcome {
+    /// Notes the end of a stage.
+    pub(crate) fn stage(&mut self, stage: StageName, result: StageResult, message: Option<String>) {
+        self.stages.retain(|record| record.stage != stage);
+        self.stages.push(StageRecord {
+            stage,
+            result,
+            milliseconds: None,
+            message,
+        });
+    }
+
+    /// Notes the end of a stage and how long it took.
+    pub(crate) fn timed(
+        &mut self,
+        stage: StageName,
+        result: StageResult,
+        took: std::time::Duration,
+        message: Option<String>,
+    ) {
+        self.stage(stage, result, message);
+        if let Some(record) = self.stages.last_mut() {
+            record.milliseconds = u64::try_from(took.as_millis()).ok();
+        }
+    }
+
+    /// Ends the pass.
+    pub(crate) fn stop(&mut self, reason: Reason, message: impl Into<String>, retry: Retry) {
+        self.stop = Some(Stop {
+            reason,
+            message: message.into(),
+            retry,
+        });
+    }
+
+    /// The numbers of the release.
+    pub(crate) fn counts(&self) -> Counts {
+        let count = |wanted: &[Action]| {
+            let many = self
+                .changes
+                .iter()
+                .filter(|change| wanted.contains(&change.action))
+                .count();
+            u32::try_from(many).unwrap_or(u32::MAX)
+        };
+        Counts {
+            created: count(&[Action::Created]),
+            updated: count(&[Action::Updated, Action::Recreated, Action::Adopted]),
+            deleted: count(&[Action::Deleted]),
+            unchanged: self.unchanged,
+            failed: u32::try_from(self.failures.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// True if everything git asks for is in the cluster.
+    pub(crate) fn is_applied(&self) -> bool {
+        self.stop.is_none()
+            && self.pending.is_none()
+            && self.failures.is_empty()
+            && self.deleting.is_empty()
+            && !self.waves_wait
+    }
+}

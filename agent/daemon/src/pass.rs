@@ -1,0 +1,205 @@
+//! One pass: from the newest commit to the cluster, as far as it can be got right now.
+//!
+//! ```text
+//! read ─► verify ─► desire ─► plan ─► write ahead ─► apply ─► prune ─► judge health
+//! ```
+//! Every pass starts from what git, inventory and cluster say now and returns an [`Outcome`]; it tells nobody.
+
+use api::{
+    Reason,
+    v1alpha1::{Environment, Health, StageName, StageResult, WaitingFor},
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    context::Context,
+    key::EnvironmentKey,
+    outcome::{Outcome, Retry, Wellbeing},
+    state::State,
+    trigger::Trigger,
+};
+
+mod act;
+mod apply;
+mod choose;
+mod compare;
+mod drift;
+mod follow;
+mod scopes;
+mod stock;
+
+/// One pass over one environment.
+pub(crate) struct Pass<'a> {
+    context: &'a Context,
+    key: &'a EnvironmentKey,
+    label: String,
+    environment: &'a Environment,
+    state: &'a mut State,
+    outcome: Outcome,
+}
+
+impl<'a> Pass<'a> {
+    pub(crate) fn new(
+        context: &'a Context,
+        key: &'a EnvironmentKey,
+        environment: &'a Environment,
+        state: &'a mut State,
+    ) -> Self {
+        let (label, outcome) = (key.label(), Outcome::default());
+        Self {
+            context,
+            key,
+            label,
+            environment,
+            state,
+            outcome,
+        }
+    }
+
+    /// Goes all the way.
+    pub(crate) async fn run(mut self, trigger: &Trigger, cancel: &CancellationToken) -> Outcome {
+        self.state.generation = self.environment.metadata.generation;
+        self.state.waits_for_others = false;
+        self.state.waves_wait = false;
+        match self.environment.spec.suspend {
+            true => self.outcome.stop(
+                Reason::Suspended,
+                "suspended by spec.suspend; nothing is read, applied or repaired",
+                Retry::OnChange,
+            ),
+            false => self.work(trigger, cancel).await,
+        }
+        if self.outcome.objects == 0 {
+            let known = self
+                .state
+                .ledger
+                .as_ref()
+                .map_or(0, |ledger| ledger.inventory.len());
+            let known = u32::try_from(known).unwrap_or(u32::MAX);
+            self.outcome.objects = known.max(match self.state.ledger {
+                Some(_) => 0,
+                None => self.state.status.objects,
+            });
+        }
+        self.state.last = Some(self.outcome.clone());
+        self.outcome
+    }
+
+    /// Judges health alone, when nothing else can have changed.
+    pub(crate) fn glance(mut self) -> Outcome {
+        let last = self.state.last.clone().unwrap_or_default();
+        self.outcome = Outcome {
+            changes: Vec::new(),
+            drift: Vec::new(),
+            stages: Vec::new(),
+            ..last
+        };
+        self.judge_health();
+        self.state.last = Some(self.outcome.clone());
+        self.outcome
+    }
+
+    async fn work(&mut self, trigger: &Trigger, cancel: &CancellationToken) {
+        let Some(news) = self.follow().await else {
+            return;
+        };
+        let began = Instant::now();
+        let choice = self.choose(&news).await;
+        let Some(verified) = self.accept(choice, began).await else {
+            return;
+        };
+        if !self.load().await {
+            return;
+        }
+        if let Some(stop) = self.others() {
+            self.state.waits_for_others = true;
+            self.outcome.stop = Some(stop);
+            return;
+        }
+        self.release(trigger).await;
+        self.converge(verified, cancel).await;
+        if self
+            .state
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| !ledger.inventory.is_empty())
+            || self.outcome.is_applied()
+        {
+            self.judge_health();
+        }
+    }
+
+    /// Whether other environments have to be ready first.
+    fn others(&self) -> Option<crate::outcome::Stop> {
+        use crate::registry::Wait;
+        if self.environment.spec.depends_on.is_empty() {
+            return None;
+        }
+        let head = self
+            .state
+            .followed
+            .as_ref()?
+            .dealt_with
+            .flatten()?
+            .to_string();
+        let (reason, message) = match self.context.registry.wait(self.key, &head)? {
+            Wait::For(message) => (Reason::DependencyNotReady, message),
+            Wait::Cycle(circle) => (
+                Reason::DependencyCycle,
+                format!("environments wait for each other: {circle}; take one dependsOn out"),
+            ),
+        };
+        Some(crate::outcome::Stop {
+            reason,
+            message,
+            retry: Retry::OnChange,
+        })
+    }
+
+    /// Sums up the health of everything in the inventory.
+    fn judge_health(&mut self) {
+        let Some(ledger) = &self.state.ledger else {
+            return;
+        };
+        let mut worst = (Health::Healthy, None);
+        for (id, _) in ledger.inventory.iter() {
+            let health = self.context.live.health(id);
+            let status = crate::words::health(health.status);
+            if status > worst.0 {
+                let message = health.message;
+                worst = (
+                    status,
+                    Some(WaitingFor {
+                        object: id.to_string(),
+                        health: status,
+                        message,
+                    }),
+                );
+            }
+        }
+        self.outcome.objects = u32::try_from(ledger.inventory.len()).unwrap_or(u32::MAX);
+        let fine = worst.0 <= Health::Suspended;
+        self.state.unwell_since = match fine {
+            true => None,
+            false => self.state.unwell_since.or_else(|| Some(Instant::now())),
+        };
+        let timeout = self.environment.spec.timeout.duration();
+        let overdue = self
+            .state
+            .unwell_since
+            .is_some_and(|since| since.elapsed() >= timeout);
+        let result = match (fine, overdue || worst.0 == Health::Degraded) {
+            (true, _) => StageResult::Done,
+            (false, true) => StageResult::Failed,
+            (false, false) => StageResult::Running,
+        };
+        self.outcome.stage(StageName::Health, result, None);
+        let waiting_for = if fine { None } else { worst.1 };
+        self.outcome.health = Some(Wellbeing {
+            worst: worst.0,
+            waiting_for,
+            overdue,
+        });
+    }
+}

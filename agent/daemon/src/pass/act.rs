@@ -1,0 +1,235 @@
+//! Carries a plan out: as many objects at a time as allowed, in the order the plan's waves say.
+
+use std::{collections::VecDeque, future::Future, pin::Pin};
+
+use api::v1alpha1::{Action, ChangeRecord, Failure, StageName, StageResult};
+use cluster::{Applied, Deleted};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use krm::ObjectId;
+use plan::{
+    desired::Desired,
+    diff::{Change, Plan},
+    inventory::Entry,
+    waves::{Ended, Progress, PruneGate, Step},
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Pass, apply::Carrier, scopes::Kinds};
+use crate::{live::ownership, outcome::Retry};
+
+/// One thing that can be done now.
+#[derive(Clone, Copy)]
+enum Job {
+    /// A place in the desired objects.
+    Apply(usize),
+    /// A place in the plan's deletions.
+    Delete(usize),
+}
+
+/// What came of a job.
+enum Done {
+    Applied(usize, Result<Carried, String>),
+    Deleted(usize, Result<Deleted, String>),
+}
+
+/// What came of applying one object.
+pub(super) struct Carried {
+    pub(super) applied: Applied,
+    pub(super) recreated: bool,
+}
+
+type Work<'w> = FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send + 'w>>>;
+
+impl Pass<'_> {
+    /// Does what can be done now. What has to wait for health is left to a later pass.
+    pub(super) async fn act(
+        &mut self,
+        kinds: &Kinds,
+        desired: &[Desired],
+        plan: &Plan,
+        cancel: &CancellationToken,
+    ) {
+        let began = Instant::now();
+        let gate = PruneGate::default();
+        let mut progress = Progress::new(plan, desired, gate);
+        let changes: std::collections::BTreeMap<usize, Change> = plan
+            .waves
+            .iter()
+            .flat_map(|wave| &wave.changes)
+            .map(|change| (change.index, *change))
+            .collect();
+        let carrier = match Carrier::new(self.context, self.key, self.environment, kinds) {
+            Ok(carrier) => carrier,
+            Err(stop) => {
+                self.outcome.stop = Some(stop);
+                return;
+            }
+        };
+        let mut queue: VecDeque<Job> = VecDeque::new();
+        let mut work: Work<'_> = FuturesUnordered::new();
+        let mut waiting = false;
+        loop {
+            if self.interrupted(cancel) {
+                queue.clear();
+            } else if queue.is_empty() {
+                let live = &self.context.live;
+                match progress.next(&|id: &ObjectId| live.health(id).status) {
+                    Step::Apply(indices) => queue.extend(indices.into_iter().map(Job::Apply)),
+                    Step::Delete(indices) => queue.extend(indices.into_iter().map(Job::Delete)),
+                    Step::Wait(_) => waiting = work.is_empty(),
+                    Step::Done => {}
+                }
+            }
+            while work.len() < self.context.concurrency
+                && let Some(job) = queue.pop_front()
+            {
+                work.push(match job {
+                    Job::Apply(index) => {
+                        let change = changes.get(&index).copied();
+                        Box::pin(apply(&carrier, desired, index, change))
+                    }
+                    Job::Delete(index) => Box::pin(delete(&carrier, plan, index)),
+                });
+            }
+            let Some(done) = work.next().await else { break };
+            match done {
+                Done::Applied(index, result) => {
+                    let action = changes.get(&index).map(|change| change.action);
+                    let ended = self.applied(&desired[index], action, result);
+                    progress.applied(index, ended);
+                }
+                Done::Deleted(index, result) => {
+                    let ended = self.deleted(&plan.prune[index].id, result);
+                    progress.deleted(index, ended);
+                }
+            }
+        }
+        drop(work);
+        self.state.waves_wait = waiting && !self.interrupted(cancel);
+        let result = match (self.outcome.failures.is_empty(), self.state.waves_wait) {
+            (false, _) => StageResult::Failed,
+            (true, true) => StageResult::Running,
+            (true, false) => StageResult::Done,
+        };
+        if self.interrupted(cancel) {
+            self.interrupt();
+        } else if self.state.waves_wait {
+            self.outcome.waves_wait = true;
+        }
+        self.outcome
+            .timed(StageName::Apply, result, began.elapsed(), None);
+    }
+
+    /// True if something newer is there, or this replica has to stop.
+    fn interrupted(&self, cancel: &CancellationToken) -> bool {
+        let newer = self.state.followed.as_ref().is_some_and(|followed| {
+            let head = followed.subscription.peek();
+            head.is_some_and(|head| followed.dealt_with.flatten() != Some(head))
+        });
+        newer || cancel.is_cancelled() || !self.context.fence.holds()
+    }
+
+    fn interrupt(&mut self) {
+        let message =
+            "a newer commit is there, or another replica took over; stopped between two objects";
+        self.outcome
+            .stop(api::Reason::Superseded, message, Retry::Now);
+    }
+
+    fn applied(
+        &mut self,
+        object: &Desired,
+        action: Option<plan::diff::Action>,
+        result: Result<Carried, String>,
+    ) -> Ended {
+        let carried = match result {
+            Ok(carried) => carried,
+            Err(message) => {
+                self.outcome.failures.push(Failure {
+                    object: Some(object.id.to_string()),
+                    at: object.origin.as_ref().map(ToString::to_string),
+                    message,
+                });
+                return Ended::Badly;
+            }
+        };
+        let facts = &carried.applied.facts;
+        if let Some(ledger) = &mut self.state.ledger {
+            let entry = Entry {
+                version: object.gvk.version.clone(),
+                uid: Some(facts.uid.clone()),
+                applied: Some(object.digest.clone()),
+                owned: facts.owner.as_ref().map(ownership),
+                wave: object.wave.wave,
+                keep: object.keep,
+            };
+            ledger.inventory.applied(&object.id, entry);
+        }
+        self.context.live.wrote(facts, carried.applied.changed);
+        let action = match carried.recreated {
+            true => Some(Action::Recreated),
+            false => action.and_then(crate::words::action),
+        };
+        match action.filter(|_| carried.applied.changed || carried.recreated) {
+            Some(action) => self.changed(action, &object.id),
+            None => self.outcome.unchanged += 1,
+        }
+        Ended::Well
+    }
+
+    fn deleted(&mut self, id: &ObjectId, result: Result<Deleted, String>) -> Ended {
+        match result {
+            Ok(Deleted::Gone | Deleted::OtherUid) => {
+                if let Some(ledger) = &mut self.state.ledger
+                    && let Some(entry) = ledger.inventory.confirmed_gone(id)
+                {
+                    self.context
+                        .live
+                        .gone(id, entry.uid.as_deref().unwrap_or_default());
+                }
+                self.changed(Action::Deleted, id);
+                Ended::Well
+            }
+            Ok(Deleted::Pending(finalizers)) => {
+                // It stays in the inventory; the watch tells when it is gone, and the next pass takes it out.
+                let who = finalizers.join(", ");
+                tracing::info!(environment = %self.key, object = %id, finalizers = who, "is being deleted");
+                self.outcome.deleting.push(id.clone());
+                Ended::Badly
+            }
+            Err(message) => {
+                let object = Some(id.to_string());
+                self.outcome.failures.push(Failure {
+                    object,
+                    at: None,
+                    message,
+                });
+                Ended::Badly
+            }
+        }
+    }
+
+    fn changed(&mut self, action: Action, id: &ObjectId) {
+        self.context.metrics.change(action);
+        self.outcome.changes.push(ChangeRecord {
+            action,
+            object: id.to_string(),
+        });
+    }
+}
+
+async fn apply(
+    carrier: &Carrier<'_>,
+    desired: &[Desired],
+    index: usize,
+    change: Option<Change>,
+) -> Done {
+    let force = change.is_some_and(|change| change.force);
+    let adopt = change.is_some_and(|change| change.action == plan::diff::Action::Adopt);
+    Done::Applied(index, carrier.apply(&desired[index], force, adopt).await)
+}
+
+async fn delete(carrier: &Carrier<'_>, plan: &Plan, index: usize) -> Done {
+    Done::Deleted(index, carrier.delete(&plan.prune[index]).await)
+}

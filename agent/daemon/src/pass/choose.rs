@@ -1,0 +1,223 @@
+//! Which revision the cluster is made equal to: the branch's head, or what was applied before while the
+//! head cannot be.
+
+use std::sync::Arc;
+
+use api::{
+    Reason,
+    v1alpha1::{Failure, StageName, StageResult},
+};
+use render::TreePath;
+use source::{Mirror, Revision};
+use tokio::{task::spawn_blocking, time::Instant};
+
+use super::Pass;
+use crate::{
+    outcome::{Head, Retry, Stop},
+    rendered::{self, Rendering},
+    repos::News,
+    state::Memo,
+    verify::{Rules, Verified, descent, verify},
+};
+
+/// The revision to go on with, and what is wrong with the head if it is not the head.
+#[derive(Default)]
+pub(super) struct Choice {
+    /// The commit that reports speak of.
+    head: Option<Head>,
+    /// True if the head touches what this environment reads, or may.
+    concerns: bool,
+    verified: Option<Verified>,
+    hold: Option<Stop>,
+    failures: Vec<Failure>,
+}
+
+/// What a blocking thread needs to choose.
+struct Chooser {
+    mirror: Arc<Mirror>,
+    head: Revision,
+    applied: Option<Revision>,
+    seen: Option<String>,
+    path: TreePath,
+    allow_rewrite: bool,
+}
+
+impl Pass<'_> {
+    /// Chooses and renders, without touching the cluster.
+    pub(super) async fn choose(&mut self, news: &News) -> Choice {
+        let source = &self.environment.spec.source;
+        let status = &self.state.status.revision;
+        let parse = |hex: &Option<String>| Revision::parse(hex.as_deref()?).ok();
+        let head = self
+            .state
+            .followed
+            .as_ref()
+            .and_then(|followed| followed.dealt_with);
+        let applied = parse(&status.applied);
+        let fault = news.fault.as_ref().map(|fault| Stop {
+            reason: fault.reason,
+            message: fault.message.clone(),
+            retry: Retry::Later,
+        });
+        let missing = (head == Some(None)).then(|| Stop {
+            reason: Reason::BranchNotFound,
+            message: format!(
+                "branch {} does not exist in {}; push it, or correct spec.source.branch",
+                source.branch, source.url
+            ),
+            retry: Retry::OnChange,
+        });
+        let Some(path) = TreePath::parse(&source.path) else {
+            return Choice::stop(
+                Reason::InvalidSpec,
+                format!(
+                    "spec.source.path: {} leads out of the repository",
+                    source.path
+                ),
+            );
+        };
+        let hold = fault.or(missing);
+        let (Some(mirror), Some(head)) = (news.mirror.clone(), head.flatten().or(applied)) else {
+            return Choice {
+                hold,
+                ..Choice::default()
+            };
+        };
+        let chooser = Chooser {
+            mirror,
+            head,
+            applied,
+            seen: status.seen.clone(),
+            path,
+            allow_rewrite: source.allow_rewrite,
+        };
+        let chosen = spawn_blocking(move || chooser.choose()).await;
+        let mut choice = chosen.unwrap_or_else(|broken| {
+            Choice::stop(
+                Reason::RenderFailed,
+                format!("rendering broke off: {broken}"),
+            )
+        });
+        choice.hold = choice.hold.or(hold);
+        choice
+    }
+
+    /// Takes the choice into the outcome. `None` if there is nothing to make the cluster equal to.
+    pub(super) async fn accept(&mut self, choice: Choice, began: Instant) -> Option<Rendering> {
+        let (result, message) = match &choice.hold {
+            None => (StageResult::Done, None),
+            Some(stop) => (StageResult::Failed, Some(stop.message.clone())),
+        };
+        let stage = match choice.hold.as_ref().map(|stop| stop.reason) {
+            Some(Reason::FetchFailed | Reason::AuthenticationFailed | Reason::BranchNotFound) => {
+                StageName::Fetch
+            }
+            Some(Reason::HistoryRewritten) => StageName::Verify,
+            _ => StageName::Render,
+        };
+        self.outcome.timed(stage, result, began.elapsed(), message);
+        self.outcome.failures = choice.failures;
+        self.outcome.stop = choice.hold;
+        self.outcome.head = choice.head;
+        self.outcome.concerns = choice.concerns;
+        let rendering = choice.verified?.into_rendering();
+        self.state.memo = Some(Memo {
+            reads: rendering.reads.clone(),
+            fingerprint: rendering.fingerprint.clone(),
+        });
+        Some(rendering)
+    }
+}
+
+impl Choice {
+    fn stop(reason: Reason, message: String) -> Self {
+        let hold = Some(Stop {
+            reason,
+            message,
+            retry: Retry::OnChange,
+        });
+        Self {
+            hold,
+            ..Self::default()
+        }
+    }
+}
+
+impl Chooser {
+    fn choose(&self) -> Choice {
+        let rules = Rules {
+            applied: self.applied.as_ref(),
+            allow_rewrite: self.allow_rewrite,
+        };
+        if let Err(refused) = descent(&self.mirror, &self.head, &rules) {
+            return self.fall_back(Reason::HistoryRewritten, &refused, Vec::new());
+        }
+        let rendering = match rendered::render(&self.mirror, &self.head, &self.path) {
+            Ok(rendering) => rendering,
+            Err(fault) => {
+                let failures = fault.failures.clone();
+                return self.fall_back(Reason::RenderFailed, &fault, failures);
+            }
+        };
+        let concerns = self.concerns(&rendering);
+        let told = match (concerns, self.applied) {
+            (false, Some(applied)) => applied,
+            _ => self.head,
+        };
+        match verify(&self.mirror, rendering, &rules) {
+            Ok(verified) => Choice {
+                head: Some(rendered::head(&self.mirror, &told)),
+                concerns,
+                verified: Some(verified),
+                ..Choice::default()
+            },
+            Err(refused) => self.fall_back(Reason::HistoryRewritten, &refused, Vec::new()),
+        }
+    }
+
+    /// A commit concerns the environment if it touches anything that rendering reads.
+    fn concerns(&self, rendering: &Rendering) -> bool {
+        match self.applied {
+            None => true,
+            Some(applied) if applied == self.head => false,
+            Some(applied) => rendered::differs(
+                &self.mirror,
+                &applied,
+                &rendering.reads,
+                &rendering.fingerprint,
+            ),
+        }
+    }
+
+    /// The head cannot be applied: what was applied before is kept up instead.
+    fn fall_back(
+        &self,
+        reason: Reason,
+        fault: &dyn std::error::Error,
+        failures: Vec<Failure>,
+    ) -> Choice {
+        let message = crate::chain::text(fault);
+        let hold = Some(Stop {
+            reason,
+            message,
+            retry: Retry::OnChange,
+        });
+        let head = self.head.to_string();
+        let new = self.seen.as_deref() != Some(head.as_str());
+        let applied = self.applied.filter(|applied| *applied != self.head);
+        let rules = Rules {
+            applied: applied.as_ref(),
+            allow_rewrite: false,
+        };
+        let verified = applied
+            .and_then(|applied| rendered::render(&self.mirror, &applied, &self.path).ok())
+            .and_then(|rendering| verify(&self.mirror, rendering, &rules).ok());
+        Choice {
+            head: Some(rendered::head(&self.mirror, &self.head)),
+            concerns: new && reason == Reason::RenderFailed,
+            verified,
+            hold,
+            failures,
+        }
+    }
+}

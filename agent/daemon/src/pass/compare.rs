@@ -1,0 +1,356 @@
+//! Compares what git asks for with the cluster, and carries the plan out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{
+    Reason,
+    v1alpha1::{Adopt, DriftMode, Failure, PendingPlan, StageName, StageResult},
+};
+use cluster::Facts;
+use krm::{Gvk, ObjectId};
+use plan::{
+    desired::{Desired, Desires, Origin, Target, desire},
+    diff::{self, AdoptRule, Budget, DriftRule, DropReason, Plan, PlanInput, Rules},
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Pass,
+    scopes::{Kinds, kinds_of},
+};
+use crate::{live::Snapshot, outcome::Retry, rendered::Rendering};
+
+/// From how many unseen objects of one kind on a list is cheaper than single reads.
+const LIST_FROM: usize = 4;
+
+impl Pass<'_> {
+    /// Makes the cluster equal to `rendering`, as far as that goes now.
+    pub(super) async fn converge(&mut self, rendering: Rendering, cancel: &CancellationToken) {
+        let began = Instant::now();
+        let revision = rendering.revision;
+        let mut objects = rendering.objects;
+        objects.extend(
+            self.target_namespace(&objects)
+                .await
+                .map(|namespace| (namespace, None)),
+        );
+        let Some((kinds, desires)) = self.desires(objects).await else {
+            return;
+        };
+        let complete = desires.refused.is_empty() && self.outcome.stop.is_none();
+        self.refuse(&desires);
+        let desired = desires.objects;
+        let Some(seen) = self.observe(&kinds, &desired, complete).await else {
+            return;
+        };
+        let plan = self.plan(&desired, &seen, complete);
+        self.outcome.unchanged = u32::try_from(plan.unchanged + plan.frozen).unwrap_or(u32::MAX);
+        self.outcome
+            .timed(StageName::Plan, StageResult::Done, began.elapsed(), None);
+        self.hold(&plan, &revision.to_string());
+        let drifted = self.who_drifted(&kinds, &desired, &plan).await;
+        if !self.write_ahead(&desired, &plan).await {
+            return;
+        }
+        self.act(&kinds, &desired, &plan, cancel).await;
+        self.note_drift(drifted, &plan);
+        if self.outcome.is_applied()
+            && let Some(ledger) = &mut self.state.ledger
+        {
+            ledger.inventory.set_revision(&revision.to_string());
+        }
+        self.store().await;
+    }
+
+    /// The namespace that `createNamespace` asks for, unless git has it or somebody else has made it.
+    async fn target_namespace(&mut self, objects: &[(Value, Option<Origin>)]) -> Option<Value> {
+        let target = &self.environment.spec.target;
+        if !target.create_namespace || self.state.namespace_is_foreign {
+            return None;
+        }
+        let name = target.namespace.as_deref().unwrap_or(&self.key.namespace);
+        let is_it =
+            |object: &Value| object["kind"] == "Namespace" && object["metadata"]["name"] == *name;
+        if objects.iter().any(|(object, _)| is_it(object)) {
+            return None;
+        }
+        let gvk = Gvk::new("v1", "Namespace");
+        let resource = self.context.cluster.resolve(&gvk).await.ok()?;
+        let found = self.context.cluster.look(&resource, "", name).await.ok()?;
+        let foreign =
+            |live: &cluster::Live| live.facts.environment.as_deref() != Some(self.label.as_str());
+        if found.as_ref().is_some_and(foreign) {
+            self.state.namespace_is_foreign = true;
+            return None;
+        }
+        Some(json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": { "name": name, "annotations": { api::names::PRUNE: "disabled" } },
+        }))
+    }
+
+    /// Makes the rendered objects ready to apply. `None` if the cluster cannot be asked.
+    async fn desires(&mut self, objects: Vec<(Value, Option<Origin>)>) -> Option<(Kinds, Desires)> {
+        let mut wanted = kinds_of(objects.iter().map(|(object, _)| object));
+        wanted.extend(self.kept_kinds());
+        let mut kinds = Kinds::default();
+        kinds.learn(&self.context.cluster, wanted).await;
+        if let Some(fault) = kinds.unreachable() {
+            let message = crate::chain::text(fault);
+            self.outcome
+                .stop(Reason::ClusterUnreachable, message, Retry::Later);
+            return None;
+        }
+        let spec = &self.environment.spec.target;
+        let namespace = spec.namespace.as_deref().unwrap_or(&self.key.namespace);
+        let target = Target {
+            environment: &self.label,
+            namespace,
+        };
+        let desires = desire(objects, &target, &kinds);
+        Some((kinds, desires))
+    }
+
+    /// The kinds of what is in the inventory.
+    fn kept_kinds(&self) -> BTreeSet<Gvk> {
+        let entries = self
+            .state
+            .ledger
+            .iter()
+            .flat_map(|ledger| ledger.inventory.iter());
+        entries
+            .map(|(id, entry)| Gvk {
+                group: id.group.clone(),
+                version: entry.version.clone(),
+                kind: id.kind.clone(),
+            })
+            .collect()
+    }
+
+    fn refuse(&mut self, desires: &Desires) {
+        let failures = desires.refused.iter().map(|refusal| Failure {
+            object: Some(refusal.object.clone()),
+            at: refusal.origin.as_ref().map(ToString::to_string),
+            message: refusal.message.clone(),
+        });
+        self.outcome.failures.extend(failures);
+    }
+
+    /// Sees to the watches, and reads what they do not show. `None` if that failed.
+    async fn observe(
+        &mut self,
+        kinds: &Kinds,
+        desired: &[Desired],
+        complete: bool,
+    ) -> Option<Snapshot> {
+        let faults = self.context.live.follow(&kinds.resources()).await;
+        if let Some((gvk, fault)) = faults.first_key_value() {
+            let message = format!("cannot watch {gvk}: {fault}");
+            self.outcome.stop(Reason::Forbidden, message, Retry::Later);
+            return None;
+        }
+        let ledger = self.state.ledger.as_ref()?;
+        let ids = desired.iter().map(|object| &object.id);
+        let ids = ids.chain(ledger.inventory.iter().map(|(id, _)| id));
+        let mut seen = self.context.live.snapshot(ids);
+        let unseen: Vec<ObjectId> = {
+            let rules = self.rules();
+            let inventory = &ledger.inventory;
+            let input = PlanInput {
+                desired,
+                complete,
+                inventory,
+                live: &seen,
+                rules,
+            };
+            diff::unseen(&input).into_iter().cloned().collect()
+        };
+        match self.read(kinds, desired, &unseen).await {
+            Ok(found) => {
+                found.iter().for_each(|facts| seen.add(facts));
+                self.forget_gone(desired, &unseen, &seen);
+                Some(seen)
+            }
+            Err(error) => {
+                let message = crate::chain::text(&error);
+                self.outcome
+                    .stop(crate::words::call(&error), message, Retry::Later);
+                None
+            }
+        }
+    }
+
+    /// Takes out of the inventory what git no longer asks for and the API server no longer has. That includes
+    /// objects of kinds it no longer serves: discovery was healthy, or the pass would have ended before.
+    fn forget_gone(&mut self, desired: &[Desired], read: &[ObjectId], seen: &Snapshot) {
+        let Some(ledger) = &mut self.state.ledger else { return };
+        let wanted: BTreeSet<_> = desired.iter().map(|object| &object.id).collect();
+        for id in read.iter().filter(|id| !wanted.contains(id) && seen.known(id).is_none()) {
+            if ledger.inventory.confirmed_gone(id).is_some() {
+                tracing::debug!(environment = %self.key, object = %id, "is gone");
+            }
+        }
+    }
+
+    /// Reads the facts of `ids`, by lists where they are many.
+    async fn read(
+        &self,
+        kinds: &Kinds,
+        desired: &[Desired],
+        ids: &[ObjectId],
+    ) -> Result<Vec<Facts>, cluster::ReadError> {
+        let versions: BTreeMap<&ObjectId, &Gvk> = desired
+            .iter()
+            .map(|object| (&object.id, &object.gvk))
+            .collect();
+        let mut groups: BTreeMap<(Gvk, &str), Vec<&ObjectId>> = BTreeMap::new();
+        for id in ids {
+            let kept = || {
+                let entry = self.state.ledger.as_ref()?.inventory.get(id)?;
+                let (group, kind) = (id.group.clone(), id.kind.clone());
+                Some(Gvk {
+                    group,
+                    version: entry.version.clone(),
+                    kind,
+                })
+            };
+            if let Some(gvk) = versions.get(id).map(|gvk| (*gvk).clone()).or_else(kept) {
+                groups
+                    .entry((gvk, id.namespace.as_str()))
+                    .or_default()
+                    .push(id);
+            }
+        }
+        let mut found = Vec::new();
+        for ((gvk, namespace), ids) in groups {
+            // A kind that is not served has no objects that could be read.
+            let Some(resource) = kinds.resource(&gvk) else {
+                continue;
+            };
+            if ids.len() >= LIST_FROM {
+                let place = Some(namespace).filter(|_| resource.namespaced);
+                let all = self.context.cluster.list_facts(resource, place, "").await?;
+                let wanted: BTreeSet<_> = ids.into_iter().collect();
+                found.extend(all.into_iter().filter(|facts| wanted.contains(&facts.id)));
+            } else {
+                for id in ids {
+                    let live = self
+                        .context
+                        .cluster
+                        .look(resource, namespace, &id.name)
+                        .await?;
+                    found.extend(live.map(|live| live.facts));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn plan(&self, desired: &[Desired], seen: &Snapshot, complete: bool) -> Plan {
+        let empty = plan::inventory::Inventory::default();
+        let inventory = self
+            .state
+            .ledger
+            .as_ref()
+            .map_or(&empty, |ledger| &ledger.inventory);
+        diff::plan(&PlanInput {
+            desired,
+            complete,
+            inventory,
+            live: seen,
+            rules: self.rules(),
+        })
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        let spec = &self.environment.spec;
+        let budget = &spec.prune_budget;
+        let annotations = self.environment.metadata.annotations.as_ref();
+        Rules {
+            environment: &self.label,
+            prune: spec.prune,
+            budget: Budget {
+                objects: budget.objects,
+                percent: budget.percent,
+            },
+            adopt: match spec.adopt {
+                Adopt::Never => AdoptRule::Never,
+                Adopt::Unowned => AdoptRule::Unowned,
+            },
+            drift: match spec.drift {
+                DriftMode::Repair => DriftRule::Repair,
+                DriftMode::Report => DriftRule::Report,
+            },
+            approved: annotations
+                .and_then(|all| all.get(api::names::APPROVED_PLAN))
+                .map(String::as_str),
+        }
+    }
+
+    /// Tells what the plan must not touch and what it needs approval for.
+    fn hold(&mut self, plan: &Plan, revision: &str) {
+        let annotations = self.environment.metadata.annotations.as_ref();
+        self.state.approved =
+            annotations.and_then(|all| all.get(api::names::APPROVED_PLAN).cloned());
+        for held in &plan.held {
+            if held.reason == diff::HoldReason::Deleting {
+                self.outcome.deleting.push(held.id.clone());
+                continue;
+            }
+            self.outcome.failures.push(Failure {
+                object: Some(held.id.to_string()),
+                at: None,
+                message: held.message.clone(),
+            });
+        }
+        if let Some(diff::PruneHold::EmptyRender) = plan.prune_hold {
+            let known = self
+                .state
+                .ledger
+                .as_ref()
+                .map_or(0, |ledger| ledger.inventory.len());
+            let message = format!(
+                "git asks for nothing at all, and {known} objects are there; nothing is deleted for that: delete the Environment's objects by hand, or put something back into the overlay"
+            );
+            self.outcome
+                .stop(Reason::EmptyRender, message, Retry::OnChange);
+        }
+        if let Some(approval) = &plan.needs_approval {
+            self.outcome.pending = Some(PendingPlan {
+                digest: plan.digest.clone(),
+                revision: revision.to_owned(),
+                objects: plan
+                    .prune
+                    .iter()
+                    .take(50)
+                    .map(|gone| gone.id.to_string())
+                    .collect(),
+                message: format!(
+                    "{}; approve with `driftless approve {} -n {} --plan {}`",
+                    approval.message, self.key.name, self.key.namespace, plan.digest
+                ),
+            });
+        }
+    }
+
+    /// Enters what will be made, and takes out what is no longer ours, before anything is done.
+    async fn write_ahead(&mut self, desired: &[Desired], plan: &Plan) -> bool {
+        if let Some(ledger) = &mut self.state.ledger {
+            diff::write_ahead(&mut ledger.inventory, desired, plan);
+            for dropped in &plan.dropped {
+                let reason = match &dropped.reason {
+                    DropReason::Replaced => "another object has its name",
+                    DropReason::Moved { .. } => "another environment has taken it over",
+                    DropReason::NeverOurs => "it was never made",
+                    DropReason::Kept => "git says to keep it",
+                };
+                tracing::info!(environment = %self.key, object = %dropped.id, reason, "left to others");
+                ledger.inventory.confirmed_gone(&dropped.id);
+            }
+        }
+        self.store().await
+    }
+}

@@ -1,0 +1,119 @@
+//! Who changed what, told before and after it is put right.
+
+use api::v1alpha1::{DriftAction, DriftEntry, DriftMode};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use krm::ObjectId;
+use plan::{desired::Desired, diff::Plan, drift};
+
+use super::{Pass, scopes::Kinds};
+
+/// How many fields of one object are told.
+const FIELDS: usize = 10;
+
+/// What somebody changed in one object.
+pub(super) struct Drifted {
+    id: ObjectId,
+    entries: Vec<DriftEntry>,
+}
+
+impl Pass<'_> {
+    /// Asks the API server who changed what. Has to happen before anything is put right.
+    pub(super) async fn who_drifted(
+        &self,
+        kinds: &Kinds,
+        desired: &[Desired],
+        plan: &Plan,
+    ) -> Vec<Drifted> {
+        let mut all = Vec::with_capacity(plan.drifted.len());
+        for drifted in &plan.drifted {
+            let object = &desired[drifted.index];
+            let entries = match drifted.deleted {
+                true => vec![entry(&object.id, None)],
+                false => self.fields(kinds, object).await,
+            };
+            all.push(Drifted {
+                id: object.id.clone(),
+                entries,
+            });
+        }
+        all
+    }
+
+    /// Takes drift into the outcome, with what became of it.
+    pub(super) fn note_drift(&mut self, drifted: Vec<Drifted>, plan: &Plan) {
+        let repair = self.environment.spec.drift == DriftMode::Repair;
+        let failed = |id: &ObjectId| {
+            let name = id.to_string();
+            self.outcome
+                .failures
+                .iter()
+                .any(|failure| failure.object.as_deref() == Some(&name))
+        };
+        let mut left = 0;
+        let mut told = Vec::new();
+        for Drifted { id, entries } in drifted {
+            let action = match (repair, failed(&id)) {
+                (false, _) => DriftAction::Reported,
+                (true, true) => DriftAction::Failed,
+                (true, false) => DriftAction::Repaired,
+            };
+            left += u32::from(action != DriftAction::Repaired);
+            told.extend(
+                entries
+                    .into_iter()
+                    .map(|entry| DriftEntry { action, ..entry }),
+            );
+        }
+        debug_assert!(left as usize <= plan.drifted.len());
+        // What was told before and still stands is not news.
+        told.retain(|entry| !self.state.status.drift.entries.contains(entry));
+        self.context.metrics.drift(told.len());
+        self.outcome.drifted = left;
+        self.outcome.drift = told;
+    }
+
+    async fn fields(&self, kinds: &Kinds, object: &Desired) -> Vec<DriftEntry> {
+        let Some(resource) = kinds.resource(&object.gvk) else {
+            return Vec::new();
+        };
+        let (namespace, name) = (&object.id.namespace, &object.id.name);
+        let read = self.context.cluster.look(resource, namespace, name).await;
+        let Ok(Some(live)) = read else {
+            return vec![entry(&object.id, None)];
+        };
+        let lost = drift::lost(
+            &object.body,
+            &live.managed_fields,
+            api::names::FIELD_MANAGER,
+        );
+        if lost.is_empty() {
+            // Nothing is missing: somebody applied under our name, or took all of it.
+            return vec![DriftEntry {
+                field: Some("metadata.managedFields".to_owned()),
+                ..entry(&object.id, None)
+            }];
+        }
+        lost.into_iter()
+            .take(FIELDS)
+            .map(|field| entry(&object.id, Some(field)))
+            .collect()
+    }
+}
+
+fn entry(id: &ObjectId, field: Option<drift::LostField>) -> DriftEntry {
+    let (field, by) = field.map_or((None, None), |field| (Some(field.path), field.by));
+    let time = by
+        .as_ref()
+        .and_then(|by| by.time.as_ref()?.parse().ok())
+        .map(Time);
+    DriftEntry {
+        object: id.to_string(),
+        field,
+        manager: by.map(|by| match by.subresource.is_empty() {
+            true => by.manager,
+            false => format!("{} ({})", by.manager, by.subresource),
+        }),
+        time,
+        action: DriftAction::Reported,
+    }
+}

@@ -1,0 +1,109 @@
+//! The inventory and the release, read before anything is done and written before anything is made.
+
+use api::Reason;
+
+use super::Pass;
+use crate::{
+    chain,
+    ledger::{Ledger, LedgerError},
+    outcome::Retry,
+    publish, releases,
+    trigger::Trigger,
+};
+
+impl Pass<'_> {
+    /// Reads the inventory, once. False if the pass ends here.
+    pub(super) async fn load(&mut self) -> bool {
+        if self.state.ledger.is_some() {
+            return true;
+        }
+        let uid = self.environment.metadata.uid.as_deref().unwrap_or_default();
+        let client = self.context.cluster.client();
+        match Ledger::load(client, &self.context.namespace, self.key, uid).await {
+            Ok(ledger) => {
+                self.state.ledger = Some(ledger);
+                true
+            }
+            Err(error) => {
+                self.ledger_failed(&error);
+                false
+            }
+        }
+    }
+
+    /// Writes the inventory where it changed. False if that failed: then nothing may be made.
+    pub(super) async fn store(&mut self) -> bool {
+        let Some(ledger) = &mut self.state.ledger else {
+            return false;
+        };
+        if !self.context.fence.holds() {
+            return false;
+        }
+        match ledger.store().await {
+            Ok(_) => true,
+            Err(error) => {
+                self.ledger_failed(&error);
+                false
+            }
+        }
+    }
+
+    /// Opens a release for a revision that was not dealt with before.
+    pub(super) async fn release(&mut self, trigger: &Trigger) {
+        let Some(head) = self.outcome.head.clone() else {
+            return;
+        };
+        let revision = head.revision.to_string();
+        let client = self.context.cluster.client();
+        let known = self.state.status.revision.seen.as_deref() == Some(revision.as_str());
+        if known && self.state.release.is_none() && self.state.last.is_none() {
+            let name = self.state.status.release.clone().unwrap_or_default();
+            let found = releases::resume(client, &self.key.namespace, &name).await;
+            self.state.release = found.filter(|release| release.revision == revision);
+            return;
+        }
+        let open = self
+            .state
+            .release
+            .as_ref()
+            .map(|release| release.revision.as_str());
+        if known || !self.outcome.concerns || open == Some(revision.as_str()) {
+            return;
+        }
+        if !self.context.fence.holds() {
+            return;
+        }
+        let last = self
+            .state
+            .release
+            .as_ref()
+            .map(|release| release.name.clone());
+        let last = last.or_else(|| self.state.status.release.clone());
+        publish::supersede(self.context, self.key, self.state).await;
+        let opened = releases::open(
+            client,
+            self.environment,
+            last.as_deref(),
+            &head,
+            trigger.as_str(),
+        );
+        match opened.await {
+            Ok(release) => self.state.release = Some(release),
+            Err(error) => {
+                // The record matters less than what it records.
+                tracing::warn!(environment = %self.key, %error, "could not open a release");
+            }
+        }
+    }
+
+    fn ledger_failed(&mut self, error: &LedgerError) {
+        // Whatever it was, what is stored is the truth now.
+        self.state.ledger = None;
+        let reason = match error {
+            LedgerError::Call { error, .. } => crate::words::kube(error),
+            LedgerError::Conflict(_) => Reason::Progressing,
+            LedgerError::Broken(..) => Reason::InvalidSpec,
+        };
+        self.outcome.stop(reason, chain::text(error), Retry::Later);
+    }
+}

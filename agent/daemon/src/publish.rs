@@ -1,0 +1,158 @@
+//! Writes what the report says: release, status, events. Only what differs from what was written before.
+
+use api::v1alpha1::{Environment, EnvironmentStatus, Phase, ReleaseStatus};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    key::EnvironmentKey,
+    outcome::Outcome,
+    releases,
+    report::{self, Before},
+    state::State,
+};
+
+/// Tells `outcome`. True if anything was written.
+pub(crate) async fn publish(
+    context: &Context,
+    key: &EnvironmentKey,
+    environment: &Environment,
+    state: &mut State,
+    outcome: &Outcome,
+) -> bool {
+    if !context.fence.holds() {
+        return false;
+    }
+    let now = Timestamp::now();
+    let release = write_release(context, key, state, outcome, now).await;
+    let annotations = environment.metadata.annotations.as_ref();
+    let request = annotations.and_then(|all| all.get(api::names::REQUESTED_AT));
+    let name = state.release.as_ref().map(|release| release.name.clone());
+    let name = name.or_else(|| state.status.release.clone());
+    let before = Before {
+        status: &state.status,
+        generation: state.generation,
+        request: request.map(String::as_str),
+        release: name.as_deref(),
+    };
+    let status = report::status(outcome, &before, now);
+    let events = report::events(outcome, &state.status);
+    let wrote = status != state.status && write_status(context, key, &status).await;
+    for event in &events {
+        context.events.publish(environment, event).await;
+    }
+    if wrote {
+        state.status = status;
+    }
+    wrote || release
+}
+
+async fn write_release(
+    context: &Context,
+    key: &EnvironmentKey,
+    state: &mut State,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> bool {
+    let Some(release) = &mut state.release else {
+        return false;
+    };
+    let about = outcome.head.as_ref().map(|head| head.revision.to_string());
+    if release.has_ended() || about.as_deref() != Some(release.revision.as_str()) {
+        return false;
+    }
+    let status = report::release(outcome, &release.status, now);
+    if alike(&status, &release.status) {
+        return false;
+    }
+    let client = context.cluster.client();
+    match releases::write(client, &key.namespace, &release.name, &status).await {
+        Ok(()) => {
+            release.status = status;
+            true
+        }
+        Err(error) => {
+            tracing::warn!(environment = %key, release = release.name, %error, "could not write the release");
+            false
+        }
+    }
+}
+
+/// Ends a release that a newer one takes the place of.
+pub(crate) async fn supersede(context: &Context, key: &EnvironmentKey, state: &mut State) {
+    let Some(release) = state.release.take().filter(|release| !release.has_ended()) else {
+        return;
+    };
+    let phase = match release.status.phase {
+        Some(Phase::Failed) => Phase::Failed,
+        Some(Phase::Degraded) => Phase::Degraded,
+        _ => Phase::Superseded,
+    };
+    let ended_at = Some(Time(Timestamp::now()));
+    let status = ReleaseStatus {
+        phase: Some(phase),
+        ended_at,
+        waiting_for: None,
+        ..release.status
+    };
+    let client = context.cluster.client();
+    if let Err(error) = releases::write(client, &key.namespace, &release.name, &status).await {
+        tracing::warn!(environment = %key, release = release.name, %error, "could not end the release");
+    }
+}
+
+/// True if nothing differs but the moment of an end that was told before.
+fn alike(new: &ReleaseStatus, old: &ReleaseStatus) -> bool {
+    let timeless = |status: &ReleaseStatus| {
+        let mut status = status.clone();
+        for stage in &mut status.stages {
+            stage.milliseconds = None;
+        }
+        (status.ended_at.take().is_some(), status)
+    };
+    timeless(new) == timeless(old)
+}
+
+async fn write_status(context: &Context, key: &EnvironmentKey, status: &EnvironmentStatus) -> bool {
+    let api: Api<Environment> = Api::namespaced(context.cluster.client(), &key.namespace);
+    let mut status = serde_json::to_value(status).unwrap_or_default();
+    // A merge patch keeps what it does not mention, so what is gone is said as null.
+    for field in [
+        "release",
+        "health",
+        "failures",
+        "pending",
+        "handledRequest",
+        "conditions",
+    ] {
+        if status.get(field).is_none() {
+            status[field] = Value::Null;
+        }
+    }
+    for (parent, field) in [
+        ("revision", "seen"),
+        ("revision", "applied"),
+        ("drift", "entries"),
+    ] {
+        if status[parent].get(field).is_none() {
+            status[parent][field] = Value::Null;
+        }
+    }
+    let patch = Patch::Merge(json!({ "status": status }));
+    match api
+        .patch_status(&key.name, &PatchParams::default(), &patch)
+        .await
+    {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(environment = %key, %error, "could not write the status");
+            false
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What environments need to know of each other: whether one is ready at the commit another wants.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use api::{
+    ConditionType,
+    conditions::find,
+    v1alpha1::{DependencyRef, Environment},
+};
+use tokio::sync::watch;
+
+use crate::key::EnvironmentKey;
+
+/// All Environments, as far as others depend on them.
+pub(crate) struct Registry {
+    known: Mutex<BTreeMap<EnvironmentKey, Entry>>,
+    moved: watch::Sender<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    ready: bool,
+    source: (String, String),
+    /// The head that was last dealt with, whether or not it concerned this environment.
+    settled: Option<String>,
+    depends_on: Vec<DependencyRef>,
+}
+
+/// Why an environment has to wait for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Another one is not there yet.
+    For(String),
+    /// They wait for each other.
+    Cycle(String),
+}
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        Self {
+            known: Mutex::default(),
+            moved: watch::Sender::new(0),
+        }
+    }
+
+    /// Notes what the cluster says of an Environment.
+    pub(crate) fn saw(&self, key: &EnvironmentKey, environment: &Environment) {
+        let status = environment.status.as_ref();
+        let ready = status.is_some_and(|status| {
+            status.observed_generation == environment.metadata.generation
+                && find(&status.conditions, ConditionType::Ready)
+                    .is_some_and(|c| c.status == "True")
+        });
+        let spec = &environment.spec;
+        self.change(key, |entry| {
+            entry.ready = ready;
+            entry.source = (spec.source.url.clone(), spec.source.branch.clone());
+            entry.depends_on.clone_from(&spec.depends_on);
+        });
+    }
+
+    /// Notes that `key` has dealt with `head`, and whether it is ready there.
+    pub(crate) fn settled(&self, key: &EnvironmentKey, head: Option<&str>, ready: bool) {
+        self.change(key, |entry| {
+            entry.ready = ready;
+            entry.settled = head.map(str::to_owned);
+        });
+    }
+
+    /// Forgets an Environment.
+    pub(crate) fn lost(&self, key: &EnvironmentKey) {
+        let removed = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+        if removed.is_some() {
+            self.moved.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Tells whenever anything here changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    /// What `key`, which wants `head`, has to wait for.
+    pub(crate) fn wait(&self, key: &EnvironmentKey, head: &str) -> Option<Wait> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let me = known.get(key)?;
+        if let Some(circle) = circle(&known, key) {
+            return Some(Wait::Cycle(circle));
+        }
+        me.depends_on.iter().find_map(|dependency| {
+            let other = key.beside(&dependency.name);
+            let waiting = match known.get(&other) {
+                None => format!("environment {other} does not exist"),
+                Some(entry) if !entry.ready => format!("environment {other} is not ready"),
+                Some(entry)
+                    if entry.source == me.source && entry.settled.as_deref() != Some(head) =>
+                {
+                    format!("environment {other} is not yet at the same commit")
+                }
+                Some(_) => return None,
+            };
+            Some(Wait::For(waiting))
+        })
+    }
+
+    fn change(&self, key: &EnvironmentKey, change: impl FnOnce(&mut Entry)) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = known.entry(key.clone()).or_insert_with(|| Entry {
+            ready: false,
+            source: Default::default(),
+            settled: None,
+            depends_on: Vec::new(),
+        });
+        let before = entry.clone();
+        change(entry);
+        let moved = *entry != before;
+        drop(known);
+        if moved {
+            self.moved.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// The way from `start` along `dependsOn` back to itself, if there is one.
+fn circle(known: &BTreeMap<EnvironmentKey, Entry>, start: &EnvironmentKey) -> Option<String> {
+    let mut paths = vec![vec![start.clone()]];
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(path) = paths.pop() {
+        let last = path.last()?;
+        for dependency in known
+            .get(last)
+            .into_iter()
+            .flat_map(|entry| &entry.depends_on)
+        {
+            let next = last.beside(&dependency.name);
+            if next == *start {
+                let names: Vec<_> = path
+                    .iter()
+                    .chain([&next])
+                    .map(ToString::to_string)
+                    .collect();
+                return Some(names.join(" -> "));
+            }
+            if seen.insert(next.clone()) {
+                paths.push([path.as_slice(), &[next]].concat());
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,221 @@
+//! One pass's outcome as status, release and events: a pure function, and the only one that words them.
+
+use api::{
+    Reason,
+    conditions::{ConditionType, condition},
+    v1alpha1::{
+        DriftStatus, EnvironmentStatus, Health, Phase, ReleaseStatus, RevisionStatus, StageName,
+        StageRecord, StageResult,
+    },
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::outcome::{Outcome, Retry};
+
+mod verdict;
+
+pub(crate) use verdict::{Judgement, failure_sentence};
+
+/// How many drift entries a status keeps.
+const DRIFT_ENTRIES: usize = 20;
+/// How many failures a status or release shows.
+const FAILURES: usize = 50;
+/// How many changes a release shows.
+const CHANGES: usize = 200;
+
+/// What is known before the outcome is added.
+pub(crate) struct Before<'a> {
+    /// The status as it was last written.
+    pub(crate) status: &'a EnvironmentStatus,
+    /// The generation of the spec that was acted on.
+    pub(crate) generation: Option<i64>,
+    /// The value of the request that was acted on.
+    pub(crate) request: Option<&'a str>,
+    /// The name of the release under way or last ended.
+    pub(crate) release: Option<&'a str>,
+}
+
+/// An event to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// True for `Warning`, false for `Normal`.
+    pub(crate) warning: bool,
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+}
+
+/// The status that `outcome` leads to.
+pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> EnvironmentStatus {
+    let old = before.status;
+    let judgement = Judgement::of(outcome);
+    let head = outcome.head.as_ref().map(|head| head.revision.to_string());
+    let applied = match outcome.is_applied() {
+        true => head.clone().or_else(|| old.revision.applied.clone()),
+        false => old.revision.applied.clone(),
+    };
+    let conditions = ConditionType::ALL
+        .into_iter()
+        .map(|kind| {
+            let verdict = judgement.condition(kind, outcome);
+            condition(kind, &verdict, before.generation, &old.conditions, now)
+        })
+        .collect();
+    EnvironmentStatus {
+        observed_generation: before.generation,
+        revision: RevisionStatus {
+            seen: head.or_else(|| old.revision.seen.clone()),
+            applied,
+        },
+        release: before.release.map(str::to_owned),
+        health: outcome
+            .health
+            .as_ref()
+            .map(|health| health.worst)
+            .or(old.health),
+        objects: outcome.objects,
+        drift: drift(outcome, &old.drift),
+        failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
+        pending: outcome.pending.clone(),
+        handled_request: before.request.map(str::to_owned),
+        conditions,
+    }
+}
+
+/// The release's status after `outcome`, which may come from one of several passes over it.
+pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) -> ReleaseStatus {
+    let phase = phase(outcome);
+    let mut changes = old.changes.clone();
+    for change in &outcome.changes {
+        if changes.len() < CHANGES && !changes.contains(change) {
+            changes.push(change.clone());
+        }
+    }
+    let (new, sum) = (outcome.counts(), old.counts);
+    ReleaseStatus {
+        phase: Some(phase),
+        started_at: old.started_at.clone().or(Some(Time(now))),
+        ended_at: has_ended(phase, outcome).then_some(Time(now)),
+        stages: stages(&old.stages, outcome),
+        counts: api::v1alpha1::Counts {
+            created: sum.created + new.created,
+            updated: sum.updated + new.updated,
+            deleted: sum.deleted + new.deleted,
+            unchanged: outcome.unchanged.saturating_sub(sum.created + sum.updated),
+            failed: new.failed,
+        },
+        changes,
+        waiting_for: outcome
+            .health
+            .as_ref()
+            .and_then(|health| health.waiting_for.clone()),
+        failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
+    }
+}
+
+/// What to tell people, given what was told before.
+pub(crate) fn events(outcome: &Outcome, old: &EnvironmentStatus) -> Vec<Event> {
+    let judgement = Judgement::of(outcome);
+    let mut events = Vec::new();
+    for entry in &outcome.drift {
+        let warning = entry.action != api::v1alpha1::DriftAction::Repaired;
+        let reason = if warning {
+            Reason::Drifted
+        } else {
+            Reason::DriftRepaired
+        };
+        events.push(Event {
+            warning,
+            reason,
+            message: verdict::drift_sentence(entry),
+        });
+    }
+    let ready = api::conditions::find(&old.conditions, ConditionType::Ready);
+    let told = ready.is_some_and(|ready| {
+        ready.reason == judgement.ready.reason.as_str() && ready.message == judgement.ready.message
+    });
+    if !told && judgement.ready.reason != Reason::WaitingForHealth {
+        events.push(Event {
+            warning: judgement.ready.holds != Some(true),
+            reason: judgement.ready.reason,
+            message: judgement.ready.message.clone(),
+        });
+    }
+    for failure in outcome.failures.iter().take(FAILURES) {
+        let event = Event {
+            warning: true,
+            reason: judgement.ready.reason,
+            message: verdict::failure_sentence(failure),
+        };
+        if !old.failures.contains(failure) {
+            events.push(event);
+        }
+    }
+    events
+}
+
+fn drift(outcome: &Outcome, old: &DriftStatus) -> DriftStatus {
+    let known = |entry: &&api::v1alpha1::DriftEntry| !outcome.drift.contains(entry);
+    let entries = outcome.drift.iter().chain(old.entries.iter().filter(known));
+    DriftStatus {
+        count: outcome.drifted,
+        entries: entries.take(DRIFT_ENTRIES).cloned().collect(),
+    }
+}
+
+fn phase(outcome: &Outcome) -> Phase {
+    if let Some(stop) = &outcome.stop {
+        return match stop.retry {
+            Retry::Now => Phase::Progressing,
+            Retry::Later | Retry::OnChange => Phase::Failed,
+        };
+    }
+    if !outcome.is_applied() {
+        return Phase::Failed;
+    }
+    match &outcome.health {
+        Some(health) if health.overdue => Phase::Degraded,
+        Some(health) => match health.worst {
+            Health::Healthy | Health::Suspended => Phase::Healthy,
+            Health::Degraded => Phase::Degraded,
+            Health::Progressing | Health::Missing | Health::Unknown => Phase::Progressing,
+        },
+        None => Phase::Progressing,
+    }
+}
+
+/// What may still get better by itself has not ended.
+fn has_ended(phase: Phase, outcome: &Outcome) -> bool {
+    match phase {
+        Phase::Healthy | Phase::Superseded => true,
+        Phase::Failed => outcome
+            .stop
+            .as_ref()
+            .is_some_and(|stop| stop.retry == Retry::OnChange),
+        Phase::Progressing | Phase::Degraded => false,
+    }
+}
+
+/// The stages of all passes over one release: a later word on a stage replaces an earlier one, but a pass
+/// that only watches health does not wipe out how long applying took.
+fn stages(old: &[StageRecord], outcome: &Outcome) -> Vec<StageRecord> {
+    let mut all = old.to_vec();
+    for record in &outcome.stages {
+        let known = all.iter_mut().find(|known| known.stage == record.stage);
+        match known {
+            Some(known) if is_repeat(known, record) => {}
+            Some(known) => *known = record.clone(),
+            None => all.push(record.clone()),
+        }
+    }
+    all.sort_by_key(|record| order(record.stage));
+    all
+}
+
+fn is_repeat(known: &StageRecord, record: &StageRecord) -> bool {
+    known.result == StageResult::Done && record.result == StageResult::Done
+}
+
+const fn order(stage: StageName) -> u8 {
+    stage as u8
+}

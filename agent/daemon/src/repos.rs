@@ -1,0 +1,263 @@
+//! One task per config repo: it asks for news, fetches, and tells the environments.
+//!
+//! Environments that follow the same repo with the same credentials share one mirror and one poll. What a
+//! commit means for an environment is not known here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use source::{Branch, Credentials, RepoUrl, Revision};
+use tokio::sync::{Notify, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::metrics::Metrics;
+
+mod task;
+mod watched;
+
+pub(crate) use task::Mirrored;
+
+/// All config repos of this process.
+pub(crate) struct Repos {
+    cache: PathBuf,
+    metrics: Arc<Metrics>,
+    tracker: TaskTracker,
+    cancel: CancellationToken,
+    open: Mutex<BTreeMap<RepoKey, Weak<Repo>>>,
+}
+
+/// Same address and same credentials: a tenant never reads what only another one's password opens.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct RepoKey {
+    url: RepoUrl,
+    credentials: [u8; 32],
+}
+
+/// One config repo, as environments see it. The task ends when the last of them lets go.
+pub(crate) struct Repo {
+    url: RepoUrl,
+    poke: Arc<Notify>,
+    news: watch::Receiver<News>,
+    wishes: Arc<Mutex<Wishes>>,
+    cancel: CancellationToken,
+}
+
+/// Who follows which branch, and how often it wants to know.
+#[derive(Default)]
+pub(crate) struct Wishes {
+    next: u64,
+    by_subscriber: BTreeMap<u64, (Branch, Duration)>,
+}
+
+/// What was seen last.
+#[derive(Clone, Default)]
+pub(crate) struct News {
+    /// The tips that are fetched and can be read.
+    pub(crate) heads: BTreeMap<Branch, Option<Revision>>,
+    /// Opened at the first success.
+    pub(crate) mirror: Option<Arc<Mirrored>>,
+    /// Why the last look failed; the heads are then those of an earlier one.
+    pub(crate) fault: Option<Arc<Fault>>,
+    /// What made the repo look.
+    pub(crate) cause: Cause,
+}
+
+/// What made a repo look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The first look.
+    #[default]
+    Start,
+    /// The interval.
+    Poll,
+    /// A webhook or a changed file.
+    Poke,
+}
+
+/// Why a look failed.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// From the closed set.
+    pub(crate) reason: api::Reason,
+    /// In a sentence, without any secret.
+    pub(crate) message: String,
+}
+
+/// One environment's hold on a repo.
+pub(crate) struct Subscription {
+    id: u64,
+    repo: Arc<Repo>,
+    /// The branch it follows.
+    pub(crate) branch: Branch,
+    news: watch::Receiver<News>,
+}
+
+impl Repos {
+    pub(crate) fn new(
+        cache: PathBuf,
+        metrics: Arc<Metrics>,
+        tracker: TaskTracker,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self {
+            cache,
+            metrics,
+            tracker,
+            cancel,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Follows `branch` of the repo, opening it if nobody does yet.
+    pub(crate) fn subscribe(
+        &self,
+        url: &RepoUrl,
+        credentials: Credentials,
+        branch: Branch,
+        interval: Duration,
+    ) -> Subscription {
+        let key = RepoKey {
+            url: url.clone(),
+            credentials: credentials.digest(),
+        };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, repo| repo.strong_count() > 0);
+        let repo = open.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let repo = Arc::new(self.start(&key, credentials));
+            open.insert(key, Arc::downgrade(&repo));
+            repo
+        });
+        drop(open);
+        Subscription::new(repo, branch, interval)
+    }
+
+    /// Tells every repo whose address `names` accepts to look now. Returns how many there are.
+    pub(crate) fn poke(&self, names: impl Fn(&RepoUrl) -> bool) -> usize {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let repos = open
+            .values()
+            .filter_map(Weak::upgrade)
+            .filter(|repo| names(&repo.url));
+        repos.map(|repo| repo.poke.notify_one()).count()
+    }
+
+    fn start(&self, key: &RepoKey, credentials: Credentials) -> Repo {
+        let (sender, news) = watch::channel(News::default());
+        let repo = Repo {
+            url: key.url.clone(),
+            poke: Arc::new(Notify::new()),
+            news,
+            wishes: Arc::default(),
+            cancel: self.cancel.child_token(),
+        };
+        let task = task::Task {
+            url: key.url.clone(),
+            cache: self.cache.join(hex(&key.credentials[..4])),
+            credentials,
+            poke: repo.poke.clone(),
+            wishes: repo.wishes.clone(),
+            sender,
+            metrics: self.metrics.clone(),
+            cancel: repo.cancel.clone(),
+        };
+        self.tracker.spawn(task.run());
+        repo
+    }
+}
+
+impl Drop for Repo {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Subscription {
+    fn new(repo: Arc<Repo>, branch: Branch, interval: Duration) -> Self {
+        let mut wishes = repo.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = wishes.next;
+        wishes.next += 1;
+        let known = wishes
+            .by_subscriber
+            .values()
+            .any(|(other, _)| *other == branch);
+        wishes.by_subscriber.insert(id, (branch.clone(), interval));
+        drop(wishes);
+        if !known {
+            repo.poke.notify_one();
+        }
+        let news = repo.news.clone();
+        Self {
+            id,
+            repo,
+            branch,
+            news,
+        }
+    }
+
+    /// Waits until something was seen that was not there before.
+    pub(crate) async fn changed(&mut self) {
+        if self.news.changed().await.is_err() {
+            // The task is gone, which happens at shutdown only: nothing more will come.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The newest news.
+    pub(crate) fn news(&mut self) -> News {
+        self.news.borrow_and_update().clone()
+    }
+
+    /// The newest head of the branch, without taking note of the news.
+    pub(crate) fn peek(&self) -> Option<Revision> {
+        self.news
+            .borrow()
+            .heads
+            .get(&self.branch)
+            .copied()
+            .flatten()
+    }
+
+    /// Asks the repo to look now.
+    pub(crate) fn look(&self) {
+        self.repo.poke.notify_one();
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut wishes = self
+            .repo
+            .wishes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        wishes.by_subscriber.remove(&self.id);
+    }
+}
+
+impl Wishes {
+    /// The branches somebody follows, and the shortest interval among them.
+    pub(crate) fn summary(&self) -> (BTreeSet<Branch>, Option<Duration>) {
+        let branches = self
+            .by_subscriber
+            .values()
+            .map(|(branch, _)| branch.clone())
+            .collect();
+        (
+            branches,
+            self.by_subscriber
+                .values()
+                .map(|(_, interval)| *interval)
+                .min(),
+        )
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

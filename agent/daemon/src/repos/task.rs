@@ -1,0 +1,223 @@
+//! The life of one repo: look, fetch, tell, wait.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use source::{Branch, Credentials, FetchError, Limits, Mirror, RepoUrl, Revision};
+use tokio::{
+    sync::{Notify, watch},
+    task::spawn_blocking,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Cause, Fault, News, Wishes, watched};
+use crate::{
+    backoff::{Backoff, spread},
+    metrics::Metrics,
+};
+
+/// The shortest time between two looks, so that a flood of webhooks costs one look in that time.
+const FLOOR: Duration = Duration::from_millis(20);
+/// First and longest wait after a failed look.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(120));
+
+/// A mirror, for reading on blocking threads.
+pub(crate) type Mirrored = Mirror;
+
+/// What the task needs to live.
+pub(super) struct Task {
+    pub(super) url: RepoUrl,
+    pub(super) cache: PathBuf,
+    pub(super) credentials: Credentials,
+    pub(super) poke: Arc<Notify>,
+    pub(super) wishes: Arc<Mutex<Wishes>>,
+    pub(super) sender: watch::Sender<News>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) cancel: CancellationToken,
+}
+
+/// What a look brought.
+struct Look {
+    mirror: Arc<Mirror>,
+    heads: BTreeMap<Branch, Option<Revision>>,
+}
+
+impl Task {
+    /// Runs until the repo is let go.
+    pub(super) async fn run(self) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut watched = None;
+        let seed = self.url.to_string().bytes().fold(0_u64, |seed, byte| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        let mut backoff = Backoff::new(RETRY.0, RETRY.1, seed);
+        let mut mirror = None;
+        let mut cause = Cause::Start;
+        loop {
+            let (branches, interval) = self
+                .wishes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .summary();
+            let wait = match branches.is_empty() {
+                true => None,
+                false => Some(match self.look(&mut mirror, branches, cause, &stop).await {
+                    true => {
+                        backoff.reset();
+                        spread(interval.unwrap_or(RETRY.1), seed)
+                    }
+                    false => backoff.next(),
+                }),
+            };
+            if let (Some(mirror), None) = (&mirror, &watched) {
+                watched = watched::watch(mirror, self.poke.clone());
+            }
+            tokio::select! {
+                () = self.cancel.cancelled() => break,
+                () = until(wait.map(|wait| Instant::now() + wait)) => cause = Cause::Poll,
+                () = self.poke.notified() => cause = Cause::Poke,
+            }
+            tokio::time::sleep(FLOOR).await;
+        }
+        stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Looks once and tells. True if it went well.
+    async fn look(
+        &self,
+        mirror: &mut Option<Arc<Mirror>>,
+        branches: BTreeSet<Branch>,
+        cause: Cause,
+        stop: &Arc<AtomicBool>,
+    ) -> bool {
+        let (url, cache, stop) = (self.url.clone(), self.cache.clone(), stop.clone());
+        let (credentials, open) = (self.credentials.clone(), mirror.clone());
+        let work = spawn_blocking(move || {
+            let mirror = match open {
+                Some(mirror) => mirror,
+                None => {
+                    Arc::new(Mirror::open(&cache, url, Limits::default()).map_err(LookError::Open)?)
+                }
+            };
+            let heads = mirror
+                .look(&credentials, &branches, &stop)
+                .map_err(LookError::Fetch)?;
+            let heads_there = heads
+                .iter()
+                .filter_map(|(branch, head)| Some((branch.clone(), (*head)?)));
+            // Asks for nothing that is here already; also heals what a reader found spoiled.
+            let wanted = heads_there.collect();
+            mirror
+                .fetch(&credentials, &wanted, &stop)
+                .map_err(LookError::Fetch)?;
+            Ok::<_, LookError>(Look { mirror, heads })
+        });
+        let result = tokio::select! {
+            () = self.cancel.cancelled() => return false,
+            result = work => result,
+        };
+        self.metrics.look(matches!(result, Ok(Ok(_))));
+        match result {
+            Ok(Ok(look)) => {
+                *mirror = Some(look.mirror.clone());
+                self.tell(|news| news.succeed(look, cause));
+                true
+            }
+            Ok(Err(error)) => {
+                let fault = error.fault();
+                tracing::warn!(url = %self.url, reason = %fault.reason, error = %fault.message, "could not look at the config repo");
+                self.tell(|news| news.fail(fault));
+                false
+            }
+            Err(panic) => {
+                tracing::error!(url = %self.url, error = %panic, "looking at the config repo broke off");
+                self.tell(|news| {
+                    news.fail(Fault {
+                        reason: api::Reason::FetchFailed,
+                        message: format!("{}: reading the repository broke off", self.url),
+                    })
+                });
+                *mirror = None;
+                false
+            }
+        }
+    }
+
+    /// Tells the environments if there is anything new.
+    fn tell(&self, change: impl FnOnce(&mut News) -> bool) {
+        self.sender.send_if_modified(change);
+    }
+}
+
+impl News {
+    fn succeed(&mut self, look: Look, cause: Cause) -> bool {
+        let new = self.heads != look.heads || self.fault.is_some() || self.mirror.is_none();
+        *self = Self {
+            heads: look.heads,
+            mirror: Some(look.mirror),
+            fault: None,
+            cause,
+        };
+        new
+    }
+
+    fn fail(&mut self, fault: Fault) -> bool {
+        let same = self
+            .fault
+            .as_ref()
+            .is_some_and(|old| old.message == fault.message);
+        self.fault = Some(Arc::new(fault));
+        !same
+    }
+}
+
+/// Why a look failed.
+enum LookError {
+    Open(source::OpenError),
+    Fetch(FetchError),
+}
+
+impl LookError {
+    fn fault(self) -> Fault {
+        let (reason, error): (_, &dyn std::error::Error) = match &self {
+            Self::Open(error) => (api::Reason::FetchFailed, error),
+            Self::Fetch(error) => (fetch_reason(error.reason()), error),
+        };
+        let hint = match &self {
+            Self::Open(_) => None,
+            Self::Fetch(error) => error.hint(),
+        };
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        Fault {
+            reason,
+            message: crate::chain::text(error) + &hint,
+        }
+    }
+}
+
+/// The word in conditions for a failed look.
+fn fetch_reason(reason: source::Reason) -> api::Reason {
+    match reason {
+        source::Reason::AuthenticationFailed
+        | source::Reason::AccessDenied
+        | source::Reason::CredentialsUnusable
+        | source::Reason::HostKeyRefused => api::Reason::AuthenticationFailed,
+        _ => api::Reason::FetchFailed,
+    }
+}
+
+/// Waits until `moment`, or for ever without one.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

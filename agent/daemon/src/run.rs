@@ -1,0 +1,213 @@
+//! The wiring: connects, starts the tasks, and ends them in order.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use cluster::{
+    Cluster, Connect, ConnectError,
+    lease::{self, Election, Fence},
+};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::Config,
+    context::Context,
+    environments,
+    events::Events,
+    live::Live,
+    metrics::Metrics,
+    registry::Registry,
+    repos::Repos,
+    serve::{Site, serve},
+};
+
+/// How long tasks may take to come to an end before the process leaves without them.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Why the agent could not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The API server cannot be used.
+    #[error("cannot use the cluster")]
+    Connect(#[source] ConnectError),
+    /// The address for webhooks, probes and metrics is taken, or not ours to take.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The directory for mirrors cannot be made.
+    #[error("cannot make the cache directory {0}")]
+    Cache(String, #[source] io::Error),
+    /// A task that runs as long as the agent has ended.
+    #[error("the {0} ended, which it never should")]
+    Ended(&'static str),
+}
+
+/// Runs the agent until `shutdown`.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
+    let connect = Connect {
+        kubeconfig: config.kubeconfig.clone(),
+        context: config.context.clone(),
+        user_agent: format!(
+            "driftless/{} ({})",
+            env!("CARGO_PKG_VERSION"),
+            config.identity
+        ),
+        ..Connect::default()
+    };
+    let cluster = Cluster::connect(&connect)
+        .await
+        .map_err(RunError::Connect)?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| RunError::Listen(config.listen, error))?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    std::fs::create_dir_all(&config.cache)
+        .map_err(|error| RunError::Cache(config.cache.display().to_string(), error))?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"), identity = config.identity, server = cluster.server(),
+        namespace = config.namespace, %address, "the agent starts"
+    );
+    let agent = Agent::new(config, cluster, shutdown);
+    agent.run(listener).await
+}
+
+/// What lives as long as the process.
+struct Agent {
+    config: Config,
+    cluster: Cluster,
+    metrics: Arc<Metrics>,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+    ready: Arc<AtomicBool>,
+}
+
+impl Agent {
+    fn new(config: Config, cluster: Cluster, shutdown: CancellationToken) -> Self {
+        Self {
+            config,
+            cluster,
+            metrics: Arc::new(Metrics::new()),
+            tracker: TaskTracker::new(),
+            shutdown,
+            ready: Arc::default(),
+        }
+    }
+
+    async fn run(self, listener: TcpListener) -> Result<(), RunError> {
+        let repos = Arc::new(Repos::new(
+            self.config.cache.clone(),
+            self.metrics.clone(),
+            self.tracker.clone(),
+            self.shutdown.child_token(),
+        ));
+        let site = Site {
+            secret: self.config.webhook_secret.clone(),
+            repos: repos.clone(),
+            metrics: self.metrics.clone(),
+            ready: self.ready.clone(),
+        };
+        // Probes and metrics go on until the very end, so that a slow end can be watched.
+        let closed = CancellationToken::new();
+        let mut server = tokio::spawn(serve(listener, site, closed.clone()));
+        let ended = tokio::select! {
+            ended = self.lead(repos) => ended,
+            _ = &mut server => Err(RunError::Ended("HTTP server")),
+        };
+        self.ready.store(false, Ordering::Relaxed);
+        self.shutdown.cancel();
+        self.tracker.close();
+        if tokio::time::timeout(GRACE, self.tracker.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(tasks = self.tracker.len(), "some tasks did not end in time");
+        }
+        closed.cancel();
+        tracing::info!("the agent ends");
+        ended
+    }
+
+    /// Cares for the environments whenever this replica leads.
+    async fn lead(&self, repos: Arc<Repos>) -> Result<(), RunError> {
+        let (elector, fence) = lease::elector(&self.cluster, self.election());
+        // The Lease is given back last, when nothing writes any more.
+        let release = CancellationToken::new();
+        let election = tokio::spawn(elector.run(release.clone().cancelled_owned()));
+        self.ready.store(true, Ordering::Relaxed);
+        let mut fence_watch = fence.clone();
+        let ended = loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => break Ok(()),
+                () = fence_watch.gained() => {}
+            }
+            self.metrics.leading(true);
+            let ended = self.term(repos.clone(), fence.clone()).await;
+            self.metrics.leading(false);
+            if ended.is_err() || self.shutdown.is_cancelled() {
+                break ended;
+            }
+        };
+        release.cancel();
+        if let Err(error) = election.await {
+            tracing::error!(%error, "the election broke off");
+        }
+        ended
+    }
+
+    fn election(&self) -> Election {
+        Election {
+            namespace: self.config.namespace.clone(),
+            name: self.config.lease_name.clone(),
+            identity: self.config.identity.clone(),
+            ttl: self.config.lease,
+            renew: self.config.lease / 3,
+        }
+    }
+
+    /// One time of leading: from gaining the Lease until losing it.
+    async fn term(&self, repos: Arc<Repos>, fence: Fence) -> Result<(), RunError> {
+        tracing::info!(identity = self.config.identity, "this replica acts");
+        let cancel = self.shutdown.child_token();
+        let watches = cancel.child_token();
+        let tracker = self.tracker.clone();
+        let context = Arc::new(Context {
+            live: Live::new(self.cluster.clone(), tracker.clone(), watches),
+            events: Events::new(self.cluster.client(), &self.config.identity),
+            cluster: self.cluster.clone(),
+            repos,
+            registry: Registry::new(),
+            metrics: self.metrics.clone(),
+            fence: fence.clone(),
+            namespace: self.config.namespace.clone(),
+            concurrency: self.config.concurrency.max(1),
+            tracker,
+        });
+        let events =
+            cluster::store::environments(&self.cluster, self.config.environments_in.clone());
+        let mut care = tokio::spawn(environments::care(context, events, cancel.clone()));
+        let mut lost = fence;
+        let early = tokio::select! {
+            () = self.shutdown.cancelled() => false,
+            () = lost.lost() => {
+                tracing::warn!("the Lease is lost; standing by");
+                false
+            }
+            _ = &mut care => true,
+        };
+        cancel.cancel();
+        if early {
+            return Err(RunError::Ended("watch of Environments"));
+        }
+        if let Err(error) = care.await {
+            tracing::error!(%error, "caring for the environments broke off");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! What an actor remembers between passes. All of it can be lost: it is read again from git and the cluster.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use api::{
+    names,
+    v1alpha1::{Environment, EnvironmentStatus, SourceSpec},
+};
+use render::TreePath;
+use source::{Fingerprint, Revision};
+use tokio::time::Instant;
+
+use crate::{
+    ledger::Ledger, live::Live, outcome::Outcome, releases::OpenRelease, repos::Subscription,
+    trigger::Trigger,
+};
+
+/// Everything one environment's actor remembers.
+pub(crate) struct State {
+    /// The status as it was last written.
+    pub(crate) status: EnvironmentStatus,
+    /// The generation of the spec that was last acted on.
+    pub(crate) generation: Option<i64>,
+    /// The approval that was last acted on.
+    pub(crate) approved: Option<String>,
+    /// The config repo it follows.
+    pub(crate) followed: Option<Followed>,
+    /// The inventory, once read.
+    pub(crate) ledger: Option<Ledger>,
+    /// What the last render was made from.
+    pub(crate) memo: Option<Memo>,
+    /// The release under way.
+    pub(crate) release: Option<OpenRelease>,
+    /// The outcome of the last full pass.
+    pub(crate) last: Option<Outcome>,
+    /// True while later waves wait for the health of earlier ones: then health is more than a word.
+    pub(crate) waves_wait: bool,
+    /// True while other environments have to be ready first.
+    pub(crate) waits_for_others: bool,
+    /// Since when the applied objects have not been healthy.
+    pub(crate) unwell_since: Option<Instant>,
+    /// True if the target namespace exists and is somebody else's.
+    pub(crate) namespace_is_foreign: bool,
+}
+
+/// The config repo an environment follows.
+pub(crate) struct Followed {
+    /// What the spec said when it was subscribed to.
+    pub(crate) source: SourceSpec,
+    pub(crate) subscription: Subscription,
+    /// The state of the branch that the last full pass was made with; the inner `None` is a missing branch.
+    pub(crate) dealt_with: Option<Option<Revision>>,
+    /// Whether reading had failed then.
+    pub(crate) faulty: bool,
+    /// Why it had failed.
+    pub(crate) fault: Option<api::Reason>,
+}
+
+/// What a render was made from: another commit with the same fingerprint renders the same.
+pub(crate) struct Memo {
+    pub(crate) reads: BTreeSet<TreePath>,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl State {
+    /// The memory of an actor that has just begun.
+    pub(crate) fn of(environment: &Environment) -> Self {
+        let annotations = environment.metadata.annotations.as_ref();
+        Self {
+            status: environment.status.clone().unwrap_or_default(),
+            generation: None,
+            approved: annotations.and_then(|all| all.get(names::APPROVED_PLAN).cloned()),
+            followed: None,
+            ledger: None,
+            memo: None,
+            release: None,
+            last: None,
+            waves_wait: false,
+            waits_for_others: false,
+            unwell_since: None,
+            namespace_is_foreign: false,
+        }
+    }
+
+    /// When being unhealthy becomes a failure.
+    pub(crate) fn deadline(&self, timeout: Duration) -> Option<Instant> {
+        let due = self.unwell_since? + timeout;
+        let told = self
+            .last
+            .as_ref()?
+            .health
+            .as_ref()
+            .is_some_and(|health| health.overdue);
+        (!told).then_some(due)
+    }
+
+    /// True if `trigger` can have changed nothing but health, so that no new plan is needed.
+    pub(crate) fn is_only_health(&self, trigger: &Trigger, live: &Live) -> bool {
+        let (Some(ledger), Some(last)) = (&self.ledger, &self.last) else {
+            return false;
+        };
+        if self.waves_wait
+            || last.stop.is_some()
+            || last.pending.is_some()
+            || !last.failures.is_empty()
+        {
+            return false;
+        }
+        let Trigger::Live(ids) = trigger else {
+            return true;
+        };
+        let snapshot = live.snapshot(ids.iter());
+        ids.iter().all(|id| {
+            let entry = ledger.inventory.get(id);
+            let known = snapshot.known(id);
+            match (entry, known) {
+                (Some(entry), Some(known)) => {
+                    entry.uid.as_ref() == Some(&known.facts.uid)
+                        && entry.owned == known.facts.owned
+                        && !known.facts.deleting
+                }
+                (None, None) => true,
+                _ => false,
+            }
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! What makes an environment be looked at.
+
+use std::{collections::BTreeSet, fmt};
+
+use krm::ObjectId;
+
+/// The closed set of reasons for a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// The agent began to care for it.
+    Start,
+    /// Its spec changed.
+    Spec,
+    /// Somebody asked, by annotation.
+    Request,
+    /// The config repo has news that a poll found.
+    Poll,
+    /// The config repo has news that a webhook or a changed file told of.
+    Push,
+    /// Objects in the cluster changed.
+    Live(BTreeSet<ObjectId>),
+    /// Another environment became ready.
+    Dependency,
+    /// It failed before and is tried again.
+    Retry,
+    /// It has been unhealthy for as long as the spec allows.
+    Deadline,
+}
+
+impl Trigger {
+    /// The word in reports and logs.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Start => "Start",
+            Self::Spec => "SpecChange",
+            Self::Request => "Request",
+            Self::Poll => "Poll",
+            Self::Push => "Push",
+            Self::Live(_) => "LiveChange",
+            Self::Dependency => "Dependency",
+            Self::Retry => "Retry",
+            Self::Deadline => "Deadline",
+        }
+    }
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,62 @@
+//! The judging's words as the words of documents.
+
+use api::v1alpha1::{Action, Health};
+use plan::{diff, health::HealthStatus};
+
+/// The same health.
+pub(crate) const fn health(status: HealthStatus) -> Health {
+    match status {
+        HealthStatus::Healthy => Health::Healthy,
+        HealthStatus::Suspended => Health::Suspended,
+        HealthStatus::Progressing => Health::Progressing,
+        HealthStatus::Missing => Health::Missing,
+        HealthStatus::Degraded => Health::Degraded,
+        HealthStatus::Unknown => Health::Unknown,
+    }
+}
+
+/// What carrying out a change is called afterwards; nothing for putting drift right, which is told as drift.
+pub(crate) const fn action(action: diff::Action) -> Option<Action> {
+    match action {
+        diff::Action::Create => Some(Action::Created),
+        diff::Action::Update => Some(Action::Updated),
+        diff::Action::Adopt => Some(Action::Adopted),
+        diff::Action::Repair | diff::Action::Restore => None,
+    }
+}
+
+/// The word for a call to the API server that failed.
+pub(crate) const fn call(error: &cluster::CallError) -> api::Reason {
+    match error {
+        cluster::CallError::Forbidden(_) | cluster::CallError::Unauthorized(_) => {
+            api::Reason::Forbidden
+        }
+        _ => api::Reason::ClusterUnreachable,
+    }
+}
+
+/// The same for a call to our own custom resources.
+pub(crate) fn kube(error: &kube::Error) -> api::Reason {
+    match error {
+        kube::Error::Api(status) if matches!(status.code, 401 | 403) => api::Reason::Forbidden,
+        kube::Error::Api(_) => api::Reason::ApplyFailed,
+        _ => api::Reason::ClusterUnreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::names;
+    use plan::desired::words;
+
+    /// `plan` imports no documents, so it has the words a second time.
+    #[test]
+    fn the_judging_and_the_documents_use_the_same_words() {
+        assert_eq!(words::ENVIRONMENT_LABEL, names::ENVIRONMENT_LABEL);
+        assert_eq!(words::WAVE, names::WAVE);
+        assert_eq!(words::PRUNE, names::PRUNE);
+        assert_eq!(words::RECONCILE, names::RECONCILE);
+        assert_eq!(words::RECREATE, names::RECREATE);
+        assert_eq!(words::ADOPT, names::ADOPT);
+    }
+}
