@@ -15,7 +15,7 @@ mod tests;
 pub use fault::{MergeError, MergeProblem};
 
 use crate::{
-    Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag,
+    Kind, Map, Node, Pos, Style, Tag,
     schema::{ListMerge, Schema, Type},
     yaml,
 };
@@ -191,7 +191,14 @@ impl<'s> Walk<'s> {
             Kind::Scalar(scalar) if scalar.tag == Tag::Null && scalar.text.is_empty() => {
                 return Ok(Outcome::Gone);
             }
-            Kind::Scalar(_) => {}
+            Kind::Scalar(scalar) => {
+                if scalar.tag == Tag::Str
+                    && scalar.style == Style::Plain
+                    && yaml::is_quoted_when_set(&scalar.text)
+                {
+                    scalar.style = Style::DoubleQuoted;
+                }
+            }
             Kind::Map(map) => {
                 each_field(map, |name, value| self.keep(value, field_type(known, name)))?;
             }
@@ -327,27 +334,9 @@ fn field_type<'s>(known: Option<Type<'s>>, name: &str) -> Option<Type<'s>> {
 fn replace(old: &mut Node, mut new: Node) {
     if let (Some(before), Kind::Scalar(scalar)) = (old.as_scalar(), &mut new.kind) {
         scalar.style = before.style;
-        let text = scalar.style != Style::Plain || is_quoted_by_now(before, scalar.tag);
-        if text && scalar.tag != Tag::Binary {
+        if scalar.style != Style::Plain && scalar.tag != Tag::Binary {
             scalar.tag = Tag::Str;
         }
     }
     *old = new;
-}
-
-/// Whether kustomize has put quotes around a plain string since it was made, because readers of YAML 1.1 would
-/// not take it for a string. Asked only where it matters: before a value that is none.
-fn is_quoted_by_now(before: &Scalar, new: Tag) -> bool {
-    let text = before.text.as_str();
-    if new == Tag::Str || before.tag != Tag::Str || text.is_empty() || text.contains('\n') {
-        return false;
-    }
-    match yaml::read_settings(
-        text.as_bytes(),
-        SourceId::default(),
-        &yaml::Limits::default(),
-    ) {
-        Ok(documents) => documents.first().is_none_or(|node| node.as_str().is_none()),
-        Err(_) => false,
-    }
 }

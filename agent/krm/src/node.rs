@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::yaml;
+
 /// Names one file among those a render has read; an index into its table of sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
@@ -102,9 +104,14 @@ pub struct Entry {
 }
 
 impl Node {
-    /// A plain string that needs no particular style, made at `pos`.
+    /// A string made at `pos`, in quotes if readers of YAML 1.1 would take the bare text for something else.
     pub fn string(text: impl Into<String>, pos: Pos) -> Self {
-        Self::scalar(text, Tag::Str, Style::Plain, pos)
+        let text = text.into();
+        let style = match yaml::is_quoted_when_set(&text) {
+            true => Style::DoubleQuoted,
+            false => Style::Plain,
+        };
+        Self::scalar(text, Tag::Str, style, pos)
     }
 
     /// A scalar.

@@ -55,9 +55,22 @@ pub fn plain_tag(text: &str) -> crate::Tag {
     resolve::resolve(text, Rules::V3)
 }
 
-/// What a plain scalar of this text means.
-pub fn meaning(text: &str) -> crate::Tag {
-    resolve::resolve(text, Rules::V3)
+/// Whether kustomize puts quotes around a string that it sets: whether readers of YAML 1.1 would take the bare
+/// text for something else.
+pub(crate) fn is_quoted_when_set(text: &str) -> bool {
+    if text.is_empty() || text.contains('\n') {
+        return false;
+    }
+    if resolve::resolve(text, Rules::V2) != crate::Tag::Str {
+        return true;
+    }
+    let has_structure = text.starts_with(|first: char| !first.is_alphanumeric())
+        || text.contains(": ")
+        || text.contains(" #")
+        || text.ends_with(':');
+    has_structure
+        && read_settings(text.as_bytes(), SourceId::default(), &Limits::default())
+            .is_ok_and(|documents| documents.first().is_none_or(|node| node.as_str().is_none()))
 }
 
 fn read_with(

@@ -1,6 +1,6 @@
 //! How generated objects join those that are there: as new ones, or into one of the same id.
 
-use krm::{Map, Node, Style, Tag, schema::Schema};
+use krm::{Map, Node, schema::Schema};
 
 use crate::{
     generate::base64,
@@ -72,6 +72,8 @@ fn joined(old: &Resource, mut new: Resource, behavior: Behavior) -> Resource {
         behavior: old.behavior,
         hash: new.hash.filter(|_| old.hash.is_some()),
         vars: old.vars.clone(),
+        shared: Vec::new(),
+        untagged: Vec::new(),
         ..new
     }
 }
@@ -103,7 +105,7 @@ fn join_map(old: Option<&Map>, node: &mut Node, field: &str) {
     let new = node.get(field).and_then(Node::as_map).cloned();
     for entry in old.into_iter().flatten().chain(new.iter().flatten()) {
         let text = entry.value.text().unwrap_or_default();
-        let value = Node::scalar(text, Tag::Str, Style::Plain, entry.value.pos);
+        let value = Node::string(text, entry.value.pos);
         joined.set(entry.key.as_str(), value);
     }
     let Some(map) = node.as_map_mut() else { return };

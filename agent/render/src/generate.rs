@@ -101,5 +101,5 @@ fn finish(resource: &mut Resource, spec: &GeneratorSpec) -> Result<(), Problem> 
 }
 
 fn string(text: &str, pos: Pos) -> Node {
-    Node::scalar(text, Tag::Str, Style::Plain, pos)
+    Node::string(text, pos)
 }

@@ -26,6 +26,7 @@ mod scalar;
 mod selector;
 mod session;
 mod set;
+mod shared;
 mod top;
 mod transform;
 pub mod tree;

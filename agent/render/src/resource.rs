@@ -9,7 +9,11 @@ use krm::{
     schema::{Schema, Scope},
 };
 
-use crate::{origin::Trace, problem::Problem};
+use crate::{
+    origin::Trace,
+    problem::Problem,
+    shared::{Names, Shared},
+};
 
 /// The namespace of an object that says none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -31,6 +35,10 @@ pub(crate) struct Resource {
     pub(crate) behavior: Behavior,
     /// Whether its name gets a hash of its content at the end, and which line asked for the object.
     pub(crate) hash: Option<Pos>,
+    /// Values that stand in several places at once.
+    pub(crate) shared: Vec<Shared>,
+    /// Scalars made by a replacement, whose text alone says what they mean.
+    pub(crate) untagged: Vec<Names>,
     /// The vars that take their value from it.
     pub(crate) vars: Vec<String>,
     /// Where it came from and what changed it, for `buildMetadata`.
@@ -80,6 +88,8 @@ impl Resource {
             suffixes: Vec::new(),
             behavior: Behavior::Unspecified,
             hash: None,
+            shared: Vec::new(),
+            untagged: Vec::new(),
             vars: Vec::new(),
             trace: Trace::default(),
         }

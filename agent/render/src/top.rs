@@ -107,7 +107,7 @@ fn settle(gathered: &mut Gathered, context: &Context<'_>) -> Outcome {
     references::fix(set, &config.names, &context.schema)?;
     var::expand(&gathered.vars, &config.vars, set, context)?;
     set.items_mut().retain(is_for_the_cluster);
-    Ok(())
+    set.check_unique(&context.schema)
 }
 
 fn is_for_the_cluster(resource: &Resource) -> bool {

@@ -53,7 +53,26 @@ fn part(node: &Node, field: &str) -> Result<Value, Problem> {
         Kind::Scalar(scalar) => Ok(Value::String(scalar.text.clone())),
         // Go leaves a nil map where the value is a list.
         Kind::Seq(_) => Ok(Value::Null),
-        Kind::Map(_) => to_json(node),
+        Kind::Map(_) => Ok(with_floats(to_json(node)?)),
+    }
+}
+
+/// Data passes through JSON once more than the rest, where every number is a 64-bit float.
+fn with_floats(value: Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_f64() => {
+            number.as_f64().map_or(Value::Number(number), Value::from)
+        }
+        Value::Array(items) => items.into_iter().map(with_floats).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            Value::Object(
+                fields
+                    .map(|(key, value)| (key, with_floats(value)))
+                    .collect(),
+            )
+        }
+        other => other,
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{
     resource::Resource,
     scalar,
     set::ObjectSet,
+    shared,
 };
-use krm::{Kind, Map, Node, Pos, Style, Tag};
+use krm::{Kind, Map, Node, Pos, Tag};
 
 /// Keys and values, and the maps that get them.
 #[derive(Clone, Debug)]
@@ -29,29 +30,40 @@ pub(crate) fn apply(spec: &PairsSpec, set: &mut ObjectSet) -> Outcome {
 }
 
 fn in_object(spec: &PairsSpec, resource: &mut Resource) -> Result<(), Problem> {
-    let first = spec.pairs.values().next();
-    let pos = first.map_or_else(Pos::default, |text| text.pos);
+    let positions: Vec<_> = spec.pairs.values().map(|text| text.pos).collect();
+    let pos = positions.first().copied().unwrap_or_default();
+    let mut made = 0;
     for field in spec.fields.iter() {
         field.visit(&mut resource.node, Make::Map, pos, &mut |node| {
-            set_all(&spec.pairs, node)
+            made += set_all(&spec.pairs, node)?;
+            Ok(())
         })?;
     }
+    if made > 0 {
+        shared::unmark(resource, &positions);
+    }
+    shared::sync(resource);
     Ok(())
 }
 
-fn set_all(pairs: &Pairs, node: &mut Node) -> Result<(), Problem> {
+/// Sets all pairs and tells how many keys are new. Their values carry a mark for the time being.
+fn set_all(pairs: &Pairs, node: &mut Node) -> Result<usize, Problem> {
     let pos = node.pos;
+    let mut made = 0;
     match &mut node.kind {
         Kind::Map(map) => {
-            for (key, value) in pairs {
-                if !map.contains(key) {
+            for (number, (key, value)) in pairs.iter().enumerate() {
+                if map.contains(key) {
+                    set(map, key, &value.value, value.pos);
+                } else {
                     scalar::check_key(key, value.pos)?;
+                    set(map, key, &value.value, shared::mark(number));
+                    made += 1;
                 }
-                set(map, key, &value.value, value.pos);
             }
-            Ok(())
+            Ok(made)
         }
-        Kind::Scalar(scalar) if scalar.tag == Tag::Null => Ok(()),
+        Kind::Scalar(scalar) if scalar.tag == Tag::Null => Ok(0),
         _ => Err(Problem::at(
             pos,
             "labels and annotations must be a map of text to text",
@@ -60,5 +72,5 @@ fn set_all(pairs: &Pairs, node: &mut Node) -> Result<(), Problem> {
 }
 
 fn set(map: &mut Map, key: &str, value: &str, pos: Pos) {
-    map.set(key, Node::scalar(value, Tag::Str, Style::Plain, pos));
+    map.set(key, Node::string(value, pos));
 }

@@ -14,6 +14,7 @@ use crate::{
     problem::{Outcome, Problem},
     resource::Resource,
     set::ObjectSet,
+    shared,
 };
 
 /// Whether kustomize's own annotations are on the object while a JSON patch is applied. They never reach
@@ -49,6 +50,7 @@ pub(crate) fn strategic(
     }
     if !target.is_gone() {
         kept.restore(&mut target.node, options);
+        shared::sync(target);
     }
     Ok(())
 }
@@ -119,6 +121,9 @@ pub(crate) fn json(
     target.node.map_entry("metadata", pos);
     plain_marks(&mut target.node, "annotations");
     target.node.remove_annotation(HIDDEN);
+    // The way through JSON makes every value a thing of its own, with a type of its own.
+    target.shared.clear();
+    target.untagged.clear();
     Ok(())
 }
 

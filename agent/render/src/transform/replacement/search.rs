@@ -264,7 +264,7 @@ pub(super) fn read_text(text: &str) -> Document {
 
 /// A scalar nobody has given a meaning yet.
 fn fresh_scalar(text: &str, pos: Pos) -> Node {
-    Node::scalar(text, yaml::meaning(text), Style::Plain, pos)
+    Node::scalar(text, yaml::plain_tag(text), Style::Plain, pos)
 }
 
 /// The value as it stands in YAML: expressions are matched against that, quotes included.
@@ -273,7 +273,7 @@ fn written(node: &Node) -> String {
         Some(scalar) => match scalar.style {
             Style::DoubleQuoted => format!("\"{}\"", scalar.text),
             Style::SingleQuoted => format!("'{}'", scalar.text),
-            Style::Plain if scalar.tag == Tag::Str && yaml::meaning(&scalar.text) != Tag::Str => {
+            Style::Plain if scalar.tag == Tag::Str && yaml::plain_tag(&scalar.text) != Tag::Str => {
                 format!("\"{}\"", scalar.text)
             }
             _ => scalar.text.trim().to_owned(),

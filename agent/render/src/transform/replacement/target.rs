@@ -13,6 +13,7 @@ use crate::{
     problem::Problem,
     resource::Resource,
     selector::Matcher,
+    shared,
     transform::Context,
 };
 
@@ -53,7 +54,7 @@ impl<'t> Target<'t> {
         !rejected && self.select.fits_marks(&object.node) && any(&self.select)
     }
 
-    pub(super) fn write(&self, object: &mut Node, value: &Node) -> Result<(), Problem> {
+    pub(super) fn write(&self, object: &mut Resource, value: &Node) -> Result<(), Problem> {
         let default = [Text {
             value: DEFAULT_FIELD.to_owned(),
             pos: self.spec.pos,
@@ -65,31 +66,40 @@ impl<'t> Target<'t> {
         };
         for path in paths {
             let parts = field_path::split(&path.value);
-            if !structured::write(object, &parts, value, self) {
+            if !structured::write(&mut object.node, &parts, value, self) {
                 self.write_at(object, &parts, value)
                     .map_err(|failure| failure.at(path))?;
             }
         }
+        shared::sync(object);
         Ok(())
     }
 
     fn write_at(
         &self,
-        object: &mut Node,
+        object: &mut Resource,
         path: &[String],
         value: &Node,
     ) -> Result<(), WriteFailure> {
-        let places = search::find(object, path, self.create(value))?;
+        let node = &mut object.node;
+        let places = search::find(node, path, self.create(value))?;
         if places.is_empty() {
             return Err(WriteFailure::Missing);
         }
         for place in places {
             match place {
-                Place::At(way) | Place::Fresh(way) if follow(object, &way).is_none() => {}
-                Place::At(way) => self.set(follow(object, &way), value)?,
+                Place::At(way) => {
+                    self.set(follow(node, &way), value)?;
+                    if !object.untagged.is_empty()
+                        && object.untagged.contains(&shared::names(node, &way))
+                    {
+                        settle(follow(node, &way));
+                    }
+                }
                 Place::Fresh(way) => {
-                    self.set(follow(object, &way), value)?;
-                    settle(follow(object, &way));
+                    self.set(follow(node, &way), value)?;
+                    settle(follow(node, &way));
+                    object.untagged.push(shared::names(node, &way));
                 }
                 Place::Aside(mut node) => self.set(Some(&mut node), value)?,
             }
@@ -176,7 +186,7 @@ pub(super) fn settle(field: Option<&mut Node>) {
     if let Some(scalar) = field.and_then(Node::as_scalar_mut) {
         scalar.tag = match scalar.text.contains('\n') {
             true => Tag::Str,
-            false => yaml::meaning(&scalar.text),
+            false => yaml::plain_tag(&scalar.text),
         };
     }
 }

@@ -123,7 +123,7 @@ impl Printer {
     }
 
     fn key(&mut self, key: &str) {
-        match yaml::meaning(key) == Tag::Str && can_be_plain(key) {
+        match yaml::plain_tag(key) == Tag::Str && can_be_plain(key) {
             true => self.out.push_str(key),
             false => double_quoted(key, &mut self.out),
         }
@@ -132,7 +132,7 @@ impl Printer {
 
     fn scalar(&mut self, scalar: &Scalar, indent: usize) {
         let text = scalar.text.as_str();
-        let force = scalar.tag == Tag::Str && yaml::meaning(text) != Tag::Str;
+        let force = scalar.tag == Tag::Str && yaml::plain_tag(text) != Tag::Str;
         match scalar.style {
             Style::DoubleQuoted => double_quoted(text, &mut self.out),
             Style::SingleQuoted if !text.contains('\n') => single_quoted(text, &mut self.out),
