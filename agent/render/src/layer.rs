@@ -28,6 +28,9 @@ use steps::{GeneratorStep, Step};
 /// The names of a kustomization file.
 const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// How deep bases may lie inside one another.
+const MAX_DEPTH: usize = 100;
+
 /// What has been gathered so far.
 #[derive(Default)]
 pub(crate) struct Gathered {
@@ -61,6 +64,11 @@ impl<'s> Layer<'s> {
     }
 
     fn open(session: &'s Session<'s>, dir: &TreePath, visited: Vec<TreePath>) -> Outcome<Self> {
+        session.enter_layer()?;
+        if visited.len() > MAX_DEPTH {
+            let text = format!("more than {MAX_DEPTH} kustomizations inside one another");
+            return Err(Problem::general(text).into());
+        }
         let (file, loaded) = find_file(session, dir)?;
         let start = Pos {
             source: loaded.source,
@@ -192,7 +200,8 @@ impl<'s> Layer<'s> {
         let dir = self.directory(path)?;
         let mut visited = self.visited.clone();
         visited.push(dir.clone());
-        let mut layer = Self::open(self.files.session, &dir, visited)?;
+        let mut layer = Self::open(self.files.session, &dir, visited)
+            .map_err(|problems| problems.placed(path.pos))?;
         layer.tracked = self
             .tracked
             .as_ref()

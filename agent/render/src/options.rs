@@ -7,8 +7,8 @@ pub struct Options {
     pub load_restriction: LoadRestriction,
     /// The order of the output where the root says nothing about it.
     pub order: Order,
-    /// The version to put into `app.kubernetes.io/managed-by: kustomize-<version>`, on every object even if the
-    /// root does not ask for it with `buildMetadata`.
+    /// Whether every object gets the label `app.kubernetes.io/managed-by`, even if the root does not ask for it
+    /// under `buildMetadata`.
     pub managed_by: bool,
 }
 

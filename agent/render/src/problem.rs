@@ -73,6 +73,15 @@ impl Problem {
 }
 
 impl Problems {
+    /// Problems of no particular file are put at `pos`, the line that led to them.
+    #[must_use]
+    pub(crate) fn placed(mut self, pos: Pos) -> Self {
+        for problem in &mut self.0 {
+            problem.pos.get_or_insert(pos);
+        }
+        self
+    }
+
     pub(crate) fn into_vec(self) -> Vec<Problem> {
         self.0
     }

@@ -17,8 +17,8 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// The files that were read; a [`SourceId`] is an index into them.
     pub sources: Vec<TreePath>,
-    /// Every path that was read or looked for. A change of the tree that touches none of them, and nothing
-    /// below them, renders the same.
+    /// Every file that was read or looked for in vain. A change of the tree that adds, removes or changes none
+    /// of them renders the same.
     pub reads: BTreeSet<TreePath>,
 }
 

@@ -36,7 +36,18 @@ pub(crate) struct Session<'t> {
     pub(crate) schema_is_set: Cell<bool>,
     /// Whether any object has been read yet.
     pub(crate) has_objects: Cell<bool>,
+    /// How much was read so far.
+    bytes: Cell<usize>,
+    /// How many layers were opened so far.
+    layers: Cell<usize>,
 }
+
+/// How much one render may read: far above any real tree, and still only seconds.
+const MAX_BYTES: usize = 512 << 20;
+
+/// How many kustomizations one render may open, each counted as often as it is listed. A few that list one
+/// another twice each would otherwise open millions.
+const MAX_LAYERS: usize = 20_000;
 
 /// The files of one layer.
 #[derive(Clone)]
@@ -63,6 +74,8 @@ impl<'t> Session<'t> {
             schema: RefCell::new(Rc::new(Schema::BUILT_IN)),
             schema_is_set: Cell::new(false),
             has_objects: Cell::new(false),
+            bytes: Cell::new(0),
+            layers: Cell::new(0),
         }
     }
 
@@ -75,19 +88,41 @@ impl<'t> Session<'t> {
         *self.schema.borrow_mut() = Rc::new(schema);
     }
 
+    /// Counts a layer.
+    pub(crate) fn enter_layer(&self) -> Result<(), Problem> {
+        self.layers.set(self.layers.get() + 1);
+        match self.layers.get() {
+            ..=MAX_LAYERS => Ok(()),
+            _ => Err(
+                Problem::general(format!("more than {MAX_LAYERS} kustomizations are opened"))
+                    .hint("list each base once"),
+            ),
+        }
+    }
+
     pub(crate) fn warn(&self, text: impl Into<String>) {
         self.warnings.borrow_mut().push(text.into());
     }
 
-    /// What stands at `path`; the look counts as a read.
+    /// What stands at `path`. A look at a directory is not noted: it is of use only for the kustomization file
+    /// in it, and that is read.
     pub(crate) fn entry(&self, path: &TreePath) -> Result<Option<EntryKind>, TreeError> {
-        self.reads.borrow_mut().insert(path.clone());
-        self.tree.entry(path)
+        let found = self.tree.entry(path);
+        if !matches!(found, Ok(Some(EntryKind::Directory))) {
+            self.reads.borrow_mut().insert(path.clone());
+        }
+        found
     }
 
     pub(crate) fn read(&self, path: &TreePath) -> Result<Loaded<'t>, TreeError> {
         self.reads.borrow_mut().insert(path.clone());
         let bytes = self.tree.read(path)?;
+        let total = self.bytes.get().saturating_add(bytes.len());
+        self.bytes.set(total);
+        if total > MAX_BYTES {
+            let text = format!("more than {} MiB are read in all", MAX_BYTES >> 20);
+            return Err(TreeError::Io(path.clone(), text));
+        }
         let mut sources = self.sources.borrow_mut();
         let source = SourceId(u32::try_from(sources.len()).unwrap_or(u32::MAX));
         sources.push(path.clone());
