@@ -20,6 +20,7 @@ use crate::{
     resource::Resource,
     session::{self, Files, Session},
     set::ObjectSet,
+    shared,
     transform::{Context, var},
     tree::{EntryKind, TreePath},
 };
@@ -353,6 +354,8 @@ fn record(set: &mut ObjectSet, origin: &Origin) {
             None => resource.trace.origin = Some(origin.clone()),
             Some(_) => resource.trace.transformations.push(origin.clone()),
         }
+        // Noting this among the annotations makes new values of all of them.
+        shared::part(resource, &["metadata", "annotations"]);
     }
 }
 

@@ -75,6 +75,16 @@ pub(crate) fn sync(resource: &mut Resource) {
     resource.shared = groups;
 }
 
+/// Takes everything below a place out of what is shared.
+pub(crate) fn part(resource: &mut Resource, below: &[&str]) {
+    for group in &mut resource.shared {
+        group.places.retain(|names| {
+            let start = names.iter().take(below.len());
+            !start.eq(below.iter().copied())
+        });
+    }
+}
+
 /// The names on the way to a value.
 pub(crate) fn names(root: &Node, way: &[usize]) -> Names {
     let mut node = Some(root);
