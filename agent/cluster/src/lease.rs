@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _};
 use http::Method;
+use jiff::Timestamp;
 use krm::Gvk;
 use serde_json::Value;
 use tokio::{
@@ -80,7 +81,7 @@ pub fn elector(cluster: &Cluster, election: Election) -> (Elector, Fence) {
     let elector = Elector {
         cluster: cluster.clone(),
         resource: lease_resource(),
-        state: State::new(election.clone()),
+        state: State::new(election.clone(), Instant::now()),
         election,
         leadership: sender,
     };
@@ -129,7 +130,7 @@ impl Elector {
     async fn attempt(&mut self) {
         // Counted from before asking, so that the answer's way never adds to our time.
         let asked = Instant::now();
-        let write = self.state.write(asked);
+        let write = self.state.write(Timestamp::now());
         match self.send(&write).await {
             Ok(seen) => self.state.written(seen, asked),
             Err(Some(Refused::Stale)) => {
@@ -145,7 +146,7 @@ impl Elector {
     }
 
     async fn release(&mut self) {
-        if let Some(write) = self.state.release() {
+        if let Some(write) = self.state.release(Timestamp::now()) {
             self.leadership.send_replace(Leadership::default());
             if self.send(&write).await.is_err() {
                 tracing::warn!(

@@ -180,16 +180,18 @@ impl Selection {
 impl Page {
     fn read(resource: &Resource, mut list: Value) -> Result<Self, String> {
         let kind = list["kind"].as_str().unwrap_or_default();
-        if kind != "PartialObjectMetadataList"
-            && kind.strip_suffix("List") != Some(&resource.gvk.kind)
-        {
+        let bare = kind == "PartialObjectMetadataList";
+        if !bare && kind.strip_suffix("List") != Some(&resource.gvk.kind) {
+            let wanted = &resource.gvk.kind;
             return Err(format!(
-                "a list of {} was asked for and {kind:?} came",
-                resource.gvk.kind
+                "a list of {wanted} was asked for and {kind:?} came"
             ));
         }
-        let Value::Array(items) = list["items"].take() else {
-            return Err("the list has no items".to_owned());
+        let items = match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            // So says a real API server of an empty list, where metadata is asked for, and only there.
+            Some(Value::Null) if bare => Vec::new(),
+            _ => return Err("the list has no items".to_owned()),
         };
         let text = |key: &str| {
             list["metadata"][key]
@@ -232,6 +234,8 @@ mod tests {
             json!({ "kind": "ConfigMapList", "items": null, "metadata": metadata }),
             json!({ "kind": "ConfigMapList", "metadata": metadata }),
             json!({ "kind": "ConfigMapList", "items": [] }),
+            json!({ "kind": "PartialObjectMetadataList", "metadata": metadata }),
+            json!({ "kind": "PartialObjectMetadataList", "items": null }),
             json!({ "kind": "ConfigMapList", "items": {}, "metadata": metadata }),
         ] {
             assert!(Page::read(&resource, bad.clone()).is_err(), "{bad}");

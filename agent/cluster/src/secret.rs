@@ -13,6 +13,12 @@ pub(crate) fn refusal(message: &str) -> String {
     if message.contains("illegal base64 data") {
         return "a value under data is not base64".to_owned();
     }
+    if message.contains("field not declared in schema") || message.contains("unknown field") {
+        return format!(
+            "{}: field not declared in schema",
+            field_in(message).unwrap_or_default()
+        );
+    }
     match field_in(message) {
         Some(field) => format!("{field} is refused; {WITHHELD}"),
         None => format!("it is refused; {WITHHELD}"),

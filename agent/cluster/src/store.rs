@@ -47,7 +47,12 @@ pub fn environments(
     cluster: &Cluster,
     namespace: Option<String>,
 ) -> impl Stream<Item = EnvironmentEvent> + Send + use<> {
-    let watched = cluster.watch(&environment_resource(), namespace, String::new(), Detail::Full);
+    let watched = cluster.watch(
+        &environment_resource(),
+        namespace,
+        String::new(),
+        Detail::Full,
+    );
     let told = watched.scan(Known::default(), |known, event| {
         let events = known.take_in(event);
         async move { Some(stream::iter(events)) }

@@ -2,7 +2,6 @@
 //!
 //! Many of its reasons exist only as English sentences. All such sentences are in this file.
 
-use krm::Gvk;
 use kube::core::{Status, response::StatusCause};
 
 use crate::{
@@ -158,23 +157,18 @@ fn refused(resource: &Resource, mut status: Status) -> ApplyError {
     {
         return ApplyError::TooLarge(message.clone());
     }
-    if resource.is_secret() {
-        let own = secret::field_in(message).filter(|_| status.details.is_none());
-        secret::redact(&mut status);
-        if let Some(field) = own {
-            return ApplyError::Invalid(vec![FieldFault {
-                field,
-                message: status.message,
-            }]);
-        }
-    }
     match status.code {
-        422 => invalid(&status),
+        422 => {
+            if resource.is_secret() {
+                secret::redact(&mut status);
+            }
+            invalid(&status)
+        }
         403 => ApplyError::AdmissionDenied {
             by: "admission control".to_owned(),
             message: said(status.message),
         },
-        _ => malformed(&resource.gvk, status),
+        _ => malformed(resource, status),
     }
 }
 
@@ -269,27 +263,36 @@ fn fault(cause: &StatusCause) -> FieldFault {
 }
 
 /// 400 and 500: the object could not even be read as one of its kind. 500 is what the server says of unknown fields.
-fn malformed(gvk: &Gvk, status: Status) -> ApplyError {
+fn malformed(resource: &Resource, status: Status) -> ApplyError {
+    const UNREADABLE: [&str; 4] = [
+        "failed to create typed patch object",
+        "failed to create manager for existing fields",
+        "failed to convert new object",
+        "cannot be handled as a",
+    ];
     let message = &status.message;
-    let unreadable = format!("cannot be handled as a {}", gvk.kind);
-    let typed = message.contains("failed to create typed patch object")
-        || message.contains("failed to create manager for existing fields");
-    if status.code == 500 && !typed {
+    if status.code == 500 && !UNREADABLE.iter().any(|phrase| message.contains(phrase)) {
         return ApplyError::Call(other(status));
     }
     let field = secret::field_in(message).unwrap_or_default();
-    let message = match message.split_once(&format!(".{field}: ")) {
+    if resource.is_secret() {
+        let message = secret::refusal(message);
+        return ApplyError::Invalid(vec![FieldFault {
+            field: String::new(),
+            message,
+        }]);
+    }
+    let unreadable = format!("cannot be handled as a {}: ", resource.gvk.kind);
+    let told = match message.split_once(&format!(".{field}: ")) {
         Some((_, rest)) if !field.is_empty() => rest,
         _ if message.contains("unknown field") && !field.is_empty() => {
             "field not declared in schema"
         }
-        _ => message
-            .split_once(&unreadable)
-            .map_or(&**message, |(_, rest)| rest.trim_start_matches(": ")),
+        _ => after(after(message, &unreadable), "error decoding from json: "),
     };
     ApplyError::Invalid(vec![FieldFault {
         field,
-        message: message.to_owned(),
+        message: told.to_owned(),
     }])
 }
 
@@ -337,11 +340,14 @@ fn said(message: String) -> String {
     message
 }
 
-/// `Invalid value: <a page of Go>: field is immutable` without the page.
+/// `Invalid value: <a page of Go>: field is immutable` without the page. What an immutable field was to become says
+/// nothing about why it cannot.
 fn shortened(message: &str) -> String {
     const LONG: usize = 200;
     match message.rsplit_once(": ") {
-        Some((_, reason)) if message.len() > LONG => reason.to_owned(),
+        Some((_, reason)) if message.len() > LONG || secret::is_immutable(reason) => {
+            reason.to_owned()
+        }
         _ => message.to_owned(),
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Write {
 }
 
 impl State {
-    pub(super) fn new(election: Arc<Election>) -> Self {
+    pub(super) fn new(election: Arc<Election>, now: Instant) -> Self {
         Self {
             election,
             synced: false,
@@ -54,7 +54,7 @@ impl State {
             renewed: None,
             valid_until: None,
             not_before: None,
-            listening_since: Instant::now(),
+            listening_since: now,
         }
     }
 
@@ -101,15 +101,15 @@ impl State {
     }
 
     /// What to write now.
-    pub(super) fn write(&self, _now: Instant) -> Write {
-        self.document(&self.election.identity, self.election.ttl)
+    pub(super) fn write(&self, wall: Timestamp) -> Write {
+        self.document(&self.election.identity, self.election.ttl, wall)
     }
 
     /// What to write at the end; none if the Lease is not ours.
-    pub(super) fn release(&mut self) -> Option<Write> {
+    pub(super) fn release(&mut self, wall: Timestamp) -> Option<Write> {
         let mine = self.seen.as_ref().is_some_and(|seen| self.is_mine(seen));
         self.valid_until = None;
-        mine.then(|| self.document("", Duration::from_secs(1)))
+        mine.then(|| self.document("", Duration::from_secs(1), wall))
     }
 
     /// The write went well.
@@ -172,8 +172,8 @@ impl State {
         seen.holder == self.election.identity
     }
 
-    fn document(&self, holder: &str, ttl: Duration) -> Write {
-        let now = format!("{:.6}", Timestamp::now());
+    fn document(&self, holder: &str, ttl: Duration, wall: Timestamp) -> Write {
+        let now = format!("{wall:.6}");
         let stays = self
             .seen
             .as_ref()

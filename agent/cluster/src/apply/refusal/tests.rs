@@ -1,5 +1,6 @@
 //! Sentences as kube-apiserver 1.34 writes them.
 
+use krm::Gvk;
 use serde_json::{Value, json};
 
 use super::*;

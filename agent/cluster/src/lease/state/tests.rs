@@ -6,13 +6,16 @@ use crate::{Facts, Live};
 const TTL: Duration = Duration::from_secs(10);
 
 fn state(identity: &str) -> State {
-    let mut state = State::new(Arc::new(Election {
-        namespace: "agents".into(),
-        name: "agent".into(),
-        identity: identity.into(),
-        ttl: TTL,
-        renew: Duration::from_secs(3),
-    }));
+    let mut state = State::new(
+        Arc::new(Election {
+            namespace: "agents".into(),
+            name: "agent".into(),
+            identity: identity.into(),
+            ttl: TTL,
+            renew: Duration::from_secs(3),
+        }),
+        Instant::now(),
+    );
     state.observe(Watched::Restarted, Instant::now());
     state
 }
@@ -46,7 +49,7 @@ fn nothing_is_written_before_the_first_list_is_complete() {
     assert!(state.due() > now + TTL);
     state.observe(Watched::Synced, now);
     assert!(state.due() <= now);
-    assert!(state.write(now).create);
+    assert!(state.write(Timestamp::UNIX_EPOCH).create);
 }
 
 #[test]
@@ -61,7 +64,7 @@ fn a_silent_holder_is_waited_for_from_when_it_was_last_seen_to_change() {
     // The same version once more is no sign of life.
     state.observe(shown(6, "b"), later + Duration::from_secs(5));
     assert_eq!(state.due(), later + TTL);
-    let write = state.write(later + TTL);
+    let write = state.write(Timestamp::UNIX_EPOCH);
     assert_eq!(write.body["metadata"]["resourceVersion"], "6");
     assert_eq!(write.body["spec"]["leaseTransitions"], 5);
     assert_eq!(
@@ -94,7 +97,7 @@ fn a_lagging_watch_does_not_depose_and_a_new_holder_does() {
     state.observe(shown(8, "b"), now);
     assert_eq!(state.leadership().valid_until, None);
     assert_eq!(state.due(), now + TTL);
-    assert!(state.release().is_none());
+    assert!(state.release(Timestamp::UNIX_EPOCH).is_none());
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn a_deleted_lease_is_nobodys() {
     state.observe(Watched::Restarted, now);
     state.observe(Watched::Synced, now);
     assert_eq!(state.leadership().valid_until, None);
-    assert!(state.write(now).create);
+    assert!(state.write(Timestamp::UNIX_EPOCH).create);
 }
 
 #[test]

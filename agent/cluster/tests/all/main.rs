@@ -1,0 +1,15 @@
+//! Against a real API server; what no real one would say comes from a fake.
+
+mod adopt;
+mod apply;
+mod bounds;
+mod delete;
+mod discovery;
+mod drift;
+mod fake;
+mod garbage;
+mod identity;
+mod lease;
+mod store;
+mod watch;
+mod world;

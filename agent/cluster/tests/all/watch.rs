@@ -1,0 +1,188 @@
+use cluster::{CallError, Delete, Deleted, Detail, Propagation, Watched};
+use serde_json::json;
+
+use crate::world::{Place, object, plane, until};
+
+#[tokio::test]
+async fn lists_in_pages_and_then_shows_every_change() {
+    let place = Place::of("v1", "ConfigMap").await;
+    for index in 0..105 {
+        place
+            .apply(&format!("x{index:03}"), &json!({ "data": { "a": "1" } }))
+            .await
+            .unwrap();
+    }
+    let namespace = Some(place.namespace.clone());
+    let mut events = Box::pin(place.cluster.watch(
+        &place.resource,
+        namespace,
+        String::new(),
+        Detail::Full,
+    ));
+    let (mut seen, mut restarts) = (0, 0);
+    until(&mut events, |event| {
+        match event {
+            Watched::Restarted => restarts += 1,
+            Watched::Object(live) => {
+                seen += 1;
+                let body = live.body.unwrap();
+                assert_eq!(
+                    (&body["kind"], &body["data"]),
+                    (&json!("ConfigMap"), &json!({ "a": "1" }))
+                );
+                assert!(body["metadata"]["managedFields"].is_null());
+            }
+            Watched::Synced => return Some(()),
+            other => panic!("{other:?}"),
+        }
+        None
+    })
+    .await;
+    assert_eq!((seen, restarts), (105, 1));
+    let entries = plane()
+        .await
+        .audit()
+        .entries()
+        .unwrap()
+        .within(&place.namespace);
+    assert_eq!(
+        entries.iter().filter(|entry| entry.verb == "list").count(),
+        2
+    );
+
+    place
+        .apply("x000", &json!({ "data": { "a": "2" } }))
+        .await
+        .unwrap();
+    assert_eq!(object(&mut events).await.body.unwrap()["data"]["a"], "2");
+    let uid = place.facts("x001").await.uid;
+    let delete = Delete {
+        resource: &place.resource,
+        namespace: &place.namespace,
+        name: "x001",
+        uid: &uid,
+        propagation: Propagation::Background,
+        dry_run: false,
+    };
+    assert_eq!(place.cluster.delete(delete).await.unwrap(), Deleted::Gone);
+    let gone = until(&mut events, |event| match event {
+        Watched::Gone { id, uid } => Some((id.name, uid)),
+        _ => None,
+    });
+    assert_eq!(gone.await, ("x001".to_owned(), uid));
+    let facts = place
+        .cluster
+        .list_facts(&place.resource, Some(&place.namespace), "")
+        .await
+        .unwrap();
+    assert_eq!(facts.len(), 104);
+}
+
+#[tokio::test]
+async fn an_object_that_loses_the_label_is_gone() {
+    let place = Place::of("v1", "ConfigMap").await;
+    let labels = |value: serde_json::Value| json!({ "metadata": { "labels": { "mine": value } } });
+    place
+        .apply("x", &labels(json!(place.namespace)))
+        .await
+        .unwrap();
+    let selector = format!("mine={}", place.namespace);
+    let mut events = Box::pin(place.cluster.watch(
+        &place.resource,
+        None,
+        selector,
+        Detail::Metadata,
+    ));
+    let uid = object(&mut events).await.facts.uid;
+    place
+        .edit("vandal", "x", &labels(serde_json::Value::Null))
+        .await;
+    let gone = until(&mut events, |event| match event {
+        Watched::Gone { uid, .. } => Some(uid),
+        _ => None,
+    });
+    assert_eq!(gone.await, uid);
+}
+
+#[tokio::test]
+async fn a_secret_comes_without_its_body_whatever_was_asked_for() {
+    let place = Place::of("v1", "Secret").await;
+    place
+        .apply("db", &json!({ "data": { "password": "aHVudGVyMg==" } }))
+        .await
+        .unwrap();
+    let namespace = Some(place.namespace.clone());
+    let mut events = Box::pin(place.cluster.watch(
+        &place.resource,
+        namespace,
+        String::new(),
+        Detail::Full,
+    ));
+    let listed = object(&mut events).await;
+    place
+        .edit(
+            "kubectl",
+            "db",
+            &json!({ "data": { "password": "aHVudGVyMw==" } }),
+        )
+        .await;
+    let watched = object(&mut events).await;
+    for live in [listed, watched] {
+        assert!(live.body.is_none());
+        assert!(!format!("{live:?}").contains("aHVudGVy"));
+    }
+    // It did not even leave the server.
+    let entries = plane()
+        .await
+        .audit()
+        .entries()
+        .unwrap()
+        .within(&place.namespace)
+        .of("secrets");
+    let list = entries.iter().find(|entry| entry.verb == "list").unwrap();
+    assert!(
+        !list
+            .response
+            .as_ref()
+            .is_some_and(|answer| answer.to_string().contains("aHVudGVy"))
+    );
+}
+
+#[tokio::test]
+async fn a_kind_that_is_gone_is_told_as_such() {
+    let mut place = Place::of("v1", "ConfigMap").await;
+    place.resource.plural = "nosuchthings".into();
+    let mut events = Box::pin(place.cluster.watch(
+        &place.resource,
+        None,
+        String::new(),
+        Detail::Metadata,
+    ));
+    let fault = until(&mut events, |event| match event {
+        Watched::Failed(fault) => Some(fault),
+        other => panic!("{other:?}"),
+    });
+    assert!(matches!(*fault.await, CallError::UnknownKind(_)));
+}
+
+#[tokio::test]
+async fn nothing_to_see_is_a_complete_list_too() {
+    for kind in ["ConfigMap", "Secret", "Event"] {
+        let place = Place::of("v1", kind).await;
+        for detail in [Detail::Metadata, Detail::Full] {
+            let namespace = Some(place.namespace.clone());
+            let mut events = Box::pin(place.cluster.watch(
+                &place.resource,
+                namespace,
+                String::new(),
+                detail,
+            ));
+            until(&mut events, |event| match event {
+                Watched::Restarted => None,
+                Watched::Synced => Some(()),
+                other => panic!("{other:?}"),
+            })
+            .await;
+        }
+    }
+}
