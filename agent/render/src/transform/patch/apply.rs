@@ -155,6 +155,7 @@ fn target_name(kept: &Kept) -> String {
 
 /// What a patch does not change.
 struct Kept {
+    version: Option<Node>,
     kind: Option<Node>,
     name: Option<Node>,
     namespace: Option<Node>,
@@ -164,6 +165,7 @@ impl Kept {
     fn of(object: &Node) -> Self {
         let at = |path: &[&str]| object.at(path).filter(|node| !node.is_null()).cloned();
         Self {
+            version: at(&["apiVersion"]),
             kind: at(&["kind"]),
             name: at(&["metadata", "name"]),
             namespace: at(&["metadata", "namespace"]),
@@ -172,6 +174,12 @@ impl Kept {
 
     fn restore(self, object: &mut Node, options: PatchOptions) {
         let pos = object.pos;
+        // A patch says the version only to name its target: who reads the object should not be sent there.
+        if let (Some(version), Some(now)) = (self.version, object.get_mut("apiVersion"))
+            && *now == version
+        {
+            *now = version;
+        }
         if !options.allow_kind_change
             && let (Some(map), Some(kind)) = (object.as_map_mut(), self.kind)
         {
