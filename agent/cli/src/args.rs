@@ -5,10 +5,12 @@
 mod cluster;
 mod repo;
 
-pub(crate) use cluster::{Drift, History, Names, Status, Sync};
-pub(crate) use repo::{Image, ImageSet};
+pub(crate) use cluster::{Approve, Drift, History, Names, Status, Sync};
+pub(crate) use repo::{Diff, Image, ImageSet, LoadRestrictor, Render, Reorder, Rollback};
 
 use std::path::PathBuf;
+
+use crate::command::{agent, demo};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -96,9 +98,21 @@ pub(crate) enum Command {
     History(History),
     /// Tell who changed which field in the cluster, and what was done about it
     Drift(Drift),
+    /// Show what a working tree or branch would change in the cluster
+    Diff(Diff),
+    /// Print the objects of a kustomization, byte for byte as `kustomize build`
+    Render(Render),
+    /// Revert the commits since the last good Release and push
+    Rollback(Rollback),
+    /// Show the plan that waits for approval, or approve it
+    Approve(Approve),
     /// Edit images in an overlay: all that CI needs to do
     #[command(subcommand)]
     Image(Image),
+    /// Show the main job on a control plane of its own, or on a cluster of yours
+    Demo(demo::Arguments),
+    /// Run the agent; `deploy/` does this in a cluster
+    Agent(agent::Arguments),
     /// Print the custom resource definitions
     #[command(hide = true)]
     Schema,

@@ -1,9 +1,15 @@
 //! One file per command.
 
+pub(crate) mod agent;
+mod approve;
 mod completions;
+pub(crate) mod demo;
+mod diff;
 mod drift;
 mod history;
 mod image;
+mod render;
+mod rollback;
 mod schema;
 mod status;
 mod suspend;
@@ -23,7 +29,13 @@ pub(crate) async fn run(command: &Command, context: &Context) -> Result<Exit, Fa
         Command::Resume(args) => suspend::run(args, false, context).await,
         Command::History(args) => history::run(args, context).await,
         Command::Drift(args) => drift::run(args, context).await,
+        Command::Diff(args) => diff::run(args, context).await,
+        Command::Render(args) => render::run(args, context),
+        Command::Rollback(args) => rollback::run(args, context).await,
+        Command::Approve(args) => approve::run(args, context).await,
         Command::Image(Image::Set(args)) => image::run(args, context),
+        Command::Demo(args) => demo::run(args, context).await,
+        Command::Agent(args) => agent::run(args, context).await,
         Command::Schema => schema::run(context),
         Command::Version => version::run(context),
         Command::Completions { shell } => completions::run(*shell, context),

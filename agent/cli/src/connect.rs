@@ -50,7 +50,7 @@ fn limits() -> Limits {
 pub(crate) async fn connect(context: &Context) -> Result<Link, ConnectError> {
     let cluster = Cluster::connect(&Connect {
         kubeconfig: context.kubeconfig.clone(),
-        context: context.kube_context.clone(),
+        context: context.context.clone(),
         user_agent: concat!("driftless-cli/", env!("CARGO_PKG_VERSION")).to_owned(),
         limits: limits(),
     })

@@ -12,12 +12,16 @@ use crate::error::Failure;
 use crate::term;
 
 /// What every command is given.
+#[expect(
+    clippy::struct_field_names,
+    reason = "a kubeconfig calls it a context, too"
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     /// The kubeconfig that was asked for.
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The context of it that was asked for.
-    pub(crate) kube_context: Option<String>,
+    pub(crate) context: Option<String>,
     /// The namespace that was asked for.
     pub(crate) namespace: Option<String>,
     /// How to print.
@@ -31,7 +35,7 @@ impl Context {
     pub(crate) fn resolve(global: &Global) -> Self {
         Self {
             kubeconfig: global.kubeconfig.clone(),
-            kube_context: global.context.clone(),
+            context: global.context.clone(),
             namespace: global.namespace.clone(),
             format: global.output,
             color: match global.color {

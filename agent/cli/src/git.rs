@@ -2,9 +2,13 @@
 //!
 //! Only commands that write to Git use it; the agent never does. Addresses in messages lose their passwords.
 
+mod history;
 mod repo;
+mod tree;
 
+pub(crate) use history::{Commit, RevertError};
 pub(crate) use repo::{File, Message, PushError, Repo, RepoError};
+pub(crate) use tree::tree;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};

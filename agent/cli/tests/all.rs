@@ -5,7 +5,12 @@
     reason = "the helpers beside the tests may fail as tests do"
 )]
 
+mod cluster;
+mod diff;
 mod image;
+mod place;
 mod program;
 mod push;
+mod render;
+mod rollback;
 mod support;

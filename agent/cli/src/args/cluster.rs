@@ -66,3 +66,15 @@ pub(crate) struct Drift {
     #[arg(short = 'A', long, conflicts_with = "name")]
     pub(crate) all_namespaces: bool,
 }
+
+/// Arguments of `approve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without --plan it shows what waits, and exits with 1 if something does.")]
+pub(crate) struct Approve {
+    /// The Environment
+    #[arg(value_name = "ENV")]
+    pub(crate) name: String,
+    /// The plan to let through, by its digest or the first characters of it
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) plan: Option<String>,
+}

@@ -102,9 +102,14 @@ fn remarks(table: &mut Table, environment: &Environment, summary: &Summary) {
         table.remark(&format!("and {more} more"), style::DIM);
     }
     if let Some(pending) = &status.pending {
+        let Summary {
+            name, namespace, ..
+        } = summary;
+        let text = format!("waiting for approval: {}", pending.message);
+        table.remark(&text, style::WAIT);
         table.remark(
-            &format!("waiting for approval: {}", pending.message),
-            style::WAIT,
+            &format!("see `driftless approve {name} -n {namespace}`"),
+            style::DIM,
         );
     }
     if summary.drift > 0 {

@@ -1,0 +1,173 @@
+//! From a kustomization, on disk or in a commit, to objects as JSON.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plan::desired::Origin;
+use render::{DiskTree, Options, RenderError, Rendered, TreePath};
+use serde_json::Value;
+
+use crate::error::Explain;
+use crate::git::{self, Git, GitError};
+
+/// A rendered object, and where it is written.
+pub(crate) type Object = (Value, Option<Origin>);
+
+/// A render, and how its files are called.
+pub(crate) struct Output {
+    /// The render.
+    pub(crate) rendered: Rendered,
+    names: Names,
+}
+
+/// How files of a tree are called: as the user sees them from where he stands.
+#[derive(Clone, Debug)]
+enum Names {
+    /// From the root of the repo.
+    Repo,
+    /// From this directory if they are below it, and else in full.
+    Disk(PathBuf),
+}
+
+/// The kustomization cannot be rendered; every fault is told, a line each.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot render the kustomization\n{0}")]
+pub(crate) struct Unrenderable(String);
+
+/// Why there are no objects.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ObjectsError {
+    /// The directory cannot be entered.
+    #[error("cannot read directory {0}")]
+    Directory(PathBuf, #[source] io::Error),
+    /// A name that is not UTF-8, or a path out of the repo.
+    #[error("`{0}` is not a path to read")]
+    Path(String),
+    /// The commit cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The kustomization is wrong.
+    #[error(transparent)]
+    Render(#[from] Unrenderable),
+    /// A value has no JSON form.
+    #[error("{at}: {message}")]
+    Value {
+        /// Where it is written.
+        at: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Explain for ObjectsError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Renders the kustomization in `directory`.
+pub(crate) fn on_disk(directory: &Path, options: &Options) -> Result<Output, ObjectsError> {
+    let whole = directory
+        .canonicalize()
+        .map_err(|error| ObjectsError::Directory(directory.to_owned(), error))?;
+    let path = whole
+        .to_str()
+        .and_then(TreePath::parse)
+        .ok_or_else(|| ObjectsError::Path(directory.display().to_string()))?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let names = Names::Disk(here.canonicalize().unwrap_or(here));
+    let rendered = render::render(&DiskTree::new("/"), &path, options)
+        .map_err(|error| names.faults(&error))?;
+    Ok(Output { rendered, names })
+}
+
+/// Renders the kustomization in `path` at `revision` of the clone in `directory`.
+pub(crate) fn at_revision(
+    directory: &Path,
+    revision: &str,
+    path: &str,
+) -> Result<Output, ObjectsError> {
+    let git = Git::at(directory);
+    let name = format!("{revision}^{{commit}}");
+    let commit = git.run(&["rev-parse", "--verify", "--end-of-options", &name])?;
+    let tree = git::tree(&git, &commit)?;
+    let path = TreePath::parse(path).ok_or_else(|| ObjectsError::Path(path.to_owned()))?;
+    let names = Names::Repo;
+    let rendered =
+        render::render(&tree, &path, &Options::default()).map_err(|error| names.faults(&error))?;
+    Ok(Output { rendered, names })
+}
+
+impl Output {
+    /// The bytes that `kustomize build` prints.
+    pub(crate) fn yaml(&self) -> Result<String, Unrenderable> {
+        self.rendered
+            .to_yaml()
+            .map_err(|error| self.names.faults(&error))
+    }
+
+    /// The objects as JSON.
+    pub(crate) fn objects(&self) -> Result<Vec<Object>, ObjectsError> {
+        let objects = &self.rendered.objects;
+        objects
+            .iter()
+            .map(|object| {
+                let origin = self.origin(object.node.pos);
+                let value = krm::json::to_value(&object.node).map_err(|error| {
+                    let at = self.origin(error.pos);
+                    ObjectsError::Value {
+                        at: at.map_or_else(|| object.id.to_string(), |at| at.to_string()),
+                        message: error.problem.to_string(),
+                    }
+                })?;
+                Ok((value, origin))
+            })
+            .collect()
+    }
+
+    fn origin(&self, pos: krm::Pos) -> Option<Origin> {
+        let file = self.rendered.source(pos.source)?;
+        Some(Origin {
+            file: self.names.name(file),
+            line: pos.line,
+        })
+    }
+}
+
+impl Names {
+    fn name(&self, file: &TreePath) -> String {
+        match self {
+            Self::Repo => file.to_string(),
+            Self::Disk(here) => {
+                let whole = Path::new("/").join(file.as_str());
+                whole
+                    .strip_prefix(here)
+                    .unwrap_or(&whole)
+                    .display()
+                    .to_string()
+            }
+        }
+    }
+
+    fn faults(&self, error: &RenderError) -> Unrenderable {
+        let lines: Vec<String> = error
+            .faults
+            .iter()
+            .map(|fault| {
+                let place = match (&fault.file, fault.line) {
+                    (Some(file), 0) => format!("{}: ", self.name(file)),
+                    (Some(file), line) => format!("{}:{line}: ", self.name(file)),
+                    (None, _) => String::new(),
+                };
+                let hint = fault.hint.as_ref().map(|hint| format!("; {hint}"));
+                format!("  {place}{}{}", fault.message, hint.unwrap_or_default())
+            })
+            .collect();
+        Unrenderable(lines.join("\n"))
+    }
+}
+
+impl Explain for Unrenderable {}
