@@ -95,10 +95,14 @@ impl Schema {
 
     /// Whether a kind lives in a namespace; `None` if unknown.
     pub fn scope(&self, gvk: &Gvk) -> Option<Scope> {
-        let version = gvk.api_version();
-        match shape::find(table::KINDS, &version, &gvk.kind).and_then(|entry| entry.scope) {
+        self.scope_of(&gvk.api_version(), &gvk.kind)
+    }
+
+    /// As [`Schema::scope`], for an `apiVersion` as it is written.
+    pub fn scope_of(&self, api_version: &str, kind: &str) -> Option<Scope> {
+        match shape::find(table::KINDS, api_version, kind).and_then(|entry| entry.scope) {
             Some(scope) => Some(scope),
-            None => self.document.as_ref()?.scope(&version, &gvk.kind),
+            None => self.document.as_ref()?.scope(api_version, kind),
         }
     }
 }

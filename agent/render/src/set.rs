@@ -3,7 +3,7 @@
 //! Order is the order of reading and reaches the output. The index only answers "who is called that"; it is
 //! built when first asked, grows with [`ObjectSet::append`], and is dropped by every change in place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use krm::schema::Schema;
 
@@ -22,8 +22,8 @@ pub(crate) struct ObjectSet {
 #[derive(Debug, Default)]
 struct Index {
     current: HashMap<Key, usize>,
-    /// Current and former ids; each object at most once under a key.
-    any: HashMap<Key, Vec<usize>>,
+    /// Current and former ids; each object at most once under a key. Made when first asked for.
+    any: Option<HashMap<Key, Vec<usize>>>,
 }
 
 /// An id in one string.
@@ -66,11 +66,19 @@ impl ObjectSet {
     pub(crate) fn append(&mut self, resource: Resource, schema: &Schema) -> Outcome {
         let at = self.items.len();
         let index = self.index(schema);
-        let id = resource.id(schema);
-        if let Some(&other) = index.current.get(&Key::of(id)) {
+        let taken = match index.current.entry(Key::of(resource.id(schema))) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(at);
+                None
+            }
+            Entry::Occupied(other) => Some(*other.get()),
+        };
+        if let Some(other) = taken {
             return Err(clash(&resource, &self.items[other], schema).into());
         }
-        index.add(at, &resource, schema);
+        if let Some(any) = index.any.as_mut() {
+            add_any(any, at, &resource, schema);
+        }
         self.items.push(resource);
         Ok(())
     }
@@ -88,8 +96,17 @@ impl ObjectSet {
 
     /// The objects that have or had this id, in order.
     pub(crate) fn find_any(&mut self, id: Id<'_>, schema: &Schema) -> &[usize] {
-        let index = self.index(schema);
-        index.any.get(&Key::of(id)).map_or(&[], Vec::as_slice)
+        self.index(schema);
+        let items = &self.items;
+        let index = self.index.get_or_insert_default();
+        let any = index.any.get_or_insert_with(|| {
+            let mut any = HashMap::new();
+            for (at, resource) in items.iter().enumerate() {
+                add_any(&mut any, at, resource, schema);
+            }
+            any
+        });
+        any.get(&Key::of(id)).map_or(&[], Vec::as_slice)
     }
 
     /// Puts `resource` in the place of another.
@@ -119,23 +136,20 @@ impl ObjectSet {
     fn index(&mut self, schema: &Schema) -> &mut Index {
         let items = &self.items;
         self.index.get_or_insert_with(|| {
-            let mut index = Index::default();
-            for (at, resource) in items.iter().enumerate() {
-                index.add(at, resource, schema);
+            let keys = items.iter().map(|resource| Key::of(resource.id(schema)));
+            Index {
+                current: keys.zip(0..).collect(),
+                any: None,
             }
-            index
         })
     }
 }
 
-impl Index {
-    fn add(&mut self, at: usize, resource: &Resource, schema: &Schema) {
-        self.current.insert(Key::of(resource.id(schema)), at);
-        for id in resource.all_ids(schema) {
-            let found = self.any.entry(Key::of(id)).or_default();
-            if found.last() != Some(&at) {
-                found.push(at);
-            }
+fn add_any(any: &mut HashMap<Key, Vec<usize>>, at: usize, resource: &Resource, schema: &Schema) {
+    for id in resource.all_ids(schema) {
+        let found = any.entry(Key::of(id)).or_default();
+        if found.last() != Some(&at) {
+            found.push(at);
         }
     }
 }
