@@ -240,7 +240,7 @@ pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
 
 /// Whether a kind certainly has no namespace.
 pub(crate) fn is_cluster_scoped(schema: &Schema, api_version: &str, kind: &str) -> bool {
-    schema.scope(&krm::Gvk::new(api_version, kind)) == Some(Scope::Cluster)
+    schema.scope_of(api_version, kind) == Some(Scope::Cluster)
 }
 
 /// The annotations in which kustomize keeps what a [`Resource`] keeps beside the object. An object that was
