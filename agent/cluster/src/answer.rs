@@ -30,7 +30,7 @@ pub(crate) const METADATA_LIST_ONLY: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// No server may make us wait longer than this.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// What to send.
 pub(crate) struct Ask<'a> {
@@ -65,7 +65,7 @@ impl Cluster {
         let (parts, body) = self.send(ask).await?.into_parts();
         let body = whole(body)
             .await
-            .map_err(|error| Failure::Call(self.broken(error.into())))?;
+            .map_err(|error| Failure::Call(self.broken(&*error)))?;
         Ok(Answer {
             status: parts.status,
             headers: parts.headers,
@@ -84,14 +84,14 @@ impl Cluster {
     }
 
     /// Why the connection broke, in the words of the innermost reason.
-    pub(crate) fn broken(&self, error: BoxError) -> CallError {
-        if let Some(TimedOut(after)) = find(&*error) {
+    pub(crate) fn broken(&self, error: &(dyn Error + 'static)) -> CallError {
+        if let Some(TimedOut(after)) = find(error) {
             return CallError::Timeout(*after);
         }
-        if find::<LengthLimitError>(&*error).is_some() {
+        if find::<LengthLimitError>(error).is_some() {
             return CallError::Garbage("it is larger than any answer should be".into());
         }
-        let mut innermost: &(dyn Error + 'static) = &*error;
+        let mut innermost = error;
         while let Some(source) = innermost.source() {
             innermost = source;
         }
@@ -104,14 +104,14 @@ impl Cluster {
     async fn send(&self, ask: Ask<'_>) -> Result<Response<AnswerBody>, Failure> {
         let about = ask.about;
         let answer = self.transport().oneshot(request(ask)).await;
-        let answer = answer.map_err(|error| Failure::Call(self.broken(error)))?;
+        let answer = answer.map_err(|error| Failure::Call(self.broken(&*error)))?;
         if answer.status().is_success() {
             return Ok(answer);
         }
         let (parts, body) = answer.into_parts();
         let body = whole(body)
             .await
-            .map_err(|error| Failure::Call(self.broken(error.into())))?;
+            .map_err(|error| Failure::Call(self.broken(&*error)))?;
         Err(failure(parts.status, &parts.headers, &body, about))
     }
 }
@@ -185,7 +185,7 @@ fn request(ask: Ask<'_>) -> Request<Body> {
     request
 }
 
-async fn whole(body: AnswerBody) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+async fn whole(body: AnswerBody) -> Result<Bytes, BoxError> {
     Ok(body.collect().await?.to_bytes())
 }
 

@@ -87,7 +87,7 @@ impl Cluster {
     /// How the server serves a kind.
     pub async fn resolve(&self, gvk: &Gvk) -> Result<Resource, ResolveError> {
         if let Some(answer) = self.discovery().remembered(gvk) {
-            return answer.ok_or_else(|| ResolveError::UnknownKind(gvk.clone()));
+            return answer;
         }
         let resources = self.kinds_of(gvk).await?;
         let found = resources
@@ -160,8 +160,8 @@ impl Served {
 }
 
 impl Discovery {
-    /// The kind if it is known; `Some(None)` if it was missing a moment ago.
-    fn remembered(&self, gvk: &Gvk) -> Option<Option<Resource>> {
+    /// The answer if it is known: the kind, or that it was missing a moment ago.
+    fn remembered(&self, gvk: &Gvk) -> Option<Result<Resource, ResolveError>> {
         let groups = self.lock();
         let known = groups.get(&group_version(gvk))?;
         let found = known
@@ -169,8 +169,10 @@ impl Discovery {
             .iter()
             .find(|resource| resource.gvk.kind == gvk.kind);
         match found {
-            Some(resource) => Some(Some(resource.clone())),
-            None if known.at.elapsed() < PATIENCE => Some(None),
+            Some(resource) => Some(Ok(resource.clone())),
+            None if known.at.elapsed() < PATIENCE => {
+                Some(Err(ResolveError::UnknownKind(gvk.clone())))
+            }
             None => None,
         }
     }

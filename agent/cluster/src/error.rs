@@ -57,8 +57,10 @@ impl CallError {
     /// True if the same call may succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Throttled { .. } | Self::Unreachable { .. } | Self::Timeout(_) => true,
-            Self::Garbage(_) => true,
+            Self::Throttled { .. }
+            | Self::Unreachable { .. }
+            | Self::Timeout(_)
+            | Self::Garbage(_) => true,
             Self::Other { code, .. } => *code >= 500 || *code == 409,
             Self::Forbidden(_) | Self::Unauthorized(_) | Self::UnknownKind(_) => false,
         }

@@ -50,7 +50,7 @@ pub(crate) struct TimedOut(pub(crate) Duration);
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            call: Duration::from_secs(60),
+            call: Duration::from_mins(1),
             attempt: Duration::from_secs(35),
             attempts: 5,
             pause: Duration::from_secs(5),
@@ -217,17 +217,17 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, retry_after: &str) -> Result<Response<AnswerBody>, BoxError> {
+    fn answer(status: u16, retry_after: &str) -> Response<AnswerBody> {
         let body = Either::Left(Full::new(Bytes::new()));
-        Ok(Response::builder()
+        Response::builder()
             .status(status)
             .header("Retry-After", retry_after)
             .body(body)
-            .unwrap())
+            .unwrap()
     }
 
     fn pause(status: u16, after: &str, method: &Method) -> Option<Duration> {
-        pause_before_next(&answer(status, after), method, 1, &Limits::default())
+        pause_before_next(&Ok(answer(status, after)), method, 1, &Limits::default())
     }
 
     #[test]

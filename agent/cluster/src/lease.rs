@@ -10,7 +10,6 @@ use futures::{Stream, StreamExt as _};
 use http::Method;
 use jiff::Timestamp;
 use krm::Gvk;
-use serde_json::Value;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -25,7 +24,7 @@ use crate::{
 
 mod state;
 
-use state::{Seen, State, Write};
+use state::{Reading, Seen, State, Write};
 
 /// What is to be held.
 #[derive(Clone, Debug)]
@@ -198,18 +197,18 @@ impl Elector {
         }
     }
 
-    /// The Lease as it is now; none if that cannot be told either.
-    async fn read(&self) -> Option<Option<Value>> {
+    async fn read(&self) -> Reading {
         let Election {
             namespace,
             name,
             ttl,
             ..
         } = &*self.election;
-        timeout(*ttl / 3, self.cluster.get(&self.resource, namespace, name))
-            .await
-            .ok()?
-            .ok()
+        match timeout(*ttl / 3, self.cluster.get(&self.resource, namespace, name)).await {
+            Ok(Ok(Some(lease))) => Reading::There(lease),
+            Ok(Ok(None)) => Reading::Missing,
+            Ok(Err(_)) | Err(_) => Reading::Unknown,
+        }
     }
 }
 

@@ -155,7 +155,7 @@ fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
 mod tests {
     use super::*;
 
-    fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+    fn entry(manager: &str, operation: &str, fields: &Value) -> Value {
         json!({ "manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": fields })
     }
 
@@ -164,19 +164,19 @@ mod tests {
         let hpa = entry(
             "kube-controller-manager",
             "Update",
-            json!({"f:spec": {"f:replicas": {}}}),
+            &json!({"f:spec": {"f:replicas": {}}}),
         );
-        let mut status = entry("kubectl", "Update", json!({"f:status": {}}));
+        let mut status = entry("kubectl", "Update", &json!({"f:status": {}}));
         status["subresource"] = json!("status");
         let fields = json!([
             entry(
                 "kubectl-client-side-apply",
                 "Update",
-                json!({"f:spec": {"f:a": {}}})
+                &json!({"f:spec": {"f:a": {}}})
             ),
             hpa,
-            entry("driftless", "Apply", json!({"f:spec": {"f:b": {}}})),
-            entry("argocd-controller", "Apply", json!({"f:data": {}})),
+            entry("driftless", "Apply", &json!({"f:spec": {"f:b": {}}})),
+            entry("argocd-controller", "Apply", &json!({"f:data": {}})),
             status,
         ]);
         let migration = migration(&fields).unwrap();
@@ -187,7 +187,7 @@ mod tests {
         let ours = entry(
             "driftless",
             "Apply",
-            json!({"f:spec": {"f:a": {}, "f:b": {}}, "f:data": {}}),
+            &json!({"f:spec": {"f:a": {}, "f:b": {}}, "f:data": {}}),
         );
         assert_eq!(migration.managed_fields, [ours, hpa, status]);
     }
@@ -198,9 +198,9 @@ mod tests {
             json!([]),
             json!([{}]),
             Value::Null,
-            json!([entry("driftless", "Apply", json!({"f:a": {}}))]),
-            json!([entry("kubectl", "Update", json!({}))]),
-            json!([entry("kubectl", "Update", Value::Null)]),
+            json!([entry("driftless", "Apply", &json!({"f:a": {}}))]),
+            json!([entry("kubectl", "Update", &json!({}))]),
+            json!([entry("kubectl", "Update", &Value::Null)]),
         ] {
             assert_eq!(migration(&fields), None, "{fields}");
         }

@@ -38,10 +38,10 @@ pub(crate) fn is_ours(entry: &Value) -> bool {
 fn digest(fields: &Value) -> String {
     let mut hasher = Sha256::new();
     hash_into(&mut hasher, fields);
-    hasher.finalize()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let half = hasher.finalize()[..16]
+        .try_into()
+        .expect("16 bytes because SHA-256 has 32");
+    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 /// Hashes with keys in order, so that neither the server's order nor ours shows.
@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+    fn entry(manager: &str, operation: &str, fields: &Value) -> Value {
         json!({ "manager": manager, "operation": operation, "apiVersion": "apps/v1",
             "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields })
     }
@@ -80,7 +80,7 @@ mod tests {
         let one = json!([entry(
             "driftless",
             "Apply",
-            json!({"f:a": {}, "f:b": {"k:{\"name\":\"x\"}": {}}})
+            &json!({"f:a": {}, "f:b": {"k:{\"name\":\"x\"}": {}}})
         )]);
         let same: Value = serde_json::from_str(
             &one.to_string()
@@ -91,7 +91,7 @@ mod tests {
         let less = json!([entry(
             "driftless",
             "Apply",
-            json!({"f:b": {"k:{\"name\":\"x\"}": {}}})
+            &json!({"f:b": {"k:{\"name\":\"x\"}": {}}})
         )]);
         assert_eq!(ownership(&one), ownership(&same));
         assert_ne!(ownership(&one), ownership(&less));
@@ -100,19 +100,19 @@ mod tests {
 
     #[test]
     fn nesting_is_part_of_it() {
-        let flat = json!([entry("driftless", "Apply", json!({"f:a": {}, "f:b": {}}))]);
-        let deep = json!([entry("driftless", "Apply", json!({"f:a": {"f:b": {}}}))]);
+        let flat = json!([entry("driftless", "Apply", &json!({"f:a": {}, "f:b": {}}))]);
+        let deep = json!([entry("driftless", "Apply", &json!({"f:a": {"f:b": {}}}))]);
         assert_ne!(ownership(&flat), ownership(&deep));
     }
 
     #[test]
     fn only_our_apply_counts() {
-        let mut status = entry("driftless", "Apply", json!({"f:status": {}}));
+        let mut status = entry("driftless", "Apply", &json!({"f:status": {}}));
         status["subresource"] = json!("status");
         let others = json!([
             status,
-            entry("driftless", "Update", json!({})),
-            entry("kubectl", "Apply", json!({}))
+            entry("driftless", "Update", &json!({})),
+            entry("kubectl", "Apply", &json!({}))
         ]);
         assert_eq!(ownership(&others), None);
         assert_eq!(ownership(&json!([{}])), None);

@@ -42,8 +42,7 @@ impl Cluster {
         namespace: &str,
         name: &str,
     ) -> Result<Option<Value>, ReadError> {
-        self.object(resource, namespace, name, JSON, &resource.gvk.kind)
-            .await
+        self.object(resource, namespace, name, JSON).await
     }
 
     /// One object's metadata as it is now; none if there is no such object.
@@ -58,9 +57,7 @@ impl Cluster {
         } else {
             METADATA
         };
-        let object = self
-            .object(resource, namespace, name, accept, "PartialObjectMetadata")
-            .await?;
+        let object = self.object(resource, namespace, name, accept).await?;
         object
             .map(|object| Live::read(resource, object, Part::Metadata))
             .transpose()
@@ -72,7 +69,6 @@ impl Cluster {
         namespace: &str,
         name: &str,
         accept: &'static str,
-        kind: &str,
     ) -> Result<Option<Value>, ReadError> {
         let path = resource.object_path(namespace, name);
         let ask = Ask {
@@ -88,9 +84,10 @@ impl Cluster {
             Err(failure) => return Err(failure.plain()),
         };
         let object = answer.json()?;
-        let came = object["kind"].as_str().unwrap_or_default();
+        let bare = accept != JSON && object["kind"] == "PartialObjectMetadata";
+        let is_kind = bare || object["kind"] == *resource.gvk.kind;
         let facts = item_facts(resource, &object)?;
-        match facts.id.name == name && (came == kind || came == resource.gvk.kind) {
+        match facts.id.name == name && is_kind {
             true => Ok(Some(object)),
             false => Err(garbage("it is another object")),
         }

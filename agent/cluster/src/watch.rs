@@ -170,14 +170,13 @@ impl Watcher {
                 Err(fault) => return self.failed(fault),
             }
         }
-        match page.next {
-            Some(next) => self.state = State::List(Some(next)),
-            None => {
-                self.ready.push_back(Watched::Synced);
-                self.pause.reset();
-                self.state = State::Listed(page.version);
-            }
+        if let Some(next) = page.next {
+            self.state = State::List(Some(next));
+            return;
         }
+        self.ready.push_back(Watched::Synced);
+        self.pause.reset();
+        self.state = State::Listed(page.version);
     }
 
     async fn start(&mut self, version: String) {

@@ -109,7 +109,7 @@ pub(super) fn error(resource: &Resource, failure: Failure) -> ApplyError {
     };
     let error = match status.code {
         404 => missing(status),
-        409 => conflicting(status),
+        409 => conflicting(&status),
         413 => ApplyError::TooLarge(status.message),
         400 | 403 | 422 | 500 => refused(resource, status),
         _ => ApplyError::Call(other(status)),
@@ -129,8 +129,8 @@ fn missing(status: Status) -> ApplyError {
     }
 }
 
-fn conflicting(status: Status) -> ApplyError {
-    let causes = causes(&status).filter(|cause| cause.reason == "FieldManagerConflict");
+fn conflicting(status: &Status) -> ApplyError {
+    let causes = causes(status).filter(|cause| cause.reason == "FieldManagerConflict");
     let fields: Vec<_> = causes.map(field_conflict).collect();
     match fields.is_empty() {
         true => ApplyError::Contended,

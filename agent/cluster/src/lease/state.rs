@@ -10,7 +10,7 @@ use super::{Election, Leadership};
 use crate::{Watched, guard::jittered};
 
 /// When there is nothing to do but to listen.
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 pub(super) struct State {
     election: Arc<Election>,
@@ -42,6 +42,13 @@ pub(super) struct Seen {
 pub(super) struct Write {
     pub(super) create: bool,
     pub(super) body: Value,
+}
+
+/// The Lease as a read of its own shows it.
+pub(super) enum Reading {
+    There(Value),
+    Missing,
+    Unknown,
 }
 
 impl State {
@@ -122,11 +129,11 @@ impl State {
     }
 
     /// The Lease is not as we thought; it is `now` so, if that could be read.
-    pub(super) fn refused(&mut self, now: Option<Option<Value>>, at: Instant) {
+    pub(super) fn refused(&mut self, now: Reading, at: Instant) {
         match now {
-            None => {}
-            Some(None) => self.lost(None),
-            Some(Some(lease)) => {
+            Reading::Unknown => {}
+            Reading::Missing => self.lost(None),
+            Reading::There(lease) => {
                 if let Some(seen) = Seen::read(&lease, at) {
                     self.saw(seen, false);
                 }

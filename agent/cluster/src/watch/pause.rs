@@ -8,7 +8,7 @@ use crate::{CallError, guard::jittered};
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 /// What only a person can change is not asked for often.
-const LONGEST_REFUSED: Duration = Duration::from_secs(60);
+const LONGEST_REFUSED: Duration = Duration::from_mins(1);
 const FIRST_REFUSED: Duration = Duration::from_secs(2);
 /// A watch that ended sooner than this did not end in the normal way.
 const SHORT_LIFE: Duration = Duration::from_secs(5);

@@ -295,7 +295,7 @@ async fn warnings_of_the_server_arrive() {
             applied.warnings
         ),
         Err(ApplyError::AdmissionDenied { message, .. }) => {
-            assert!(message.contains("service account"), "{message}")
+            assert!(message.contains("service account"), "{message}");
         }
         Err(error) => panic!("{error:?}"),
     }

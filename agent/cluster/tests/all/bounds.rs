@@ -35,7 +35,7 @@ async fn a_server_that_says_come_back_tomorrow_is_asked_again_soon_and_then_left
         .await
         .unwrap_err();
     assert!(
-        matches!(error, CallError::Throttled { after } if after == Duration::from_secs(60)),
+        matches!(error, CallError::Throttled { after } if after == Duration::from_mins(1)),
         "{error:?}"
     );
     assert!(error.is_retryable() && begun.elapsed() < Duration::from_secs(10));

@@ -1,5 +1,10 @@
 //! Against a real API server; what no real one would say comes from a fake.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its fixtures too"
+)]
+
 mod adopt;
 mod apply;
 mod bounds;

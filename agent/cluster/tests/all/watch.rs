@@ -4,31 +4,26 @@ use serde_json::json;
 use crate::world::{Place, object, plane, until};
 
 #[tokio::test]
-async fn lists_in_pages_and_then_shows_every_change() {
+async fn lists_in_pages() {
     let place = Place::of("v1", "ConfigMap").await;
     for index in 0..105 {
-        place
-            .apply(&format!("x{index:03}"), &json!({ "data": { "a": "1" } }))
-            .await
-            .unwrap();
+        let body = json!({ "data": { "a": "1" } });
+        place.apply(&format!("x{index:03}"), &body).await.unwrap();
     }
     let namespace = Some(place.namespace.clone());
-    let mut events = Box::pin(place.cluster.watch(
-        &place.resource,
-        namespace,
-        String::new(),
-        Detail::Full,
-    ));
+    let watch = place
+        .cluster
+        .watch(&place.resource, namespace, String::new(), Detail::Full);
     let (mut seen, mut restarts) = (0, 0);
-    until(&mut events, |event| {
+    until(&mut Box::pin(watch), |event| {
         match event {
             Watched::Restarted => restarts += 1,
             Watched::Object(live) => {
                 seen += 1;
                 let body = live.body.unwrap();
                 assert_eq!(
-                    (&body["kind"], &body["data"]),
-                    (&json!("ConfigMap"), &json!({ "a": "1" }))
+                    (&body["kind"], &body["data"]["a"]),
+                    (&json!("ConfigMap"), &json!("1"))
                 );
                 assert!(body["metadata"]["managedFields"].is_null());
             }
@@ -49,18 +44,40 @@ async fn lists_in_pages_and_then_shows_every_change() {
         entries.iter().filter(|entry| entry.verb == "list").count(),
         2
     );
+    let facts = place
+        .cluster
+        .list_facts(&place.resource, Some(&place.namespace), "")
+        .await;
+    assert_eq!(facts.unwrap().len(), 105);
+}
 
+#[tokio::test]
+async fn shows_every_change_and_every_end() {
+    let place = Place::of("v1", "ConfigMap").await;
     place
-        .apply("x000", &json!({ "data": { "a": "2" } }))
+        .apply("x", &json!({ "data": { "a": "1" } }))
         .await
         .unwrap();
-    assert_eq!(object(&mut events).await.body.unwrap()["data"]["a"], "2");
-    let uid = place.facts("x001").await.uid;
+    let namespace = Some(place.namespace.clone());
+    let watch = place
+        .cluster
+        .watch(&place.resource, namespace, String::new(), Detail::Full);
+    let mut events = Box::pin(watch);
+    until(&mut events, |event| {
+        matches!(event, Watched::Synced).then_some(())
+    })
+    .await;
+    place
+        .apply("x", &json!({ "data": { "a": "2" } }))
+        .await
+        .unwrap();
+    let live = object(&mut events).await;
+    assert_eq!(live.body.unwrap()["data"]["a"], "2");
     let delete = Delete {
         resource: &place.resource,
         namespace: &place.namespace,
-        name: "x001",
-        uid: &uid,
+        name: "x",
+        uid: &live.facts.uid,
         propagation: Propagation::Background,
         dry_run: false,
     };
@@ -69,13 +86,7 @@ async fn lists_in_pages_and_then_shows_every_change() {
         Watched::Gone { id, uid } => Some((id.name, uid)),
         _ => None,
     });
-    assert_eq!(gone.await, ("x001".to_owned(), uid));
-    let facts = place
-        .cluster
-        .list_facts(&place.resource, Some(&place.namespace), "")
-        .await
-        .unwrap();
-    assert_eq!(facts.len(), 104);
+    assert_eq!(gone.await, ("x".to_owned(), live.facts.uid));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::{sync::OnceCell, time::timeout};
 
 /// Longer than anything takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// etcd and an API server, where nothing but the tests changes objects.
 pub(crate) async fn plane() -> &'static ControlPlane {

@@ -14,7 +14,7 @@ fn resource(api_version: &str, kind: &str) -> Resource {
     }
 }
 
-fn means(kind: &str, code: u16, reason: &str, message: &str, causes: Value) -> ApplyError {
+fn means(kind: &str, code: u16, reason: &str, message: &str, causes: &Value) -> ApplyError {
     let status = json!({ "status": "Failure", "code": code, "reason": reason, "message": message,
         "details": { "name": "web", "kind": "things", "causes": causes } });
     let status = serde_json::from_value(status).unwrap();
@@ -28,7 +28,7 @@ fn a_conflict_names_fields_and_managers() {
         409,
         "Conflict",
         "Apply failed with 1 conflict",
-        json!([
+        &json!([
         { "reason": "FieldManagerConflict", "message": "conflict with \"kubectl-edit\" using apps/v1",
           "field": ".spec.replicas" }]),
     );
@@ -42,7 +42,7 @@ fn a_conflict_names_fields_and_managers() {
         409,
         "Conflict",
         "the object has been modified",
-        json!([]),
+        &json!([]),
     );
     assert!(matches!(contended, ApplyError::Contended) && contended.is_retryable());
 }
@@ -55,7 +55,13 @@ fn immutable_fields_are_named_and_told_from_invalid_ones() {
     );
     let selector =
         json!({ "reason": "FieldValueInvalid", "message": dump, "field": "spec.selector" });
-    match means("Deployment", 422, "Invalid", "…", json!([selector.clone()])) {
+    match means(
+        "Deployment",
+        422,
+        "Invalid",
+        "…",
+        &json!([selector.clone()]),
+    ) {
         ApplyError::Immutable { field, message } => {
             assert_eq!(
                 (field.as_deref(), &*message),
@@ -66,7 +72,7 @@ fn immutable_fields_are_named_and_told_from_invalid_ones() {
     }
     let replicas = json!({ "reason": "FieldValueInvalid", "message": "Invalid value: -1: must be >= 0", "field": "spec.replicas" });
     assert!(
-        matches!(means("Deployment", 422, "Invalid", "…", json!([selector, replicas])), ApplyError::Invalid(faults) if faults.len() == 2)
+        matches!(means("Deployment", 422, "Invalid", "…", &json!([selector, replicas])), ApplyError::Invalid(faults) if faults.len() == 2)
     );
     for (message, field) in [
         (
@@ -94,7 +100,7 @@ fn immutable_fields_are_named_and_told_from_invalid_ones() {
             json!([{ "reason": "FieldValueForbidden", "message": message, "field": field }]);
         assert!(
             matches!(
-                means("X", 422, "Invalid", "…", causes),
+                means("X", 422, "Invalid", "…", &causes),
                 ApplyError::Immutable { .. }
             ),
             "{message}"
@@ -106,16 +112,16 @@ fn immutable_fields_are_named_and_told_from_invalid_ones() {
 fn unknown_fields_are_named_whatever_code_the_server_chooses() {
     let typed = "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema";
     assert_eq!(
-        means("Deployment", 500, "", typed, json!([])).to_string(),
+        means("Deployment", 500, "", typed, &json!([])).to_string(),
         "spec.replica: field not declared in schema"
     );
     let strict = "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.foo\"";
     assert_eq!(
-        means("Deployment", 400, "BadRequest", strict, json!([])).to_string(),
+        means("Deployment", 400, "BadRequest", strict, &json!([])).to_string(),
         "spec.foo: field not declared in schema"
     );
     let decode = "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
-    let error = means("Deployment", 400, "BadRequest", decode, json!([]));
+    let error = means("Deployment", 400, "BadRequest", decode, &json!([]));
     assert!(
         error
             .to_string()
@@ -127,7 +133,7 @@ fn unknown_fields_are_named_whatever_code_the_server_chooses() {
         500,
         "InternalError",
         "etcdserver: request timed out",
-        json!([]),
+        &json!([]),
     );
     assert!(broken.is_retryable(), "{broken:?}");
 }
@@ -149,7 +155,7 @@ fn whoever_refuses_is_named() {
         ),
         ("ingresses \"web\" is forbidden: no", "admission control"),
     ] {
-        match means("Deployment", 403, "Forbidden", message, json!([])) {
+        match means("Deployment", 403, "Forbidden", message, &json!([])) {
             ApplyError::AdmissionDenied { by: found, message } => {
                 assert_eq!(found, by);
                 assert!(message.ends_with("no"), "{message}");
@@ -158,7 +164,7 @@ fn whoever_refuses_is_named() {
         }
     }
     let down = "Internal error occurred: failed calling webhook \"w.example.com\": failed to call webhook: Post \"https://w\": dial tcp: connect: connection refused";
-    let down = means("Deployment", 500, "InternalError", down, json!([]));
+    let down = means("Deployment", 500, "InternalError", down, &json!([]));
     assert!(
         matches!(&down, ApplyError::AdmissionFailed { webhook, .. } if webhook == "w.example.com")
     );
@@ -168,7 +174,7 @@ fn whoever_refuses_is_named() {
         403,
         "Forbidden",
         "pods \"web\" is forbidden: exceeded quota: q, requested: pods=1",
-        json!([]),
+        &json!([]),
     );
     assert_eq!(quota.to_string(), "exceeded quota: q, requested: pods=1");
     let ending = means(
@@ -176,7 +182,7 @@ fn whoever_refuses_is_named() {
         403,
         "Forbidden",
         "configmaps \"web\" is forbidden: unable to create new content in namespace shop because it is being terminated",
-        json!([{"reason": "NamespaceTerminating"}]),
+        &json!([{"reason": "NamespaceTerminating"}]),
     );
     assert!(matches!(&ending, ApplyError::NamespaceTerminating(name) if name == "shop"));
 }
@@ -221,7 +227,7 @@ fn no_text_about_a_secret_quotes_a_value() {
         ),
         (500, format!("something {value}"), json!([])),
     ] {
-        let error = means("Secret", code, "", &message, causes);
+        let error = means("Secret", code, "", &message, &causes);
         let told = format!("{error} {error:?}");
         assert!(!told.contains(value), "{told}");
     }
