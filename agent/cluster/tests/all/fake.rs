@@ -18,19 +18,31 @@ pub(crate) struct Fake {
     asked: Arc<AtomicUsize>,
 }
 
+/// What it says to a request for this path and query.
+type Says = dyn Fn(&str) -> Vec<u8> + Send + Sync;
+
 impl Fake {
     /// Answers every request with these bytes, status line and all; with nothing at all if there are none.
     pub(crate) async fn saying(answer: impl Into<Vec<u8>>, limits: Limits) -> Self {
+        let answer = answer.into();
+        Self::answering(move |_| answer.clone(), limits).await
+    }
+
+    /// Answers every request with what `says` makes of its path and query.
+    pub(crate) async fn answering(
+        says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+        limits: Limits,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (asked, answer) = (
+        let (asked, says) = (
             Arc::new(AtomicUsize::new(0)),
-            Arc::<[u8]>::from(answer.into()),
+            Arc::<Says>::from(Box::new(says) as Box<Says>),
         );
         let count = asked.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answer.clone(), count.clone()));
+                tokio::spawn(serve(stream, says.clone(), count.clone()));
             }
         });
         let kubeconfig = format!(
@@ -70,10 +82,13 @@ pub(crate) fn answer(status: &str, kind: &str, body: &str) -> String {
     )
 }
 
-async fn serve(stream: TcpStream, answer: Arc<[u8]>, asked: Arc<AtomicUsize>) {
+async fn serve(stream: TcpStream, says: Arc<Says>, asked: Arc<AtomicUsize>) {
     let mut stream = BufReader::new(stream);
-    let (mut line, mut length) = (String::new(), 0);
+    let (mut line, mut length, mut path) = (String::new(), 0, String::new());
     while stream.read_line(&mut line).await.is_ok_and(|read| read > 2) {
+        if path.is_empty() {
+            path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+        }
         if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = text.trim().parse().unwrap();
         }
@@ -84,6 +99,7 @@ async fn serve(stream: TcpStream, answer: Arc<[u8]>, asked: Arc<AtomicUsize>) {
         return;
     }
     asked.fetch_add(1, Ordering::SeqCst);
+    let answer = says(&path);
     if answer.is_empty() {
         // A black hole: open for as long as the other side is.
         drop(stream.read_u8().await);

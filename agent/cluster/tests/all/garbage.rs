@@ -118,3 +118,66 @@ async fn the_message_says_what_came_instead() {
     );
     assert!(matches!(error, CallError::Garbage(_)));
 }
+
+/// A good list of one object at version 70, and a watch that says `line`.
+async fn watch_saying(line: &'static [u8]) -> Fake {
+    let list = r#"{"kind":"ConfigMapList","metadata":{"resourceVersion":"70"},"items":[
+        {"metadata":{"name":"x","namespace":"shop","uid":"u","resourceVersion":"60"}}]}"#;
+    let says = move |path: &str| match path.contains("watch=true") {
+        false => answer("200 OK", JSON, list).into_bytes(),
+        true => {
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
+            [head.as_bytes(), line].concat()
+        }
+    };
+    Fake::answering(says, Limits::default()).await
+}
+
+#[tokio::test]
+async fn a_version_that_the_server_forgot_or_that_lies_ahead_leads_to_a_new_list() {
+    for line in [
+        br#"{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old resource version"}}"#.as_slice(),
+        br#"{"type":"ERROR","object":{"kind":"Status","code":504,"message":"Too large resource version: 70"}}"#,
+        // The store was put back from a backup: versions start over.
+        br#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"3"}}}"#,
+    ] {
+        let fake = watch_saying(&[line, b"\n"].concat().leak()[..]).await;
+        let watch = fake.cluster.watch(&config_maps(), None, String::new(), Detail::Metadata);
+        let (mut lists, mut complete) = (0, 0);
+        until(&mut Box::pin(watch), |event| {
+            match event {
+                Watched::Restarted => lists += 1,
+                Watched::Synced => complete += 1,
+                Watched::Object(_) => {}
+                other => panic!("{other:?}"),
+            }
+            (lists == 2 && complete == 2).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn nonsense_in_a_watch_is_a_fault_and_changes_nothing() {
+    let endless = vec![b' '; 20 << 20].leak();
+    for line in [
+        b"<html>\n".as_slice(),
+        b"{\"type\":\"ADDED\",\"object\":{}}\n",
+        b"{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"x\"}}}\n",
+        b"{\"type\":\"EXPLODED\",\"object\":{\"metadata\":{\"resourceVersion\":\"80\"}}}\n",
+        endless,
+    ] {
+        let fake = watch_saying(line).await;
+        let watch = fake
+            .cluster
+            .watch(&config_maps(), None, String::new(), Detail::Metadata);
+        let mut events = Box::pin(watch);
+        let fault = until(&mut events, |event| match event {
+            Watched::Failed(fault) => Some(fault),
+            Watched::Gone { id, .. } => panic!("{id} is gone"),
+            _ => None,
+        });
+        assert!(matches!(*fault.await, CallError::Garbage(_)));
+    }
+}

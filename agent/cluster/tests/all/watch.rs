@@ -1,4 +1,6 @@
-use cluster::{CallError, Delete, Deleted, Detail, Propagation, Watched};
+use cluster::{Apply, CallError, Cluster, Connect, Delete, Deleted, Detail, Propagation, Watched};
+use krm::Gvk;
+use lab::{ControlPlane, Options, Part};
 use serde_json::json;
 
 use crate::world::{Place, object, plane, until};
@@ -196,4 +198,52 @@ async fn nothing_to_see_is_a_complete_list_too() {
             .await;
         }
     }
+}
+
+#[tokio::test]
+async fn goes_on_after_the_server_was_away_without_another_list() {
+    let plane = ControlPlane::start(Options::apiserver_only())
+        .await
+        .unwrap();
+    let connect = Connect {
+        kubeconfig: Some(plane.kubeconfig()),
+        ..Connect::default()
+    };
+    let cluster = Cluster::connect(&connect).await.unwrap();
+    let resource = cluster.resolve(&Gvk::new("v1", "ConfigMap")).await.unwrap();
+    let namespace = Some("default".to_owned());
+    let mut events = Box::pin(cluster.watch(&resource, namespace, String::new(), Detail::Metadata));
+    until(&mut events, |event| {
+        matches!(event, Watched::Synced).then_some(())
+    })
+    .await;
+
+    let mark = plane.audit().mark().unwrap();
+    plane.kill(Part::ApiServer);
+    until(&mut events, |event| {
+        matches!(event, Watched::Failed(_)).then_some(())
+    })
+    .await;
+    plane.restart(Part::ApiServer).await.unwrap();
+    let body = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "late", "namespace": "default" } });
+    let (resource, namespace, name) = (&resource, "default", "late");
+    let apply = Apply {
+        resource,
+        namespace,
+        name,
+        body: &body,
+        force: true,
+        dry_run: false,
+    };
+    cluster.apply(apply).await.unwrap();
+    until(&mut events, |event| match event {
+        Watched::Object(live) => (live.facts.id.name == "late").then_some(()),
+        Watched::Restarted => panic!("listed anew"),
+        _ => None,
+    })
+    .await;
+    let lists = plane.audit().since(mark).unwrap().of("configmaps");
+    let lists =
+        lists.only(|entry| entry.verb == "list" && entry.user_agent.starts_with("driftless"));
+    assert!(lists.is_empty(), "{}", lists.summary());
 }
