@@ -14,7 +14,7 @@ mod limits;
 pub(crate) mod number;
 mod order;
 mod parse;
-mod quote;
+pub(crate) mod quote;
 mod reread;
 pub(crate) mod resolve;
 mod scan;
@@ -57,7 +57,7 @@ pub fn plain_tag(text: &str) -> crate::Tag {
 
 /// Whether kustomize puts quotes around a string that it sets: whether readers of YAML 1.1 would take the bare
 /// text for something else.
-pub(crate) fn is_quoted_when_set(text: &str) -> bool {
+pub fn is_quoted_when_set(text: &str) -> bool {
     if text.is_empty() || text.contains('\n') {
         return false;
     }

@@ -25,6 +25,10 @@ pub(crate) fn absorb(set: &mut ObjectSet, made: Resource, schema: &Schema) -> Ou
         (&[at], Behavior::Merge | Behavior::Replace) => {
             let old = &set.as_slice()[at];
             let new = joined(old, made, behavior);
+            if new.id(schema) != old.id(schema) {
+                let text = format!("{} is no longer of that kind", new.id(schema).describe());
+                return Err(Problem::at(new.pos(), text).into());
+            }
             set.replace(at, new);
             Ok(())
         }

@@ -7,8 +7,8 @@
 use krm::{Kind, Node, Pos, Scalar, Tag, json};
 
 use crate::{
-    model::{Pairs, Text},
     problem::{Gather, Outcome, Problem},
+    text::{Pairs, Text},
 };
 
 /// How to take what does not fit.

@@ -27,6 +27,7 @@ mod selector;
 mod session;
 mod set;
 mod shared;
+mod text;
 mod top;
 mod transform;
 pub mod tree;

@@ -19,27 +19,7 @@ pub(crate) use replacement::{
     FieldOptions, ReplacementEntry, ReplacementSpec, SourceSelector, TargetSelector,
 };
 pub(crate) use selector::Selector;
-pub(crate) use setting::{ImageSpec, LabelSpec, LegacyOrder, Pairs, ReplicaSpec, SortOptions};
+pub(crate) use setting::{ImageSpec, LabelSpec, LegacyOrder, ReplicaSpec, SortOptions};
 pub(crate) use var::VarSpec;
 
-use krm::{Pos, Style};
-
-/// A string and where and how it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Text {
-    pub(crate) value: String,
-    pub(crate) pos: Pos,
-    /// Tells where the first line of a multi-line string stands.
-    pub(crate) style: Style,
-}
-
-impl Text {
-    /// How many lines to add to positions in a document read from this text, so that they point into the
-    /// file it stands in.
-    pub(crate) fn line_offset(&self) -> u32 {
-        match self.style {
-            Style::Literal | Style::Folded => self.pos.line,
-            _ => self.pos.line.saturating_sub(1),
-        }
-    }
-}
+pub(crate) use crate::text::{Pairs, Text};

@@ -5,7 +5,7 @@
 //! changes it everywhere. Users see this, so it is kept: a [`Shared`] names the places, and [`sync`] carries a
 //! change from one to the others. A way through JSON ends it.
 
-use krm::{Kind, Node, Pos, Scalar, SourceId};
+use krm::{Kind, Node, Pos, Scalar, SourceId, Style, Tag, yaml};
 
 use crate::resource::Resource;
 
@@ -83,6 +83,56 @@ pub(crate) fn part(resource: &mut Resource, below: &[&str]) {
             !start.eq(below.iter().copied())
         });
     }
+}
+
+/// What a merge does to scalars without a type: what looks like a number or the like gets quotes, and with them a
+/// type.
+pub(crate) fn quote_untagged(resource: &mut Resource) {
+    let mut untagged = std::mem::take(&mut resource.untagged);
+    untagged.retain(|names| {
+        let Some(node) = node_at(&mut resource.node, names) else {
+            return false;
+        };
+        let Some(scalar) = node.as_scalar_mut() else {
+            return false;
+        };
+        if !yaml::is_quoted_when_set(&scalar.text) {
+            return true;
+        }
+        scalar.tag = Tag::Str;
+        scalar.style = Style::DoubleQuoted;
+        false
+    });
+    resource.untagged = untagged;
+}
+
+/// Lets scalars without a type pass for strings while `work` looks for those. What it does not replace is as before.
+pub(crate) fn untagged_as_text<T>(
+    resource: &mut Resource,
+    work: impl FnOnce(&mut Resource) -> T,
+) -> T {
+    /// Nothing else gives a scalar this style on purpose here, and `work` makes plain ones.
+    const WAITING: Style = Style::Folded;
+    let untagged = std::mem::take(&mut resource.untagged);
+    for names in &untagged {
+        if let Some(scalar) = node_at(&mut resource.node, names).and_then(Node::as_scalar_mut) {
+            (scalar.tag, scalar.style) = (Tag::Str, WAITING);
+        }
+    }
+    let done = work(resource);
+    for names in untagged {
+        let scalar = node_at(&mut resource.node, &names).and_then(Node::as_scalar_mut);
+        if let Some(scalar) = scalar.filter(|scalar| scalar.style == WAITING) {
+            (scalar.tag, scalar.style) = (yaml::plain_tag(&scalar.text), Style::Plain);
+            resource.untagged.push(names);
+        }
+    }
+    done
+}
+
+/// Whether there is a scalar at a place.
+pub(crate) fn has(root: &Node, names: &[String]) -> bool {
+    scalar_at(root, names).is_some()
 }
 
 /// The names on the way to a value.

@@ -10,6 +10,7 @@ use crate::{
     Kind, Node, Scalar, Style, Tag,
     yaml::{
         number::{self, Int, Number},
+        quote,
         resolve::{self, Rules},
         timestamp,
     },
@@ -114,23 +115,9 @@ fn rewrite(scalar: &mut Scalar) -> bool {
             "null".clone_into(&mut scalar.text);
             scalar.style = Style::Plain;
         }
-        Tag::Str | Tag::Timestamp | Tag::Binary => scalar.style = style_of(&scalar.text),
+        Tag::Str | Tag::Timestamp | Tag::Binary => scalar.style = quote::style_of(&scalar.text),
     }
     true
-}
-
-fn style_of(text: &str) -> Style {
-    if text.contains('\n') {
-        return Style::Literal;
-    }
-    let plain = resolve::resolve(text, Rules::V3) == Tag::Str
-        && resolve::parse_bool(text, Rules::V2).is_none()
-        && !resolve::is_base_60(text);
-    if plain {
-        Style::Plain
-    } else {
-        Style::DoubleQuoted
-    }
 }
 
 fn boolean(text: &str) -> bool {

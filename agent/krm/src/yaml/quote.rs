@@ -7,7 +7,7 @@ use super::error::WriteProblem;
 use super::resolve::{self, Rules};
 use super::sheet::Sheet;
 use super::styles;
-use crate::Tag;
+use crate::{Style, Tag};
 
 /// Longest key, in bytes, that is printed without `?`.
 const MAX_KEY: usize = 128;
@@ -88,6 +88,24 @@ fn style(sheet: &mut Sheet<'_>, text: &str, indent: usize, fold: bool) {
         Analysis { plain: true, .. } => styles::plain(sheet, text, indent, fold),
         Analysis { single: true, .. } => styles::single(sheet, text, indent, fold),
         _ => styles::double(sheet, text, indent, fold),
+    }
+}
+
+/// The style in which go-yaml v3 prints a string that says nothing about it.
+pub(crate) fn style_of(text: &str) -> Style {
+    if text.contains('\n') {
+        return match analyze(text).literal {
+            true => Style::Literal,
+            false => Style::DoubleQuoted,
+        };
+    }
+    let is_string = resolve::resolve(text, Rules::V3) == Tag::Str
+        && resolve::parse_bool(text, Rules::V2).is_none()
+        && !resolve::is_base_60(text);
+    match analyze(text) {
+        Analysis { plain: true, .. } if is_string => Style::Plain,
+        Analysis { single: true, .. } if is_string => Style::SingleQuoted,
+        _ => Style::DoubleQuoted,
     }
 }
 

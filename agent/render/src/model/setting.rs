@@ -2,11 +2,8 @@
 
 use krm::Pos;
 
-use super::Text;
+use super::{Pairs, Text};
 use crate::field::FieldSpec;
-
-/// Keys and values to set, in the order of the keys.
-pub(crate) type Pairs = std::collections::BTreeMap<String, Text>;
 
 /// One entry of `labels`.
 #[derive(Clone, Debug, Default)]

@@ -15,6 +15,7 @@ use crate::{
     session::parse_settings,
     set::ObjectSet,
 };
+use source::Value;
 use target::Target;
 
 /// The field that is meant where none is named.
@@ -76,21 +77,21 @@ fn carry_out(
     objects: &mut ObjectSet,
     context: &Context<'_>,
 ) -> Outcome {
-    let value = match (&replacement.source, &replacement.source_value) {
+    let mut value = match (&replacement.source, &replacement.source_value) {
         _ if replacement.targets.is_empty() => return Err(incomplete(replacement).into()),
         (None, None) => return Err(incomplete(replacement).into()),
         (Some(_), Some(value)) => {
             let text = "a replacement has either `source` or `sourceValue`, not both";
             return Err(Problem::at(value.pos, text).into());
         }
-        (None, Some(value)) => literal(value),
+        (None, Some(value)) => Value::fixed(literal(value)),
         (Some(source), None) => source::value_of(source, objects)?,
     };
     for target in &replacement.targets {
         let target = Target::new(target)?;
-        for object in objects.iter_mut() {
+        for (at, object) in objects.iter_mut().enumerate() {
             if target.is_for(object, context) {
-                target.write(object, &value)?;
+                target.write(object, &mut value.seen_from(at))?;
             }
         }
     }

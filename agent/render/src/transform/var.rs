@@ -17,6 +17,7 @@ use crate::{
     problem::{Outcome, Problem},
     resource::{Id, NO_NAMESPACE},
     set::ObjectSet,
+    shared,
 };
 use expansion::expand_text;
 use value::Value;
@@ -73,11 +74,13 @@ pub(crate) fn expand(
     }
     let mut used = BTreeSet::new();
     for object in objects.iter_mut() {
-        let pos = object.node.pos;
-        for place in places {
-            let mut set = |node: &mut Node| replace(node, &values, &mut used);
-            place.visit(&mut object.node, Make::Nothing, pos, &mut set)?;
-        }
+        shared::untagged_as_text(object, |object| {
+            let pos = object.node.pos;
+            places.iter().try_for_each(|place| {
+                let mut set = |node: &mut Node| replace(node, &values, &mut used);
+                place.visit(&mut object.node, Make::Nothing, pos, &mut set)
+            })
+        })?;
     }
     let unused: Vec<_> = values
         .keys()

@@ -40,6 +40,7 @@ pub(crate) fn strategic(
         target.remember_id(schema);
     }
     let name = || target_name(&kept);
+    target.untagged.retain(|names| !shared::has(patch, names));
     match merge(&mut target.node, patch, schema) {
         Ok(Merged::Patched) => {}
         Ok(Merged::Deleted) => target.node = Node::null(patch.pos),
@@ -51,6 +52,7 @@ pub(crate) fn strategic(
     if !target.is_gone() {
         kept.restore(&mut target.node, options);
         shared::sync(target);
+        shared::quote_untagged(target);
     }
     Ok(())
 }

@@ -4,19 +4,53 @@ use krm::{Kind, Node};
 
 use super::DEFAULT_FIELD;
 use crate::{
-    field_path,
+    field_path::{self, Way},
     model::{FieldOptions, Selector, SourceSelector},
     problem::Problem,
     resource::{DEFAULT_NAMESPACE, Id, Resource},
     set::ObjectSet,
 };
 
+/// A value on its way to the targets. What is taken whole from an object is that object's own value: where it is
+/// itself among the targets, those that follow get what became of it.
+pub(super) struct Value {
+    node: Node,
+    /// The object's number and the place in it.
+    home: Option<(usize, Way)>,
+}
+
+/// A value as one object sees it.
+pub(super) struct Seen<'v> {
+    pub(super) node: &'v mut Node,
+    /// The place it is from, if that is in this object.
+    pub(super) home: Option<&'v Way>,
+}
+
+impl Value {
+    /// A value that belongs to no object.
+    pub(super) fn fixed(node: Node) -> Self {
+        Self { node, home: None }
+    }
+
+    /// The value as the object of this number sees it.
+    pub(super) fn seen_from(&mut self, object: usize) -> Seen<'_> {
+        let home = self.home.as_ref().filter(|(number, _)| *number == object);
+        Seen {
+            node: &mut self.node,
+            home: home.map(|(_, way)| way),
+        }
+    }
+}
+
 /// The value a source names.
-pub(super) fn value_of(source: &SourceSelector, objects: &ObjectSet) -> Result<Node, Problem> {
+pub(super) fn value_of(source: &SourceSelector, objects: &ObjectSet) -> Result<Value, Problem> {
     let selector = &source.selector;
-    let mut found = objects.iter().filter(|object| is_source(object, selector));
+    let mut found = objects
+        .iter()
+        .enumerate()
+        .filter(|(_, object)| is_source(object, selector));
     let described = describe(selector);
-    let object = match (found.next(), found.next()) {
+    let (number, object) = match (found.next(), found.next()) {
         (Some(only), None) => only,
         (None, _) => {
             let text = format!("no object is the source {described}");
@@ -36,20 +70,24 @@ pub(super) fn value_of(source: &SourceSelector, objects: &ObjectSet) -> Result<N
         .field_path
         .as_ref()
         .map_or(selector.pos, |path| path.pos);
-    let found = field_path::lookup(&object.node, &field_path::split(path))
+    let found = field_path::way_to(&object.node, &field_path::split(path))
         .map_err(|error| Problem::at(pos, format!("cannot follow `{path}`: {error}")))?;
-    let value = found.filter(|node| !is_empty(node)).ok_or_else(|| {
+    let (way, value) = found.filter(|(_, node)| !is_empty(node)).ok_or_else(|| {
         let text = format!("the source {described} has no field `{path}`");
         Problem::at(pos, text)
     })?;
-    part_of(value, source.options.as_ref())
+    let options = source.options.as_ref();
+    match options.filter(|options| !options.delimiter.is_empty()) {
+        Some(options) => part_of(value, options).map(Value::fixed),
+        None => Ok(Value {
+            node: value.clone(),
+            home: Some((number, way)),
+        }),
+    }
 }
 
-/// The part between two delimiters, if the options ask for one.
-fn part_of(value: &Node, options: Option<&FieldOptions>) -> Result<Node, Problem> {
-    let Some(options) = options.filter(|options| !options.delimiter.is_empty()) else {
-        return Ok(value.clone());
-    };
+/// The part between two delimiters.
+fn part_of(value: &Node, options: &FieldOptions) -> Result<Node, Problem> {
     let Some(text) = value.text() else {
         return Err(needs_scalar(options));
     };

@@ -5,6 +5,7 @@ use krm::{Node, Style, Tag, yaml};
 use super::{
     DEFAULT_FIELD,
     search::{self, Create, Place},
+    source::Seen,
     structured,
 };
 use crate::{
@@ -54,7 +55,7 @@ impl<'t> Target<'t> {
         !rejected && self.select.fits_marks(&object.node) && any(&self.select)
     }
 
-    pub(super) fn write(&self, object: &mut Resource, value: &Node) -> Result<(), Problem> {
+    pub(super) fn write(&self, object: &mut Resource, value: &mut Seen<'_>) -> Result<(), Problem> {
         let default = [Text {
             value: DEFAULT_FIELD.to_owned(),
             pos: self.spec.pos,
@@ -66,7 +67,7 @@ impl<'t> Target<'t> {
         };
         for path in paths {
             let parts = field_path::split(&path.value);
-            if !structured::write(&mut object.node, &parts, value, self) {
+            if !structured::write(&mut object.node, &parts, value.node, self) {
                 self.write_at(object, &parts, value)
                     .map_err(|failure| failure.at(path))?;
             }
@@ -79,17 +80,22 @@ impl<'t> Target<'t> {
         &self,
         object: &mut Resource,
         path: &[String],
-        value: &Node,
+        value: &mut Seen<'_>,
     ) -> Result<(), WriteFailure> {
         let node = &mut object.node;
-        let places = search::find(node, path, self.create(value))?;
+        let places = search::find(node, path, self.create(value.node))?;
         if places.is_empty() {
             return Err(WriteFailure::Missing);
         }
         for place in places {
             match place {
                 Place::At(way) => {
-                    self.set(follow(node, &way), value)?;
+                    self.set(follow(node, &way), value.node)?;
+                    if value.home == Some(&way)
+                        && let Some(now) = follow(node, &way)
+                    {
+                        value.node.clone_from(now);
+                    }
                     if !object.untagged.is_empty()
                         && object.untagged.contains(&shared::names(node, &way))
                     {
@@ -97,11 +103,11 @@ impl<'t> Target<'t> {
                     }
                 }
                 Place::Fresh(way) => {
-                    self.set(follow(node, &way), value)?;
+                    self.set(follow(node, &way), value.node)?;
                     settle(follow(node, &way));
                     object.untagged.push(shared::names(node, &way));
                 }
-                Place::Aside(mut node) => self.set(Some(&mut node), value)?,
+                Place::Aside(mut node) => self.set(Some(&mut node), value.node)?,
             }
         }
         Ok(())
