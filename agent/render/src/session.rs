@@ -40,7 +40,12 @@ pub(crate) struct Session<'t> {
     bytes: Cell<usize>,
     /// How many layers were opened so far.
     layers: Cell<usize>,
+    /// How much was copied between objects so far.
+    copied: Cell<usize>,
 }
+
+/// How much replacements may copy: some that copy an object into itself double it each time.
+const MAX_COPIED: usize = 256 << 20;
 
 /// How much one render may read: far above any real tree, and still only seconds.
 const MAX_BYTES: usize = 512 << 20;
@@ -76,6 +81,7 @@ impl<'t> Session<'t> {
             has_objects: Cell::new(false),
             bytes: Cell::new(0),
             layers: Cell::new(0),
+            copied: Cell::new(0),
         }
     }
 
@@ -86,6 +92,23 @@ impl<'t> Session<'t> {
 
     pub(crate) fn set_schema(&self, schema: Schema) {
         *self.schema.borrow_mut() = Rc::new(schema);
+    }
+
+    /// Counts what is copied into objects, in bytes.
+    pub(crate) fn spend(&self, bytes: usize, pos: Pos) -> Result<(), Problem> {
+        let total = self.copied.get().saturating_add(bytes);
+        self.copied.set(total);
+        match total {
+            ..=MAX_COPIED => Ok(()),
+            _ => {
+                let text = format!(
+                    "more than {} MiB are copied between objects",
+                    MAX_COPIED >> 20
+                );
+                Err(Problem::at(pos, text)
+                    .hint("a value may be copied into itself again and again"))
+            }
+        }
     }
 
     /// Counts a layer.

@@ -87,10 +87,13 @@ fn carry_out(
         (None, Some(value)) => Value::fixed(literal(value)),
         (Some(source), None) => source::value_of(source, objects)?,
     };
+    let weight = value.weight();
     for target in &replacement.targets {
+        let (pos, places) = (target.pos, target.field_paths.len().max(1));
         let target = Target::new(target)?;
         for (at, object) in objects.iter_mut().enumerate() {
             if target.is_for(object, context) {
+                context.files.session.spend(weight * places, pos)?;
                 target.write(object, &mut value.seen_from(at))?;
             }
         }

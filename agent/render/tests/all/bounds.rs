@@ -93,3 +93,22 @@ fn never_prints_the_value_of_a_secret() {
     let text = message(&tree, "");
     assert!(!text.contains("hunter2"), "{text}");
 }
+
+#[test]
+fn stops_when_a_value_copies_itself_into_itself() {
+    let mut text = "resources: [cm.yaml]\nreplacements:\n".to_owned();
+    for round in 0..60 {
+        let more = format!(
+            "- source: {{kind: ConfigMap, name: a, fieldPath: data}}\n  targets:\n  \
+             - select: {{kind: ConfigMap, name: a}}\n    fieldPaths: [data.a{round}]\n    \
+             options: {{create: true}}\n"
+        );
+        text.push_str(&more);
+    }
+    let tree = MemTree::default().with("kustomization.yaml", text).with(
+        "cm.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: y}\n",
+    );
+    let text = message(&tree, "");
+    assert!(text.contains("MiB are copied between objects"), "{text}");
+}

@@ -32,6 +32,11 @@ impl Value {
         Self { node, home: None }
     }
 
+    /// About how much memory a copy takes.
+    pub(super) fn weight(&self) -> usize {
+        weight(&self.node)
+    }
+
     /// The value as the object of this number sees it.
     pub(super) fn seen_from(&mut self, object: usize) -> Seen<'_> {
         let home = self.home.as_ref().filter(|(number, _)| *number == object);
@@ -40,6 +45,18 @@ impl Value {
             home: home.map(|(_, way)| way),
         }
     }
+}
+
+fn weight(node: &Node) -> usize {
+    krm::yaml::NODE_WEIGHT
+        + match &node.kind {
+            krm::Kind::Scalar(scalar) => scalar.text.len(),
+            krm::Kind::Seq(items) => items.iter().map(weight).sum(),
+            krm::Kind::Map(map) => map
+                .iter()
+                .map(|entry| entry.key.len() + weight(&entry.value))
+                .sum(),
+        }
 }
 
 /// The value a source names.
