@@ -290,8 +290,8 @@ async fn sync_without_an_agent_ends_with_a_hint() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn history_lists_releases_newest_first() {
+/// An Environment with a good Release and a bad one.
+async fn two_releases() -> Place {
     let place = Place::new().await;
     place
         .environment("develop", json!({}), ready("develop-000002"))
@@ -314,6 +314,12 @@ async fn history_lists_releases_newest_first() {
     });
     place.release("develop", 2, NEW, bad).await;
     place.release("other", 1, NEW, json!({})).await;
+    place
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_lists_releases_newest_first() {
+    let place = two_releases().await;
     let ran = place.run(&["history", "develop"]);
     assert_eq!((ran.code, ran.talk.as_str()), (0, ""));
     expect_test::expect![[r"
@@ -322,6 +328,11 @@ async fn history_lists_releases_newest_first() {
         1        1111111   ✓ Healthy   +17          0ms   5h   Ada     change 1
     "]]
     .assert_eq(&ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_tells_one_release_in_detail() {
+    let place = two_releases().await;
     let ran = place.run(&["history", "develop", "2"]);
     let started = ran
         .out

@@ -157,7 +157,7 @@ async fn install(api: &Api) {
             .unwrap();
         let plural = crd.spec.names.plural;
         let path = format!("/apis/driftless.dev/v1alpha1/{plural}");
-        eventually(Duration::from_secs(60), || api.get(&path))
+        eventually(Duration::from_mins(1), || api.get(&path))
             .await
             .unwrap();
     }

@@ -191,3 +191,27 @@ async fn without_an_earlier_healthy_release_there_is_nothing_to_go_back_to() {
         ran.talk
     );
 }
+
+/// A commit for two overlays cannot be undone for one of them once the other has moved on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revert_that_conflicts_is_refused_and_nothing_is_pushed() {
+    let bed = Bed::new().await;
+    let both = set("other", "10.0.0").write(
+        "overlays/develop/kustomization.yaml",
+        "resources:\n- ../../base\n",
+    );
+    let id = bed.repo.commit(both).unwrap();
+    let tip = bed.repo.commit(set("other", "11.0.0")).unwrap();
+    let ran = bed.place.run(&["rollback", "develop"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    let expected = format!(
+        "error: commit {id} (other: set a=10.0.0) cannot be reverted without conflict in overlays/other/kustomization.yaml\n"
+    );
+    assert!(ran.talk.starts_with(&expected), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("hint: nothing was pushed"),
+        "{}",
+        ran.talk
+    );
+    assert_eq!(bed.git(&["rev-parse", "main"]), tip);
+}

@@ -12,9 +12,12 @@ use crate::{
     resource::escape_into,
 };
 
+mod admission;
+mod error;
 mod refusal;
+mod sentence;
 
-pub use refusal::{ApplyError, FieldConflict, FieldFault};
+pub use error::{ApplyError, FieldConflict, FieldFault};
 
 const APPLY_PATCH: &str = "application/apply-patch+yaml";
 
@@ -60,7 +63,7 @@ impl Cluster {
             Err(failure) => {
                 let error = refusal::error(resource, failure);
                 if matches!(error, ApplyError::Call(CallError::UnknownKind(_))) {
-                    self.discovery().forget(&resource.gvk);
+                    self.catalogue().forget(&resource.gvk);
                 }
                 return Err(error);
             }

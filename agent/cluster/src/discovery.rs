@@ -3,31 +3,16 @@
 //! Asked for one group and version at a time, when first needed, and remembered. So a broken aggregated API makes only
 //! its own kinds unknown, and the whole catalogue of a large cluster is never held.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
 use http::Method;
 use krm::Gvk;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use crate::{
     CallError, Cluster, Resource,
     answer::{Ask, Failure, JSON},
+    catalogue::Memory,
     resource::group_version_path,
 };
-
-/// A kind that was missing is asked for again only after this long.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What is known of one API server's kinds.
-#[derive(Default)]
-pub(crate) struct Discovery {
-    groups: Mutex<HashMap<GroupVersion, Known>>,
-}
 
 /// Why a kind cannot be found.
 #[derive(Debug, thiserror::Error)]
@@ -47,14 +32,6 @@ pub enum ResolveError {
     /// The server cannot be asked.
     #[error(transparent)]
     Call(#[from] CallError),
-}
-
-/// `apps`, `v1`
-type GroupVersion = (String, String);
-
-struct Known {
-    at: Instant,
-    resources: Vec<Resource>,
 }
 
 #[derive(Deserialize)]
@@ -86,21 +63,23 @@ impl ResolveError {
 impl Cluster {
     /// How the server serves a kind.
     pub async fn resolve(&self, gvk: &Gvk) -> Result<Resource, ResolveError> {
-        if let Some(answer) = self.discovery().remembered(gvk) {
-            return answer;
+        match self.catalogue().recall(gvk) {
+            Memory::Served(resource) => return Ok(resource),
+            Memory::Missing => return Err(ResolveError::UnknownKind(gvk.clone())),
+            Memory::None => {}
         }
         let resources = self.kinds_of(gvk).await?;
         let found = resources
             .iter()
             .find(|resource| resource.gvk.kind == gvk.kind)
             .cloned();
-        self.discovery().remember(gvk, resources);
+        self.catalogue().remember(gvk, resources);
         found.ok_or_else(|| ResolveError::UnknownKind(gvk.clone()))
     }
 
     /// Forgets what kinds there are, because a CRD was made, changed or deleted.
     pub fn forget_discovery(&self) {
-        self.discovery().lock().clear();
+        self.catalogue().clear();
     }
 
     /// The server's version, `v1.34.2`: a cheap way to see whether it answers at all.
@@ -157,48 +136,6 @@ impl Served {
             verbs: self.verbs,
         }
     }
-}
-
-impl Discovery {
-    /// The answer if it is known: the kind, or that it was missing a moment ago.
-    fn remembered(&self, gvk: &Gvk) -> Option<Result<Resource, ResolveError>> {
-        let groups = self.lock();
-        let known = groups.get(&group_version(gvk))?;
-        let found = known
-            .resources
-            .iter()
-            .find(|resource| resource.gvk.kind == gvk.kind);
-        match found {
-            Some(resource) => Some(Ok(resource.clone())),
-            None if known.at.elapsed() < PATIENCE => {
-                Some(Err(ResolveError::UnknownKind(gvk.clone())))
-            }
-            None => None,
-        }
-    }
-
-    fn remember(&self, gvk: &Gvk, resources: Vec<Resource>) {
-        self.lock().insert(
-            group_version(gvk),
-            Known {
-                at: Instant::now(),
-                resources,
-            },
-        );
-    }
-
-    /// Forgets one group and version, because the server said it has no such kind.
-    pub(crate) fn forget(&self, gvk: &Gvk) {
-        self.lock().remove(&group_version(gvk));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<GroupVersion, Known>> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn group_version(gvk: &Gvk) -> GroupVersion {
-    (gvk.group.clone(), gvk.version.clone())
 }
 
 /// An aggregated API that is down answers 503 (or 5xx) for its own group only.

@@ -4,12 +4,11 @@
 //! A holder trusts its Lease for less time than the others wait, counted from before it asked, so a holder that was
 //! frozen finds its [`Fence`] closed when it wakes up.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
 use http::Method;
 use jiff::Timestamp;
-use krm::Gvk;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -22,24 +21,13 @@ use crate::{
     read::Selection,
 };
 
+mod election;
 mod state;
 
-use state::{Reading, Seen, State, Write};
+pub use election::{Election, Leadership};
 
-/// What is to be held.
-#[derive(Clone, Debug)]
-pub struct Election {
-    /// The namespace of the Lease.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Who we are. No other process may use it, also not an earlier one that may still run.
-    pub identity: String,
-    /// For how long a silent holder is believed to be alive.
-    pub ttl: Duration,
-    /// How often the holder says that it is.
-    pub renew: Duration,
-}
+use election::lease_resource;
+use state::{Reading, Seen, State, Write};
 
 /// Keeps trying to hold the Lease; see [`Elector::run`].
 pub struct Elector {
@@ -48,15 +36,6 @@ pub struct Elector {
     election: Arc<Election>,
     state: State,
     leadership: watch::Sender<Leadership>,
-}
-
-/// Who leads, as far as is known here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leadership {
-    /// Until when we surely lead, by the monotonic clock; none if we do not.
-    pub valid_until: Option<Instant>,
-    /// Who holds the Lease.
-    pub holder: Option<String>,
 }
 
 /// Says whether we lead. To be asked before every write.
@@ -265,14 +244,5 @@ impl Fence {
                 changed = self.leadership.changed() => if changed.is_err() { return },
             }
         }
-    }
-}
-
-fn lease_resource() -> Resource {
-    Resource {
-        gvk: Gvk::new("coordination.k8s.io/v1", "Lease"),
-        plural: "leases".to_owned(),
-        namespaced: true,
-        verbs: Vec::new(),
     }
 }

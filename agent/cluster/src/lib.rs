@@ -12,6 +12,7 @@ pub mod store;
 
 mod answer;
 mod apply;
+mod catalogue;
 mod connect;
 mod delete;
 mod discovery;

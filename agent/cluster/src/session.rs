@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     ServiceAccount,
-    discovery::Discovery,
+    catalogue::Catalogue,
     transport::{self, Transport},
 };
 
@@ -25,7 +25,7 @@ struct Inner {
     namespace: String,
     /// Whom the kubeconfig, or we, impersonate.
     user: Option<String>,
-    discovery: Arc<Discovery>,
+    catalogue: Arc<Catalogue>,
 }
 
 /// Impersonation cannot be stacked.
@@ -48,7 +48,7 @@ impl Cluster {
         server: String,
         namespace: String,
         user: Option<String>,
-        discovery: Arc<Discovery>,
+        catalogue: Arc<Catalogue>,
     ) -> Self {
         let client = kube::Client::new(transport.clone(), namespace.clone());
         Self {
@@ -58,7 +58,7 @@ impl Cluster {
                 server,
                 namespace,
                 user,
-                discovery,
+                catalogue,
             }),
         }
     }
@@ -75,7 +75,7 @@ impl Cluster {
         let Inner {
             server,
             namespace,
-            discovery,
+            catalogue,
             ..
         } = &*self.inner;
         Ok(Self::with(
@@ -83,7 +83,7 @@ impl Cluster {
             server.clone(),
             namespace.clone(),
             Some(user),
-            discovery.clone(),
+            catalogue.clone(),
         ))
     }
 
@@ -113,8 +113,8 @@ impl Cluster {
         self.inner.transport.clone()
     }
 
-    pub(crate) fn discovery(&self) -> &Discovery {
-        &self.inner.discovery
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
     }
 }
 

@@ -63,7 +63,14 @@ pub(crate) enum Sync {
     /// Everything is known.
     Complete,
     /// It cannot be watched, and why.
-    Failed(String),
+    Failed(Fault),
+}
+
+/// Why a kind cannot be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) reason: api::Reason,
+    pub(crate) message: String,
 }
 
 /// The known objects of one environment, copied out for one judgement.
@@ -96,7 +103,7 @@ impl Live {
 
     /// Sees to it that each of `resources` is watched, and waits until what is there is known.
     /// Returns those that cannot be watched, and why.
-    pub(crate) async fn follow(&self, resources: &[Resource]) -> BTreeMap<Gvk, String> {
+    pub(crate) async fn follow(&self, resources: &[Resource]) -> BTreeMap<Gvk, Fault> {
         let mut faults = BTreeMap::new();
         for resource in resources {
             if let Err(fault) = settled(self.watch(resource).subscribe()).await {
@@ -258,11 +265,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Waits until the first list is complete or has failed.
-async fn settled(mut sync: watch::Receiver<Sync>) -> Result<(), String> {
+async fn settled(mut sync: watch::Receiver<Sync>) -> Result<(), Fault> {
     let state = sync.wait_for(|sync| *sync != Sync::Pending).await;
     match state.as_deref() {
         Ok(Sync::Failed(fault)) => Err(fault.clone()),
         Ok(_) => Ok(()),
-        Err(_) => Err("the agent is shutting down".to_owned()),
+        Err(_) => Err(Fault {
+            reason: api::Reason::Superseded,
+            message: "the agent is shutting down".to_owned(),
+        }),
     }
 }

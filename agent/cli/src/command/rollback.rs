@@ -66,12 +66,11 @@ impl Explain for RollbackError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Repo(error) => error.hint(),
-            Self::Git(error) => error.hint(),
+            Self::Git(error) | Self::Revert(RevertError::Git(error)) => error.hint(),
             Self::NotInBranch { .. } => Some("its history was rewritten since; undo by hand".to_owned()),
             Self::Revert(RevertError::Conflict(..)) => Some(
                 "nothing was pushed; choose an earlier Release with `--to`, or revert by hand in a clone".to_owned(),
             ),
-            Self::Revert(RevertError::Git(error)) => error.hint(),
             Self::Push(_) => Some("do you have the right to push to the branch?".to_owned()),
             Self::Busy(_) => Some("try again".to_owned()),
         }

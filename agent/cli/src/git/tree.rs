@@ -8,8 +8,8 @@ use super::{Git, GitError};
 pub(crate) fn tree(git: &Git, commit: &str) -> Result<MemTree, GitError> {
     let listed = git.run(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
     let files: Vec<(&str, &str)> = listed.split('\0').filter_map(file).collect();
-    let wanted: String = files.iter().map(|(blob, _)| format!("{blob}\n")).collect();
-    let mut rest = &git.bytes(&["cat-file", "--batch"], wanted.as_bytes())?[..];
+    let wanted: Vec<&str> = files.iter().flat_map(|(blob, _)| [*blob, "\n"]).collect();
+    let mut rest = &git.bytes(&["cat-file", "--batch"], wanted.concat().as_bytes())?[..];
     let mut tree = MemTree::default();
     for (_, path) in files {
         let Some(content) = next(&mut rest) else {

@@ -1,105 +1,19 @@
 //! What the API server means when it refuses an object.
 //!
-//! Many of its reasons exist only as English sentences. All such sentences are in this file.
+//! Many of its reasons exist only as English sentences. All such sentences are here and in `admission`.
 
 use kube::core::{Status, response::StatusCause};
 
+use super::{
+    admission,
+    error::{ApplyError, FieldConflict, FieldFault},
+    sentence::{after, causes, said, shortened},
+};
 use crate::{
     CallError, Resource,
     answer::{Failure, other},
     secret,
 };
-
-/// Why an object was not applied.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// Other managers own fields with other values, and force was not asked for.
-    #[error("{}", conflict(.0))]
-    Conflict(Vec<FieldConflict>),
-    /// The object is not valid; each fault names its field.
-    #[error("{}", faults(.0))]
-    Invalid(Vec<FieldFault>),
-    /// It would change fields that cannot change; it can only be deleted and made anew.
-    #[error("{} cannot be changed once set: {message}", field.as_deref().unwrap_or("a field"))]
-    Immutable {
-        /// Which, with commas between several: `spec.selector`; `spec` where the server says no more.
-        field: Option<String>,
-        /// The server's sentence.
-        message: String,
-    },
-    /// Its namespace does not exist.
-    #[error("namespace {0:?} does not exist")]
-    NamespaceMissing(String),
-    /// Its namespace is being deleted.
-    #[error("namespace {0:?} is being deleted")]
-    NamespaceTerminating(String),
-    /// A webhook, a policy or an admission plugin said no.
-    #[error("{by} refuses it: {message}")]
-    AdmissionDenied {
-        /// `admission webhook "x"`, `policy "x"`, `PodSecurity`.
-        by: String,
-        /// In its own words.
-        message: String,
-    },
-    /// An admission webhook did not answer.
-    #[error("admission webhook {webhook:?} does not answer: {message}")]
-    AdmissionFailed {
-        /// Which.
-        webhook: String,
-        /// What happened.
-        message: String,
-    },
-    /// The object is larger than the API server or etcd takes.
-    #[error("it is too large: {0}")]
-    TooLarge(String),
-    /// It would use more than the namespace may.
-    #[error("{0}")]
-    QuotaExceeded(String),
-    /// Somebody else changed it in the same moment.
-    #[error("it is being changed by somebody else at the same moment")]
-    Contended,
-    /// It is not about this object.
-    #[error(transparent)]
-    Call(#[from] CallError),
-}
-
-/// A field that somebody else owns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldConflict {
-    /// `spec.replicas`
-    pub field: String,
-    /// `kubectl-edit`
-    pub manager: String,
-}
-
-/// What is wrong with a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldFault {
-    /// `spec.replicas`; empty where the server names none.
-    pub field: String,
-    /// What is wrong with it.
-    pub message: String,
-}
-
-impl ApplyError {
-    /// True if the same object may be accepted later without anybody changing it.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Call(error) => error.is_retryable(),
-            // Each of these ends by something else that happens in the cluster.
-            Self::NamespaceMissing(_)
-            | Self::NamespaceTerminating(_)
-            | Self::AdmissionFailed { .. }
-            | Self::QuotaExceeded(_)
-            | Self::Contended => true,
-            Self::Conflict(_)
-            | Self::Invalid(_)
-            | Self::Immutable { .. }
-            | Self::AdmissionDenied { .. }
-            | Self::TooLarge(_) => false,
-        }
-    }
-}
 
 /// What a failed apply of an object of `resource` means.
 pub(super) fn error(resource: &Resource, failure: Failure) -> ApplyError {
@@ -148,7 +62,7 @@ fn field_conflict(cause: &StatusCause) -> FieldConflict {
 }
 
 fn refused(resource: &Resource, mut status: Status) -> ApplyError {
-    if let Some(error) = by_admission(&status) {
+    if let Some(error) = admission::refusal(&status) {
         return error;
     }
     let message = &status.message;
@@ -169,59 +83,6 @@ fn refused(resource: &Resource, mut status: Status) -> ApplyError {
             message: said(status.message),
         },
         _ => malformed(resource, status),
-    }
-}
-
-/// What plugins, policies and webhooks say, whatever the code they say it with.
-fn by_admission(status: &Status) -> Option<ApplyError> {
-    let message = &status.message;
-    if let Some((_, rest)) = message.split_once("failed calling webhook ") {
-        let (webhook, message) = quoted(rest)?;
-        let message = message.trim_start_matches(": ").to_owned();
-        return Some(ApplyError::AdmissionFailed {
-            webhook: webhook.to_owned(),
-            message,
-        });
-    }
-    if let Some(rest) = message.strip_prefix("admission webhook ") {
-        let (webhook, rest) = quoted(rest)?;
-        return Some(denied(
-            format!("admission webhook {webhook:?}"),
-            after(rest, "denied the request: "),
-        ));
-    }
-    if let Some((_, rest)) = message.split_once("ValidatingAdmissionPolicy '") {
-        let (policy, rest) = rest.split_once('\'')?;
-        return Some(denied(
-            format!("policy {policy:?}"),
-            after(rest, "denied request: "),
-        ));
-    }
-    if let Some((_, rest)) = message.split_once("is forbidden: violates PodSecurity ") {
-        return Some(denied("PodSecurity".to_owned(), rest));
-    }
-    if message.contains("is forbidden: exceeded quota")
-        || message.contains("is forbidden: failed quota")
-    {
-        return Some(ApplyError::QuotaExceeded(said(message.clone())));
-    }
-    terminating(status)
-}
-
-fn terminating(status: &Status) -> Option<ApplyError> {
-    let told = causes(status).any(|cause| cause.reason == "NamespaceTerminating");
-    let (_, rest) = status
-        .message
-        .split_once("unable to create new content in namespace ")?;
-    let name = rest.split(' ').next()?;
-    (told || rest.contains("being terminated"))
-        .then(|| ApplyError::NamespaceTerminating(name.to_owned()))
-}
-
-fn denied(by: String, message: &str) -> ApplyError {
-    ApplyError::AdmissionDenied {
-        by,
-        message: message.trim().to_owned(),
     }
 }
 
@@ -315,56 +176,6 @@ fn without_values(error: ApplyError) -> ApplyError {
         }
         error => error,
     }
-}
-
-fn causes(status: &Status) -> impl Iterator<Item = &StatusCause> {
-    status.details.iter().flat_map(|details| &details.causes)
-}
-
-/// `"x": rest`
-fn quoted(text: &str) -> Option<(&str, &str)> {
-    text.strip_prefix('"')?.split_once('"')
-}
-
-fn after<'a>(text: &'a str, marker: &str) -> &'a str {
-    text.split_once(marker).map_or(text, |(_, rest)| rest)
-}
-
-/// The sentence after `deployments.apps "web" is forbidden: ` or `… is invalid: `.
-fn said(message: String) -> String {
-    for marker in [" is forbidden: ", " is invalid: "] {
-        if let Some((_, rest)) = message.split_once(marker) {
-            return rest.to_owned();
-        }
-    }
-    message
-}
-
-/// `Invalid value: <a page of Go>: field is immutable` without the page. What an immutable field was to become says
-/// nothing about why it cannot.
-fn shortened(message: &str) -> String {
-    const LONG: usize = 200;
-    match message.rsplit_once(": ") {
-        Some((_, reason)) if message.len() > LONG || secret::is_immutable(reason) => {
-            reason.to_owned()
-        }
-        _ => message.to_owned(),
-    }
-}
-
-fn conflict(fields: &[FieldConflict]) -> String {
-    let texts = fields
-        .iter()
-        .map(|FieldConflict { field, manager }| format!("{field} is owned by {manager:?}"));
-    texts.collect::<Vec<_>>().join("; ")
-}
-
-fn faults(faults: &[FieldFault]) -> String {
-    let text = |FieldFault { field, message }: &FieldFault| match field.is_empty() {
-        true => message.clone(),
-        false => format!("{field}: {message}"),
-    };
-    faults.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Election, Leadership};
+use super::election::{Election, Leadership};
 use crate::{Watched, guard::jittered};
 
 /// When there is nothing to do but to listen.

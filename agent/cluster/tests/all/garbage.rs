@@ -123,13 +123,12 @@ async fn the_message_says_what_came_instead() {
 async fn watch_saying(line: &'static [u8]) -> Fake {
     let list = r#"{"kind":"ConfigMapList","metadata":{"resourceVersion":"70"},"items":[
         {"metadata":{"name":"x","namespace":"shop","uid":"u","resourceVersion":"60"}}]}"#;
-    let says = move |path: &str| match path.contains("watch=true") {
-        false => answer("200 OK", JSON, list).into_bytes(),
-        true => {
-            let head =
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
-            [head.as_bytes(), line].concat()
+    let says = move |path: &str| {
+        if !path.contains("watch=true") {
+            return answer("200 OK", JSON, list).into_bytes();
         }
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
+        [head.as_bytes(), line].concat()
     };
     Fake::answering(says, Limits::default()).await
 }

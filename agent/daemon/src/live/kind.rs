@@ -13,7 +13,7 @@ use plan::health::{self, Health, HealthStatus};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Inboxes, Known, Sync, locked};
+use super::{Fault, Inboxes, Known, Sync, locked};
 
 /// All objects of one kind that carry our label.
 pub(super) struct Kind {
@@ -89,17 +89,18 @@ impl Kind {
     /// has shown it: the health from before says nothing about what was just asked for.
     pub(super) fn wrote(&self, facts: &Facts, changed: bool) {
         let mut objects = locked(&self.objects);
+        let new = Known::new(facts, None);
+        let old = objects.get(&place(&facts.id)).filter(|old| old.facts.uid == new.facts.uid);
+        if old.is_some_and(|old| old.version >= new.version) {
+            // The watch was faster.
+            return;
+        }
         let health = match (health::has_health(&self.resource.gvk), changed) {
             (false, _) => None,
-            (true, true) => Some(Health::new(
-                HealthStatus::Progressing,
-                "applied a moment ago",
-            )),
-            (true, false) => objects
-                .get(&place(&facts.id))
-                .and_then(|old| old.health.clone()),
+            (true, true) => Some(Health::new(HealthStatus::Progressing, "applied a moment ago")),
+            (true, false) => old.and_then(|old| old.health.clone()),
         };
-        objects.insert(place(&facts.id), Known::new(facts, health));
+        objects.insert(place(&facts.id), Known { health, ..new });
     }
 
     /// Takes in that an object is gone.
@@ -169,7 +170,10 @@ impl Kind {
             // Once complete, what is known stays useful: the watch goes on from where it was.
             let first = *sync == Sync::Pending;
             if first || matches!(sync, Sync::Failed(_)) {
-                *sync = Sync::Failed(fault.to_string());
+                *sync = Sync::Failed(Fault {
+                    reason: crate::words::call(fault),
+                    message: fault.to_string(),
+                });
             }
             first
         });

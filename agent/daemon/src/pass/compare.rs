@@ -148,8 +148,8 @@ impl Pass<'_> {
     ) -> Option<Snapshot> {
         let faults = self.context.live.follow(&kinds.resources()).await;
         if let Some((gvk, fault)) = faults.first_key_value() {
-            let message = format!("cannot watch {gvk}: {fault}");
-            self.outcome.stop(Reason::Forbidden, message, Retry::Later);
+            let message = format!("cannot watch {gvk}: {}", fault.message);
+            self.outcome.stop(fault.reason, message, Retry::Later);
             return None;
         }
         let ledger = self.state.ledger.as_ref()?;

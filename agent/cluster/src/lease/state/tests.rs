@@ -1,7 +1,7 @@
 //! Rounds of an election in a time that only the test moves.
 
 use super::*;
-use crate::{Facts, Live};
+use crate::{Facts, Live, lease::election::lease_resource};
 
 const TTL: Duration = Duration::from_secs(10);
 
@@ -29,7 +29,7 @@ fn lease(version: u64, holder: &str) -> Value {
 
 fn shown(version: u64, holder: &str) -> Watched {
     let body = lease(version, holder);
-    let facts = Facts::read(&super::super::lease_resource(), &body).unwrap();
+    let facts = Facts::read(&lease_resource(), &body).unwrap();
     Watched::Object(Box::new(Live {
         facts,
         body: Some(body),

@@ -1,0 +1,188 @@
+//! `driftless agent`: the program that runs in the cluster.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use daemon::{Config, RunError, Secret};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::context::Context;
+use crate::error::{Exit, Explain, Failure};
+
+/// Where the agent lives unless told otherwise; `deploy/` makes this namespace.
+const NAMESPACE: &str = "driftless-system";
+
+/// Arguments of `agent`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Directory for the mirrors of config repos. May be lost at any time
+    #[arg(long, value_name = "DIR", default_value = "/var/cache/driftless")]
+    cache_dir: PathBuf,
+    /// Where to listen for webhooks, probes and metrics
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// File with the secret that webhooks are signed with. Without it webhooks are refused
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Option<PathBuf>,
+    /// Care only for the Environments of this namespace. Default: all
+    #[arg(long, value_name = "NAMESPACE")]
+    environments_in: Option<String>,
+    /// Name of the Lease that decides which replica acts. Agents for different namespaces need different ones
+    #[arg(long, value_name = "NAME", default_value = "driftless-agent")]
+    lease_name: String,
+    /// Who this replica is among its peers. Default: the pod's or host's name
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    identity: Option<String>,
+    /// How many objects of one Environment are applied at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 16)]
+    concurrency: usize,
+    /// How long a replica that falls silent keeps the Lease, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    lease_seconds: u64,
+    /// What to log: `info`, `debug`, `daemon=debug,cluster=info`, …
+    #[arg(
+        long,
+        env = "DRIFTLESS_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    log: String,
+    /// How to write the log
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why the agent cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+enum AgentError {
+    #[error("cannot read the webhook secret {0}")]
+    Secret(PathBuf, #[source] std::io::Error),
+    #[error("the webhook secret {0} is empty, which would let everybody in")]
+    EmptySecret(PathBuf),
+    #[error("cannot wait for signals")]
+    Signal(#[source] std::io::Error),
+    #[error("the agent cannot go on")]
+    Run(#[source] RunError),
+}
+
+impl Explain for AgentError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Secret(..) | Self::EmptySecret(_) => {
+                Some("put the secret into the file, or leave --webhook-secret-file out".to_owned())
+            }
+            Self::Run(RunError::Listen(..)) => Some("give another --listen address".to_owned()),
+            Self::Run(RunError::Cache(..)) => {
+                Some("give a directory you may write with --cache-dir".to_owned())
+            }
+            Self::Run(RunError::Connect(_)) => Some(
+                "check that `kubectl get --raw /readyz` works with the same kubeconfig".to_owned(),
+            ),
+            Self::Signal(_) | Self::Run(_) => None,
+        }
+    }
+}
+
+/// Runs until SIGTERM or Ctrl-C. A second signal ends it at once.
+pub(crate) async fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    start_log(args);
+    let shutdown = CancellationToken::new();
+    let config = config(args, context)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(AgentError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(AgentError::Signal)?;
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop; a second signal stops at once");
+        stop.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(2);
+    });
+    daemon::run(config, shutdown)
+        .await
+        .map_err(AgentError::Run)?;
+    Ok(Exit::Good)
+}
+
+fn config(args: &Arguments, context: &Context) -> Result<Config, AgentError> {
+    let secret = match &args.webhook_secret_file {
+        None => None,
+        Some(path) => webhook_secret(path)?,
+    };
+    Ok(Config {
+        kubeconfig: context.kubeconfig.clone(),
+        context: context.context.clone(),
+        namespace: context
+            .namespace
+            .clone()
+            .unwrap_or_else(|| NAMESPACE.to_owned()),
+        environments_in: args.environments_in.clone(),
+        lease_name: args.lease_name.clone(),
+        identity: args.identity.clone().unwrap_or_else(identity),
+        cache: args.cache_dir.clone(),
+        listen: args.listen,
+        webhook_secret: secret,
+        concurrency: args.concurrency,
+        lease: Duration::from_secs(args.lease_seconds.max(3)),
+    })
+}
+
+/// The secret of webhooks. `deploy/` mounts it from a Secret that need not be there: then webhooks are off.
+fn webhook_secret(path: &Path) -> Result<Option<Secret>, AgentError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), "there is no webhook secret; webhooks are refused");
+            return Ok(None);
+        }
+        Err(error) => return Err(AgentError::Secret(path.to_owned(), error)),
+    };
+    let secret = Secret::new(bytes);
+    match secret.is_empty() {
+        true => Err(AgentError::EmptySecret(path.to_owned())),
+        false => Ok(Some(secret)),
+    }
+}
+
+/// The host's name, and the process: two agents on one machine are two.
+fn identity() -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "agent" } else { host };
+    format!("{host}-{}", std::process::id())
+}
+
+fn start_log(args: &Arguments) {
+    let filter = EnvFilter::try_new(&args.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second start in one process is no fault; the first log goes on.
+    let started = match args.log_format {
+        LogFormat::Text => log.with_ansi(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    drop(started);
+}

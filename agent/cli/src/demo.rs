@@ -1,0 +1,134 @@
+//! The demo: a control plane, a Git server, the agent, and a short tour of what it does.
+//!
+//! Everything is real. The agent runs as a process of its own, with exactly the rights that `deploy/` gives it;
+//! commits go through git; what is told on the screen is read from the cluster.
+
+use std::path::PathBuf;
+
+use crate::context::Context;
+use crate::error::Explain;
+
+mod agent;
+mod cluster;
+mod follow;
+mod repo;
+mod screen;
+mod tour;
+
+use self::{agent::Agent, cluster::Target, follow::Follow, repo::Repo, screen::Screen};
+
+/// Why the demo cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DemoError {
+    /// Not started from a checkout.
+    #[error(
+        "cannot find the sample config repo (overlays/develop/kustomization.yaml) from here upwards"
+    )]
+    NoSample,
+    /// The control plane.
+    #[error("cannot start the control plane")]
+    ControlPlane(#[source] lab::control_plane::StartError),
+    /// A call to the cluster.
+    #[error("cannot {0}")]
+    Cluster(String, #[source] Box<kube::Error>),
+    /// The kubeconfig.
+    #[error("cannot use the kubeconfig")]
+    Kubeconfig(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A manifest of `deploy/`.
+    #[error("cannot install from deploy/: {0}")]
+    Deploy(String),
+    /// The config repo.
+    #[error("cannot make the config repo")]
+    Git(#[source] lab::git::GitError),
+    /// The Git server, or a file.
+    #[error("cannot {0}")]
+    Io(String, #[source] std::io::Error),
+    /// The agent.
+    #[error("cannot start the agent")]
+    Agent(#[source] lab::process::ProcessError),
+    /// It ended by itself.
+    #[error("the agent has ended; its log ends:\n{0}")]
+    AgentEnded(String),
+    /// Something did not happen.
+    #[error("{what} did not happen within {seconds} s; the agent's log ends:\n{log}")]
+    Slow {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        seconds: u64,
+        /// The end of the log.
+        log: String,
+    },
+    /// A command of ours failed.
+    #[error("`driftless {0}` failed: {1}")]
+    Command(String, String),
+}
+
+impl Explain for DemoError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoSample => "run it inside a clone of the Driftless repository".to_owned(),
+            Self::ControlPlane(_) => {
+                "Go 1.25 or newer has to be installed; or give --kubeconfig FILE to use a cluster of yours".to_owned()
+            }
+            Self::Git(_) => "git has to be installed".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// Starts everything, shows the tour, and waits for Ctrl-C.
+pub(crate) async fn run(no_tour: bool, once: bool, context: &Context) -> Result<(), DemoError> {
+    let root = root()?;
+    let screen = Screen::new(context);
+    let folder = tempfile::Builder::new()
+        .prefix("driftless-demo-")
+        .tempdir()
+        .map_err(|error| DemoError::Io("make a temporary directory".to_owned(), error))?;
+    let show = show(no_tour, once, context, &root, &screen, folder.path());
+    tokio::select! {
+        shown = show => shown,
+        _ = tokio::signal::ctrl_c() => {
+            screen.say("");
+            screen.say("Stopping.");
+            Ok(())
+        }
+    }
+}
+
+async fn show(
+    no_tour: bool,
+    once: bool,
+    context: &Context,
+    root: &std::path::Path,
+    screen: &Screen,
+    folder: &std::path::Path,
+) -> Result<(), DemoError> {
+    let target = Target::ready(context, screen, folder).await?;
+    target.install(root, screen).await?;
+    let repo = Repo::start(root, folder, screen).await?;
+    let agent = Agent::start(&target, folder, screen).await?;
+    let mut follow = Follow::new(&target, &agent);
+    target.environments(&repo.url(), screen).await?;
+    follow.all_healthy(screen).await?;
+    if !no_tour {
+        tour::play(&target, &repo, &agent, &mut follow, screen).await?;
+    }
+    screen.farewell(&target.kubeconfig, agent.log(), &repo.url());
+    if once {
+        return Ok(());
+    }
+    agent.ended().await
+}
+
+/// The checkout: upwards from the current directory, else where the program was built.
+fn root() -> Result<PathBuf, DemoError> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let is_root = |folder: &PathBuf| folder.join("overlays/develop/kustomization.yaml").is_file();
+    let mut candidates = here
+        .ancestors()
+        .map(std::path::Path::to_path_buf)
+        .chain([built]);
+    candidates.find(is_root).ok_or(DemoError::NoSample)
+}
