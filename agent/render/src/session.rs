@@ -98,17 +98,14 @@ impl<'t> Session<'t> {
     pub(crate) fn spend(&self, bytes: usize, pos: Pos) -> Result<(), Problem> {
         let total = self.copied.get().saturating_add(bytes);
         self.copied.set(total);
-        match total {
-            ..=MAX_COPIED => Ok(()),
-            _ => {
-                let text = format!(
-                    "more than {} MiB are copied between objects",
-                    MAX_COPIED >> 20
-                );
-                Err(Problem::at(pos, text)
-                    .hint("a value may be copied into itself again and again"))
-            }
+        if total <= MAX_COPIED {
+            return Ok(());
         }
+        let text = format!(
+            "more than {} MiB are copied between objects",
+            MAX_COPIED >> 20
+        );
+        Err(Problem::at(pos, text).hint("a value may be copied into itself again and again"))
     }
 
     /// Counts a layer.
