@@ -45,7 +45,7 @@ pub(crate) struct Session<'t> {
 }
 
 /// How much replacements may copy: some that copy an object into itself double it each time.
-const MAX_COPIED: usize = 256 << 20;
+const MAX_COPIED: usize = 64 << 20;
 
 /// How much one render may read: far above any real tree, and still only seconds.
 const MAX_BYTES: usize = 512 << 20;
