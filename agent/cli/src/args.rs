@@ -4,13 +4,13 @@
 
 mod cluster;
 mod repo;
+mod run;
 
 pub(crate) use cluster::{Approve, Drift, History, Names, Status, Sync};
 pub(crate) use repo::{Diff, Image, ImageSet, LoadRestrictor, Render, Reorder, Rollback};
+pub(crate) use run::{Agent, Demo, LogFormat};
 
 use std::path::PathBuf;
-
-use crate::command::{agent, demo};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -110,9 +110,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Image(Image),
     /// Show the main job on a control plane of its own, or on a cluster of yours
-    Demo(demo::Arguments),
+    Demo(Demo),
     /// Run the agent; `deploy/` does this in a cluster
-    Agent(agent::Arguments),
+    Agent(Agent),
     /// Print the custom resource definitions
     #[command(hide = true)]
     Schema,

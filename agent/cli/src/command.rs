@@ -1,9 +1,9 @@
 //! One file per command.
 
-pub(crate) mod agent;
+mod agent;
 mod approve;
 mod completions;
-pub(crate) mod demo;
+mod demo;
 mod diff;
 mod drift;
 mod history;

@@ -1,72 +1,21 @@
 //! `driftless agent`: the program that runs in the cluster.
 
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use clap::{Args, ValueEnum};
 use daemon::{Config, RunError, Secret};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::args::{Agent, LogFormat};
 use crate::context::Context;
 use crate::error::{Exit, Explain, Failure};
 
 /// Where the agent lives unless told otherwise; `deploy/` makes this namespace.
 const NAMESPACE: &str = "driftless-system";
-
-/// Arguments of `agent`.
-#[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// Directory for the mirrors of config repos. May be lost at any time
-    #[arg(long, value_name = "DIR", default_value = "/var/cache/driftless")]
-    cache_dir: PathBuf,
-    /// Where to listen for webhooks, probes and metrics
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// File with the secret that webhooks are signed with. Without it webhooks are refused
-    #[arg(long, value_name = "FILE")]
-    webhook_secret_file: Option<PathBuf>,
-    /// Care only for the Environments of this namespace. Default: all
-    #[arg(long, value_name = "NAMESPACE")]
-    environments_in: Option<String>,
-    /// Name of the Lease that decides which replica acts. Agents for different namespaces need different ones
-    #[arg(long, value_name = "NAME", default_value = "driftless-agent")]
-    lease_name: String,
-    /// Who this replica is among its peers. Default: the pod's or host's name
-    #[arg(long, env = "POD_NAME", value_name = "NAME")]
-    identity: Option<String>,
-    /// How many objects of one Environment are applied at a time
-    #[arg(long, value_name = "COUNT", default_value_t = 16)]
-    concurrency: usize,
-    /// How long a replica that falls silent keeps the Lease, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
-    lease_seconds: u64,
-    /// What to log: `info`, `debug`, `daemon=debug,cluster=info`, …
-    #[arg(
-        long,
-        env = "DRIFTLESS_LOG",
-        value_name = "FILTER",
-        default_value = "info"
-    )]
-    log: String,
-    /// How to write the log
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    log_format: LogFormat,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// Why the agent cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +49,7 @@ impl Explain for AgentError {
 }
 
 /// Runs until SIGTERM or Ctrl-C. A second signal ends it at once.
-pub(crate) async fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: &Agent, context: &Context) -> Result<Exit, Failure> {
     start_log(args);
     let shutdown = CancellationToken::new();
     let config = config(args, context)?;
@@ -126,7 +75,7 @@ pub(crate) async fn run(args: &Arguments, context: &Context) -> Result<Exit, Fai
     Ok(Exit::Good)
 }
 
-fn config(args: &Arguments, context: &Context) -> Result<Config, AgentError> {
+fn config(args: &Agent, context: &Context) -> Result<Config, AgentError> {
     let secret = match &args.webhook_secret_file {
         None => None,
         Some(path) => webhook_secret(path)?,
@@ -174,7 +123,7 @@ fn identity() -> String {
     format!("{host}-{}", std::process::id())
 }
 
-fn start_log(args: &Arguments) {
+fn start_log(args: &Agent) {
     let filter = EnvFilter::try_new(&args.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
