@@ -1,8 +1,8 @@
 //! JSON Patch (RFC 6902) on [`Node`] trees, as kustomize applies it.
 //!
 //! kustomize turns the object into JSON, patches that and reads it back. Here the tree is patched in place, so
-//! that values keep their positions, and then brought into the form that the way through JSON leaves behind
-//! ([`plain`]). Where the library behind kustomize is laxer than the RFC, so is this: `replace` adds a missing
+//! that values keep their positions, and then brought into the form that the way through JSON leaves behind.
+//! Where the library behind kustomize is laxer than the RFC, so is this: `replace` adds a missing
 //! field, negative indices count from the end, a path's first slash may be missing.
 
 mod error;

@@ -2,10 +2,15 @@
 //!
 //! `DIFFERENTIAL_TREES` says how many (300 if unset), `DIFFERENTIAL_SEED` where to begin, `KUSTOMIZE` which program.
 //! `DIFFERENTIAL_KEEP` names a folder for the trees that differ.
+#![expect(
+    clippy::format_push_string,
+    reason = "a text is put together from pieces; nobody counts these allocations"
+)]
 
 mod dice;
 mod objects;
 mod patches;
+mod settings;
 mod tree;
 
 use std::{

@@ -19,13 +19,12 @@ pub(super) fn patch(
         true => operations(dice, &object),
         false => strategic(dice, &object),
     };
-    let mut entry = match dice.chance(60) {
-        true => format!("patch: |-\n{}", indent(&text, 2)),
-        false => {
-            let name = format!("patch-{}.yaml", files.len());
-            files.push((name.clone(), text));
-            format!("path: {name}\n")
-        }
+    let mut entry = if dice.chance(60) {
+        format!("patch: |-\n{}", indent(&text, 2))
+    } else {
+        let name = format!("patch-{}.yaml", files.len());
+        files.push((name.clone(), text));
+        format!("path: {name}\n")
     };
     if json || dice.chance(40) {
         entry += &target(dice, &object);
@@ -282,39 +281,12 @@ fn operation(dice: &mut Dice, object: &Object) -> String {
 /// An entry of `replacements`.
 pub(super) fn replacement(dice: &mut Dice, known: &[Object]) -> String {
     let Some(source) = some_object(dice, known) else {
-        return "sourceValue: x\ntargets:\n- select: {kind: ConfigMap}\n  fieldPaths: [data.last]\n".to_owned();
+        return "sourceValue: x\ntargets:\n- select: {kind: ConfigMap}\n  fieldPaths: [data.last]\n"
+            .to_owned();
     };
-    let mut text = match dice.chance(10) {
-        true => "sourceValue: given\n".to_owned(),
-        false => {
-            let path = match source.kind {
-                "ConfigMap" if dice.chance(10) => "data.file\\.yaml",
-                "ConfigMap" => *dice.pick(&["data.last", "metadata.name"]),
-                "Service" => *dice.pick(&[
-                    "metadata.name",
-                    "spec.ports.[port=80].port",
-                    "spec.ports.0.port",
-                ]),
-                "Deployment" => *dice.pick(&[
-                    "metadata.name",
-                    "spec.template.spec.containers.0.image",
-                    "spec.template.spec.containers.[name=main].image",
-                ]),
-                _ => "metadata.name",
-            };
-            let mut text = format!(
-                "source:\n  kind: {}\n  name: {}\n  fieldPath: {path}\n",
-                source.kind, source.name
-            );
-            if dice.chance(20) {
-                let index = usize::from(dice.chance(20));
-                text += &format!(
-                    "  options: {{delimiter: \"{}\", index: {index}}}\n",
-                    dice.pick(&["-", ":", "/"])
-                );
-            }
-            text
-        }
+    let mut text = match dice.below(10) {
+        0 => "sourceValue: given\n".to_owned(),
+        _ => replacement_source(dice, &source),
     };
     text += "targets:\n";
     for _ in 0..dice.between(1, 2) {
@@ -322,6 +294,34 @@ pub(super) fn replacement(dice: &mut Dice, known: &[Object]) -> String {
             continue;
         };
         text += &replacement_target(dice, &object);
+    }
+    text
+}
+
+fn replacement_source(dice: &mut Dice, source: &Object) -> String {
+    let path = match source.kind {
+        "ConfigMap" if dice.chance(10) => "data.file\\.yaml",
+        "ConfigMap" => *dice.pick(&["data.last", "metadata.name"]),
+        "Service" => *dice.pick(&[
+            "metadata.name",
+            "spec.ports.[port=80].port",
+            "spec.ports.0.port",
+        ]),
+        "Deployment" => *dice.pick(&[
+            "metadata.name",
+            "spec.template.spec.containers.0.image",
+            "spec.template.spec.containers.[name=main].image",
+        ]),
+        _ => "metadata.name",
+    };
+    let mut text = format!(
+        "source:\n  kind: {}\n  name: {}\n  fieldPath: {path}\n",
+        source.kind, source.name
+    );
+    if dice.chance(20) {
+        let index = usize::from(dice.chance(20));
+        let delimiter = dice.pick(&["-", ":", "/"]);
+        text += &format!("  options: {{delimiter: \"{delimiter}\", index: {index}}}\n");
     }
     text
 }
@@ -370,7 +370,7 @@ fn replacement_target(dice: &mut Dice, object: &Object) -> String {
                 "  options: {{delimiter: \"{}\", index: {}{create}}}\n",
                 dice.pick(&["-", ":", "/"]),
                 dice.pick(&["0", "1", "-1", "9"])
-            )
+            );
         }
         _ if !create.is_empty() => text += "  options: {create: true}\n",
         _ => {}

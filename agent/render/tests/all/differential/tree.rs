@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     dice::Dice,
     objects::{self, NAMES, Object, indent},
-    patches,
+    patches, settings,
 };
 
 /// Files by path.
@@ -113,7 +113,7 @@ impl Maker {
     fn finish(&mut self, folder: &str, layer: Layer) -> (String, Vec<Object>) {
         let mut text = layer.text;
         if text.trim().is_empty() || !text.contains(':') {
-            text = "namePrefix: n-\n".to_owned();
+            "namePrefix: n-\n".clone_into(&mut text);
         }
         self.files
             .insert(format!("{folder}/kustomization.yaml"), text);
@@ -164,155 +164,76 @@ impl Maker {
     }
 
     fn generator(&mut self, layer: &mut Layer, kind: &'static str) -> String {
-        let older: Vec<_> = layer
-            .objects
-            .iter()
-            .filter(|object| object.kind == kind)
-            .map(|object| (object.name.clone(), object.namespace.clone()))
-            .collect();
-        let old =
-            (!older.is_empty() && self.dice.chance(50)).then(|| self.dice.pick(&older).clone());
-        let mut text = String::new();
-        match old {
-            Some((name, namespace)) => {
-                text += &format!(
-                    "name: {name}\nbehavior: {}\n",
-                    self.dice.pick(&["merge", "replace", "merge"])
-                );
-                if let Some(namespace) = namespace {
-                    text += &format!("namespace: {namespace}\n");
-                }
-            }
-            None => {
-                let name = format!("gen-{}", self.dice.pick(NAMES));
-                text += &format!("name: {name}\n");
-                layer.objects.push(Object {
-                    kind,
-                    api: "v1",
-                    name,
-                    namespace: None,
-                    containers: Vec::new(),
-                    generated: true,
-                    labels: Vec::new(),
-                });
-            }
-        }
+        let mut text = self.generator_name(layer, kind);
+        let dice = &mut self.dice;
         text += "literals:\n";
-        for pair in self
-            .dice
-            .some(&["a=1", "b='x y'", "c=\"true\"", "d=a=b", "e="], 50)
-        {
+        for pair in dice.some(&["a=1", "b='x y'", "c=\"true\"", "d=a=b", "e="], 50) {
             text += &format!("- {pair}\n");
         }
         text += "- last=literal\n";
-        if self.dice.chance(30) {
+        if dice.chance(30) {
             let name = format!("file-{}.txt", layer.files.len());
-            layer
-                .files
-                .push((name.clone(), "line one\n  line two\n\ttab\n".to_owned()));
-            text += &format!(
-                "files:\n- {}\n",
-                self.dice.pick(&[name.clone(), format!("key={name}")])
-            );
+            let content = "line one\n  line two\n\ttab\n".to_owned();
+            layer.files.push((name.clone(), content));
+            let file = dice.pick(&[name.clone(), format!("key={name}")]).clone();
+            text += &format!("files:\n- {file}\n");
         }
-        if self.dice.chance(20) {
+        if dice.chance(20) {
             let name = format!("vars-{}.env", layer.files.len());
-            layer.files.push((
-                name.clone(),
-                "# comment\nE1=v1\nE2=\"q\"\n\n  E3 = spaced \nE4\n".to_owned(),
-            ));
+            let content = "# comment\nE1=v1\nE2=\"q\"\n\n  E3 = spaced \nE4\n".to_owned();
+            layer.files.push((name.clone(), content));
             text += &format!("envs: [{name}]\n");
         }
-        if self.dice.chance(20) {
-            text += *self.dice.pick(&[
+        if dice.chance(20) {
+            text += *dice.pick(&[
                 "options:\n  disableNameSuffixHash: true\n",
                 "options:\n  labels: {own: label}\n",
                 "options:\n  immutable: true\n",
             ]);
         }
-        if kind == "Secret" && self.dice.chance(20) {
+        if kind == "Secret" && dice.chance(20) {
             text += "type: example.com/custom\n";
         }
         text
     }
 
-    fn settings(&mut self, layer: &mut Layer, percent: usize) {
-        let dice = &mut self.dice;
-        let settings: &[(&str, &[&str])] = &[
-            ("namePrefix", &["dev-", "p-"]),
-            ("nameSuffix", &["-v2", "-s"]),
-            ("namespace", &["ns-a", "ns-b", "default"]),
-            (
-                "commonLabels",
-                &["\n  app: common\n  team: a", "\n  x: \"1\""],
-            ),
-            (
-                "commonAnnotations",
-                &["\n  note: common", "\n  m: \"2\"\n  b: \"true\""],
-            ),
-            (
-                "labels",
-                &[
-                    "\n- pairs: {l: m}",
-                    "\n- pairs: {l: m, o: \"1\"}\n  includeSelectors: true",
-                    "\n- pairs: {t: u}\n  includeTemplates: true",
-                    "\n- pairs: {f: g}\n  fields:\n  - {path: spec/labels, create: true, kind: Widget}",
-                ],
-            ),
-            (
-                "images",
-                &[
-                    "\n- name: nginx\n  newTag: \"1.10\"",
-                    "\n- name: registry.example.com:5000/team/app\n  newName: mirror/app\n  digest: sha256:abc",
-                    "\n- name: busybox\n  newTag: \"0012345\"\n- name: app\n  newName: other",
-                    "\n- name: nginx\n  tagSuffix: -slim",
-                ],
-            ),
-            (
-                "buildMetadata",
-                &[
-                    " [originAnnotations]",
-                    " [managedByLabel]",
-                    " [transformerAnnotations, originAnnotations]",
-                ],
-            ),
-            (
-                "sortOptions",
-                &[
-                    "\n  order: fifo",
-                    "\n  order: legacy",
-                    "\n  order: legacy\n  legacySortOptions:\n    orderFirst: [Service]\n    orderLast: [Secret]",
-                ],
-            ),
-        ];
-        let rare = ["buildMetadata", "sortOptions"];
-        for (field, values) in settings {
-            let percent = if rare.contains(field) {
-                percent / 4
-            } else {
-                percent
-            };
-            if dice.chance(percent) {
-                let value = *dice.pick(values);
-                let blank = if value.starts_with(['\n', ' ']) {
-                    ""
-                } else {
-                    " "
-                };
-                layer.text += &format!("{field}:{blank}{value}\n");
+    /// A new name, or that of an object that is there, with what to do about it.
+    fn generator_name(&mut self, layer: &mut Layer, kind: &'static str) -> String {
+        let known = layer.objects.iter().filter(|object| object.kind == kind);
+        let known: Vec<_> = known.cloned().collect();
+        if !known.is_empty() && self.dice.chance(50) {
+            let old = self.dice.pick(&known);
+            let behavior = self.dice.pick(&["merge", "replace", "merge"]);
+            let mut text = format!("name: {}\nbehavior: {behavior}\n", old.name);
+            if let Some(namespace) = &old.namespace {
+                text += &format!("namespace: {namespace}\n");
             }
+            return text;
         }
-        let scaled: Vec<_> = layer
-            .objects
-            .iter()
-            .filter(|object| ["Deployment", "StatefulSet"].contains(&object.kind))
-            .collect();
-        if !scaled.is_empty() && dice.chance(percent / 2) {
-            let name = &dice.pick(&scaled).name;
-            layer.text += &format!(
-                "replicas:\n- name: {name}\n  count: {}\n",
-                dice.between(0, 9)
-            );
+        let name = format!("gen-{}", self.dice.pick(NAMES));
+        let text = format!("name: {name}\n");
+        layer.objects.push(Object {
+            kind,
+            api: "v1",
+            name,
+            namespace: None,
+            containers: Vec::new(),
+            generated: true,
+            labels: Vec::new(),
+        });
+        text
+    }
+
+    fn settings(&mut self, layer: &mut Layer, percent: usize) {
+        layer.text += &settings::settings(&mut self.dice, &layer.objects, percent);
+        if self.dice.chance(percent / 4) {
+            let (name, text) = settings::configuration(&mut self.dice);
+            layer.list("configurations", &[format!("{name}\n")]);
+            layer.files.push((name, text));
+        }
+        if self.dice.chance(percent / 3) {
+            let entry = settings::transformer(&mut self.dice, &layer.objects);
+            layer.list("transformers", &[entry]);
         }
     }
 
