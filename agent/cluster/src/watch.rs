@@ -28,7 +28,8 @@ use pause::Pause;
 
 /// How long the server keeps one watch open.
 const WATCH_SECONDS: u64 = 290;
-/// A watch without even a bookmark for this long is dead: the server sends one a minute.
+/// A watch that has been silent for this long may be dead. A server that has anything to tell sends a bookmark a minute;
+/// of a kind where nothing happens it may tell nothing, and then asking anew from the same version costs one request.
 const SILENCE: Duration = Duration::from_secs(90);
 /// After so many faults in a row the version may be what is wrong with it.
 const FAULTS_BEFORE_LIST: u32 = 4;
