@@ -2,8 +2,9 @@
 //!
 //! The rules are kustomize's (kyaml's `merge2` and `walk`), not the API server's: items a patch names come
 //! first, in the patch's order; `$setElementOrder` and its kind are ordinary fields; and a list without a
-//! merge key is replaced. A value from the patch keeps the patch's position, all else its own. Which object
-//! a patch is meant for is not known here.
+//! merge key is replaced. A value from the patch keeps the patch's position, all else its own; what a patch
+//! only repeats, such as the names it finds its target by, was not set by it. Which object a patch is meant
+//! for is not known here.
 
 mod directive;
 mod element;
@@ -15,7 +16,7 @@ mod tests;
 pub use fault::{MergeError, MergeProblem};
 
 use crate::{
-    Kind, Map, Node, Pos, Style, Tag,
+    Kind, Map, Node, Pos, Scalar, Style, Tag,
     schema::{ListMerge, Schema, Type},
     yaml,
 };
@@ -97,7 +98,13 @@ impl<'s> Walk<'s> {
         match (&mut target.kind, &patch.kind) {
             (Kind::Map(target), Kind::Map(fields)) => self.maps(target, (patch, fields), known),
             (Kind::Seq(target), Kind::Seq(items)) => self.lists(target, (patch, items), known),
-            (Kind::Scalar(_), Kind::Scalar(_)) => Ok(Outcome::New(patch.clone())),
+            (Kind::Scalar(before), Kind::Scalar(after)) => {
+                let mut value = patch.clone();
+                if before.text == after.text && before.tag == after.tag {
+                    value.pos = target.pos;
+                }
+                Ok(Outcome::New(value))
+            }
             _ => Err(MergeError::shapes(target, patch)),
         }
     }
@@ -191,14 +198,7 @@ impl<'s> Walk<'s> {
             Kind::Scalar(scalar) if scalar.tag == Tag::Null && scalar.text.is_empty() => {
                 return Ok(Outcome::Gone);
             }
-            Kind::Scalar(scalar) => {
-                if scalar.tag == Tag::Str
-                    && scalar.style == Style::Plain
-                    && yaml::is_quoted_when_set(&scalar.text)
-                {
-                    scalar.style = Style::DoubleQuoted;
-                }
-            }
+            Kind::Scalar(scalar) => quote(scalar),
             Kind::Map(map) => {
                 each_field(map, |name, value| self.keep(value, field_type(known, name)))?;
             }
@@ -229,7 +229,10 @@ impl<'s> Walk<'s> {
         let known = known.or_else(|| self.embedded(value));
         let pos = value.pos;
         match &mut value.kind {
-            Kind::Scalar(scalar) => Ok(scalar.tag != Tag::Null),
+            Kind::Scalar(scalar) => {
+                quote(scalar);
+                Ok(scalar.tag != Tag::Null)
+            }
             Kind::Map(fields) => {
                 let found = match (directive::of_map(fields), reading) {
                     (Err(_), Reading::Outer) => None,
@@ -327,6 +330,14 @@ fn each_field(
 
 fn field_type<'s>(known: Option<Type<'s>>, name: &str) -> Option<Type<'s>> {
     known?.field(name)
+}
+
+/// What setting a string does to its style, if it has none: quotes, where YAML 1.1 would read something else.
+fn quote(scalar: &mut Scalar) {
+    let bare = scalar.tag == Tag::Str && scalar.style == Style::Plain;
+    if bare && yaml::is_quoted_when_set(&scalar.text) {
+        scalar.style = Style::DoubleQuoted;
+    }
 }
 
 /// Sets a field that is there already. kustomize keeps the *style* of the old scalar: a number laid over a

@@ -61,8 +61,11 @@ pub fn is_quoted_when_set(text: &str) -> bool {
     if text.is_empty() || text.contains('\n') {
         return false;
     }
-    if resolve::resolve(text, Rules::V2) != crate::Tag::Str {
-        return true;
+    match resolve::resolve(text, Rules::V2) {
+        crate::Tag::Str => {}
+        // What go-yaml v2 makes of a date for someone who does not ask for one.
+        crate::Tag::Timestamp => return false,
+        _ => return true,
     }
     let has_structure = text.starts_with(|first: char| !first.is_alphanumeric())
         || text.contains(": ")
