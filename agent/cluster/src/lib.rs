@@ -40,5 +40,5 @@ pub use live::Live;
 pub use ownership::{Ownership, ownership};
 pub use resource::Resource;
 pub use service_account::{InvalidServiceAccount, ServiceAccount};
-pub use session::Cluster;
+pub use session::{AlreadyImpersonating, Cluster};
 pub use watch::{Detail, Watched};
