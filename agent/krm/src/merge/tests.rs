@@ -36,6 +36,25 @@ fn keeps_positions() {
 }
 
 #[test]
+fn what_a_patch_only_repeats_keeps_its_position() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  finalizers: [x, y]\nspec:\n  containers:\n  - name: a\n";
+    let mut target = testing::read(&format!("{pod}    image: one\n")).expect("an object");
+    let patch = testing::read_as(&format!("\n{pod}    image: two\n"), 1).expect("a patch");
+    let merged = merge(&mut target, &patch, &Schema::BUILT_IN).expect("it merges");
+    assert_eq!(merged, Merged::Patched);
+    let place = |node: &Node| (node.pos.source.0, node.pos.line);
+    let line = |path: &[&str]| target.at(path).map(place);
+    assert_eq!(line(&["kind"]), Some((0, 2)));
+    assert_eq!(line(&["metadata", "name"]), Some((0, 4)));
+    let items = |path: &[&str]| target.at(path).and_then(Node::as_seq).expect("a list");
+    let finalizers = items(&["metadata", "finalizers"]);
+    assert!(finalizers.iter().all(|item| place(item) == (0, 5)));
+    let container = &items(&["spec", "containers"])[0];
+    assert_eq!(container.get("name").map(place), Some((0, 8)));
+    assert_eq!(container.get("image").map(place), Some((1, 10)));
+}
+
+#[test]
 fn names_the_field_that_does_not_fit() {
     let pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n";
     let mut target = testing::read(&format!("{pod}    env:\n    - name: X\n")).expect("an object");
