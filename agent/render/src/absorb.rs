@@ -7,6 +7,7 @@ use crate::{
     problem::{Outcome, Problem},
     resource::{Behavior, Resource},
     set::ObjectSet,
+    shared::Shared,
 };
 
 /// Adds a generated object by its behaviour.
@@ -76,8 +77,7 @@ fn joined(old: &Resource, mut new: Resource, behavior: Behavior) -> Resource {
         behavior: old.behavior,
         hash: new.hash.filter(|_| old.hash.is_some()),
         vars: old.vars.clone(),
-        shared: Vec::new(),
-        untagged: Vec::new(),
+        shared: Shared::default(),
         ..new
     }
 }

@@ -20,7 +20,6 @@ use crate::{
     resource::Resource,
     session::{self, Files, Session},
     set::ObjectSet,
-    shared,
     transform::{Context, var},
     tree::{EntryKind, TreePath},
 };
@@ -355,7 +354,7 @@ fn record(set: &mut ObjectSet, origin: &Origin) {
             Some(_) => resource.trace.transformations.push(origin.clone()),
         }
         // Noting this among the annotations makes new values of all of them.
-        shared::part(resource, &["metadata", "annotations"]);
+        resource.shared.part(&["metadata", "annotations"]);
     }
 }
 

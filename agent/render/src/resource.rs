@@ -9,11 +9,7 @@ use krm::{
     schema::{Schema, Scope},
 };
 
-use crate::{
-    origin::Trace,
-    problem::Problem,
-    shared::{Names, Shared},
-};
+use crate::{origin::Trace, problem::Problem, shared::Shared};
 
 /// The namespace of an object that says none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -35,10 +31,8 @@ pub(crate) struct Resource {
     pub(crate) behavior: Behavior,
     /// Whether its name gets a hash of its content at the end, and which line asked for the object.
     pub(crate) hash: Option<Pos>,
-    /// Values that stand in several places at once.
-    pub(crate) shared: Vec<Shared>,
-    /// Scalars made by a replacement, whose text alone says what they mean.
-    pub(crate) untagged: Vec<Names>,
+    /// Values that stand in several places at once, and scalars without a type.
+    pub(crate) shared: Shared,
     /// The vars that take their value from it.
     pub(crate) vars: Vec<String>,
     /// Where it came from and what changed it, for `buildMetadata`.
@@ -88,8 +82,7 @@ impl Resource {
             suffixes: Vec::new(),
             behavior: Behavior::Unspecified,
             hash: None,
-            shared: Vec::new(),
-            untagged: Vec::new(),
+            shared: Shared::default(),
             vars: Vec::new(),
             trace: Trace::default(),
         }

@@ -2,21 +2,143 @@
 //!
 //! Where kustomize sets a label in metadata, in a selector and in a template by one setting, it puts the *same*
 //! value there three times; whoever changes it in one place later, by a patch, another label or a replacement,
-//! changes it everywhere. Users see this, so it is kept: a [`Shared`] names the places, and [`sync`] carries a
-//! change from one to the others. A way through JSON ends it.
+//! changes it everywhere. Users see this, so it is kept: [`Shared`] names the places of one object, and
+//! [`Shared::sync`] carries a change from one to the others. A way through JSON ends it. It also knows the scalars
+//! that no one has given a type, since they are found by their places too.
 
 use krm::{Kind, Node, Pos, Scalar, SourceId, Style, Tag, yaml};
-
-use crate::resource::Resource;
 
 /// The way to a value by names; positions of items are written as numbers.
 pub(crate) type Names = Vec<String>;
 
+/// What is known about places in one object.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shared {
+    groups: Vec<Group>,
+    /// Scalars made by a replacement, whose text alone says what they mean.
+    untagged: Vec<Names>,
+}
+
 /// Places that hold one value.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared {
+struct Group {
     places: Vec<Names>,
     value: Node,
+}
+
+impl Shared {
+    /// Finds the marked values of an object, gives them their real positions, and notes those that stand in more than
+    /// one place.
+    pub(crate) fn unmark(&mut self, object: &mut Node, positions: &[Pos]) {
+        let mut found: Vec<Vec<(Names, Scalar)>> = vec![Vec::new(); positions.len()];
+        collect(object, &mut Vec::new(), positions, &mut found);
+        for places in found.into_iter().filter(|places| places.len() > 1) {
+            let value = Node {
+                kind: Kind::Scalar(places[0].1.clone()),
+                pos: Pos::default(),
+            };
+            let places = places.into_iter().map(|(names, _)| names).collect();
+            self.groups.push(Group { places, value });
+        }
+    }
+
+    /// Carries what has changed in one place to the others. Of several changes the one furthest back counts, since
+    /// kustomize goes through an object in the order of its keys.
+    pub(crate) fn sync(&mut self, object: &mut Node) {
+        for group in &mut self.groups {
+            let node = &*object;
+            group
+                .places
+                .retain(|names| scalar_at(node, names).is_some());
+            let changed = group.places.iter().filter_map(|names| {
+                let (scalar, pos) = scalar_at(node, names)?;
+                (Some(scalar) != group.value.as_scalar()).then(|| (names, scalar.clone(), pos))
+            });
+            let Some((_, value, pos)) = changed.max_by(|(a, ..), (b, ..)| a.cmp(b)) else {
+                continue;
+            };
+            group.value = Node {
+                kind: Kind::Scalar(value),
+                pos,
+            };
+            for names in &group.places {
+                if let Some(place) = node_at(object, names) {
+                    place.clone_from(&group.value);
+                }
+            }
+        }
+        self.groups.retain(|group| group.places.len() > 1);
+    }
+
+    /// Takes everything below a place out of what is shared.
+    pub(crate) fn part(&mut self, below: &[&str]) {
+        for group in &mut self.groups {
+            group.places.retain(|names| {
+                let start = names.iter().take(below.len());
+                !start.eq(below.iter().copied())
+            });
+        }
+    }
+
+    /// What a merge does to scalars without a type: what looks like a number or the like gets quotes, and with them a
+    /// type.
+    pub(crate) fn quote_untagged(&mut self, object: &mut Node) {
+        self.untagged.retain(|names| {
+            let Some(node) = node_at(object, names) else {
+                return false;
+            };
+            let Some(scalar) = node.as_scalar_mut() else {
+                return false;
+            };
+            if !yaml::is_quoted_when_set(&scalar.text) {
+                return true;
+            }
+            scalar.tag = Tag::Str;
+            scalar.style = Style::DoubleQuoted;
+            false
+        });
+    }
+
+    /// Lets scalars without a type pass for strings while `work` looks for those. What it does not replace is as before.
+    pub(crate) fn untagged_as_text<T>(
+        &mut self,
+        object: &mut Node,
+        work: impl FnOnce(&mut Node) -> T,
+    ) -> T {
+        /// Nothing else gives a scalar this style on purpose here, and `work` makes plain ones.
+        const WAITING: Style = Style::Folded;
+        let untagged = std::mem::take(&mut self.untagged);
+        for names in &untagged {
+            if let Some(scalar) = node_at(object, names).and_then(Node::as_scalar_mut) {
+                (scalar.tag, scalar.style) = (Tag::Str, WAITING);
+            }
+        }
+        let done = work(object);
+        for names in untagged {
+            let scalar = node_at(object, &names).and_then(Node::as_scalar_mut);
+            if let Some(scalar) = scalar.filter(|scalar| scalar.style == WAITING) {
+                (scalar.tag, scalar.style) = (yaml::plain_tag(&scalar.text), Style::Plain);
+                self.untagged.push(names);
+            }
+        }
+        done
+    }
+
+    /// Notes a scalar that was just made without a type.
+    pub(crate) fn add_untagged(&mut self, names: Names) {
+        self.untagged.push(names);
+    }
+
+    /// Whether nobody has given the scalar at a place a type.
+    pub(crate) fn is_untagged(&self, object: &Node, way: &[usize]) -> bool {
+        !self.untagged.is_empty() && self.untagged.contains(&names(object, way))
+    }
+
+    /// What `patch` writes has the types that it has there.
+    pub(crate) fn overwritten_by(&mut self, patch: &Node) {
+        self.untagged
+            .retain(|names| scalar_at(patch, names).is_none());
+    }
 }
 
 /// Marks a value that was just made and may be shared; no file has this number.
@@ -25,114 +147,6 @@ pub(crate) fn mark(number: usize) -> Pos {
         source: SourceId(u32::MAX),
         line: u32::try_from(number).unwrap_or(u32::MAX),
     }
-}
-
-/// Finds the marked values of an object, gives them their real positions, and notes those that stand in more than
-/// one place.
-pub(crate) fn unmark(resource: &mut Resource, positions: &[Pos]) {
-    let mut found: Vec<Vec<(Names, Scalar)>> = vec![Vec::new(); positions.len()];
-    collect(&mut resource.node, &mut Vec::new(), positions, &mut found);
-    for places in found.into_iter().filter(|places| places.len() > 1) {
-        let value = Node {
-            kind: Kind::Scalar(places[0].1.clone()),
-            pos: Pos::default(),
-        };
-        let places = places.into_iter().map(|(names, _)| names).collect();
-        resource.shared.push(Shared { places, value });
-    }
-}
-
-/// Carries what has changed in one place to the others. Of several changes the one furthest back counts, since
-/// kustomize goes through an object in the order of its keys.
-pub(crate) fn sync(resource: &mut Resource) {
-    if resource.shared.is_empty() {
-        return;
-    }
-    let mut groups = std::mem::take(&mut resource.shared);
-    for group in &mut groups {
-        let node = &resource.node;
-        group
-            .places
-            .retain(|names| scalar_at(node, names).is_some());
-        let changed = group.places.iter().filter_map(|names| {
-            let (scalar, pos) = scalar_at(node, names)?;
-            (Some(scalar) != group.value.as_scalar()).then(|| (names, scalar.clone(), pos))
-        });
-        let Some((_, value, pos)) = changed.max_by(|(a, ..), (b, ..)| a.cmp(b)) else {
-            continue;
-        };
-        group.value = Node {
-            kind: Kind::Scalar(value),
-            pos,
-        };
-        for names in &group.places {
-            if let Some(place) = node_at(&mut resource.node, names) {
-                place.clone_from(&group.value);
-            }
-        }
-    }
-    groups.retain(|group| group.places.len() > 1);
-    resource.shared = groups;
-}
-
-/// Takes everything below a place out of what is shared.
-pub(crate) fn part(resource: &mut Resource, below: &[&str]) {
-    for group in &mut resource.shared {
-        group.places.retain(|names| {
-            let start = names.iter().take(below.len());
-            !start.eq(below.iter().copied())
-        });
-    }
-}
-
-/// What a merge does to scalars without a type: what looks like a number or the like gets quotes, and with them a
-/// type.
-pub(crate) fn quote_untagged(resource: &mut Resource) {
-    let mut untagged = std::mem::take(&mut resource.untagged);
-    untagged.retain(|names| {
-        let Some(node) = node_at(&mut resource.node, names) else {
-            return false;
-        };
-        let Some(scalar) = node.as_scalar_mut() else {
-            return false;
-        };
-        if !yaml::is_quoted_when_set(&scalar.text) {
-            return true;
-        }
-        scalar.tag = Tag::Str;
-        scalar.style = Style::DoubleQuoted;
-        false
-    });
-    resource.untagged = untagged;
-}
-
-/// Lets scalars without a type pass for strings while `work` looks for those. What it does not replace is as before.
-pub(crate) fn untagged_as_text<T>(
-    resource: &mut Resource,
-    work: impl FnOnce(&mut Resource) -> T,
-) -> T {
-    /// Nothing else gives a scalar this style on purpose here, and `work` makes plain ones.
-    const WAITING: Style = Style::Folded;
-    let untagged = std::mem::take(&mut resource.untagged);
-    for names in &untagged {
-        if let Some(scalar) = node_at(&mut resource.node, names).and_then(Node::as_scalar_mut) {
-            (scalar.tag, scalar.style) = (Tag::Str, WAITING);
-        }
-    }
-    let done = work(resource);
-    for names in untagged {
-        let scalar = node_at(&mut resource.node, &names).and_then(Node::as_scalar_mut);
-        if let Some(scalar) = scalar.filter(|scalar| scalar.style == WAITING) {
-            (scalar.tag, scalar.style) = (yaml::plain_tag(&scalar.text), Style::Plain);
-            resource.untagged.push(names);
-        }
-    }
-    done
-}
-
-/// Whether there is a scalar at a place.
-pub(crate) fn has(root: &Node, names: &[String]) -> bool {
-    scalar_at(root, names).is_some()
 }
 
 /// The names on the way to a value.
@@ -220,39 +234,40 @@ mod tests {
         Node::map(map, Pos::default())
     }
 
-    fn resource() -> Resource {
+    fn object() -> (Node, Shared) {
         let value = || Node::string("a", mark(0));
-        let mut resource = Resource::new(map(&[
+        let mut object = map(&[
             ("metadata", map(&[("app", value())])),
             ("spec", map(&[("app", value())])),
-        ]));
-        unmark(&mut resource, &[Pos::default()]);
-        resource
+        ]);
+        let mut shared = Shared::default();
+        shared.unmark(&mut object, &[Pos::default()]);
+        (object, shared)
     }
 
     #[test]
     fn a_change_in_one_place_reaches_the_other() {
-        let mut resource = resource();
-        let place = resource.node.at_mut(&["metadata", "app"]).expect("a label");
+        let (mut object, mut shared) = object();
+        let place = object.at_mut(&["metadata", "app"]).expect("a label");
         *place = Node::string("b", Pos::default());
-        sync(&mut resource);
-        assert_eq!(resource.node.text_at(&["spec", "app"]), Some("b"));
+        shared.sync(&mut object);
+        assert_eq!(object.text_at(&["spec", "app"]), Some("b"));
     }
 
     #[test]
     fn a_place_that_goes_leaves_the_other_alone() {
-        let mut resource = resource();
-        let metadata = resource.node.get_mut("metadata").expect("a map");
+        let (mut object, mut shared) = object();
+        let metadata = object.get_mut("metadata").expect("a map");
         metadata.as_map_mut().expect("a map").remove("app");
-        sync(&mut resource);
-        assert!(resource.shared.is_empty());
-        assert_eq!(resource.node.text_at(&["spec", "app"]), Some("a"));
+        shared.sync(&mut object);
+        assert!(shared.groups.is_empty());
+        assert_eq!(object.text_at(&["spec", "app"]), Some("a"));
     }
 
     #[test]
     fn marks_do_not_stay() {
-        let resource = resource();
-        let pos = resource.node.at(&["spec", "app"]).map(|node| node.pos);
+        let (object, _) = object();
+        let pos = object.at(&["spec", "app"]).map(|node| node.pos);
         assert_eq!(pos, Some(Pos::default()));
     }
 }

@@ -1,3 +1,5 @@
+//! What the table and a document of one's own say.
+
 use super::*;
 use crate::{Map, Node, Pos};
 

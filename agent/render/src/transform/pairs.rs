@@ -40,9 +40,9 @@ fn in_object(spec: &PairsSpec, resource: &mut Resource) -> Result<(), Problem> {
         })?;
     }
     if made > 0 {
-        shared::unmark(resource, &positions);
+        resource.shared.unmark(&mut resource.node, &positions);
     }
-    shared::sync(resource);
+    resource.shared.sync(&mut resource.node);
     Ok(())
 }
 

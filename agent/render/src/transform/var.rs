@@ -17,7 +17,6 @@ use crate::{
     problem::{Outcome, Problem},
     resource::{Id, NO_NAMESPACE},
     set::ObjectSet,
-    shared,
 };
 use expansion::expand_text;
 use value::Value;
@@ -74,11 +73,12 @@ pub(crate) fn expand(
     }
     let mut used = BTreeSet::new();
     for object in objects.iter_mut() {
-        shared::untagged_as_text(object, |object| {
-            let pos = object.node.pos;
+        let shared = &mut object.shared;
+        shared.untagged_as_text(&mut object.node, |object| {
+            let pos = object.pos;
             places.iter().try_for_each(|place| {
                 let mut set = |node: &mut Node| replace(node, &values, &mut used);
-                place.visit(&mut object.node, Make::Nothing, pos, &mut set)
+                place.visit(object, Make::Nothing, pos, &mut set)
             })
         })?;
     }

@@ -14,7 +14,7 @@ use crate::{
     problem::{Outcome, Problem},
     resource::Resource,
     set::ObjectSet,
-    shared,
+    shared::Shared,
 };
 
 /// Whether kustomize's own annotations are on the object while a JSON patch is applied. They never reach
@@ -40,7 +40,7 @@ pub(crate) fn strategic(
         target.remember_id(schema);
     }
     let name = || target_name(&kept);
-    target.untagged.retain(|names| !shared::has(patch, names));
+    target.shared.overwritten_by(patch);
     match merge(&mut target.node, patch, schema) {
         Ok(Merged::Patched) => {}
         Ok(Merged::Deleted) => target.node = Node::null(patch.pos),
@@ -51,8 +51,8 @@ pub(crate) fn strategic(
     }
     if !target.is_gone() {
         kept.restore(&mut target.node, options);
-        shared::sync(target);
-        shared::quote_untagged(target);
+        target.shared.sync(&mut target.node);
+        target.shared.quote_untagged(&mut target.node);
     }
     Ok(())
 }
@@ -124,8 +124,7 @@ pub(crate) fn json(
     plain_marks(&mut target.node, "annotations");
     target.node.remove_annotation(HIDDEN);
     // The way through JSON makes every value a thing of its own, with a type of its own.
-    target.shared.clear();
-    target.untagged.clear();
+    target.shared = Shared::default();
     Ok(())
 }
 

@@ -72,7 +72,7 @@ impl<'t> Target<'t> {
                     .map_err(|failure| failure.at(path))?;
             }
         }
-        shared::sync(object);
+        object.shared.sync(&mut object.node);
         Ok(())
     }
 
@@ -96,16 +96,14 @@ impl<'t> Target<'t> {
                     {
                         value.node.clone_from(now);
                     }
-                    if !object.untagged.is_empty()
-                        && object.untagged.contains(&shared::names(node, &way))
-                    {
+                    if object.shared.is_untagged(node, &way) {
                         settle(follow(node, &way));
                     }
                 }
                 Place::Fresh(way) => {
                     self.set(follow(node, &way), value.node)?;
                     settle(follow(node, &way));
-                    object.untagged.push(shared::names(node, &way));
+                    object.shared.add_untagged(shared::names(node, &way));
                 }
                 Place::Aside(mut node) => self.set(Some(&mut node), value.node)?,
             }

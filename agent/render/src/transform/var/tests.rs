@@ -1,3 +1,5 @@
+//! How a text reads once its vars are replaced.
+
 use super::*;
 
 fn expanded(text: &str) -> (String, Vec<&'static str>) {

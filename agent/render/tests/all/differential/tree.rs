@@ -231,7 +231,7 @@ impl Maker {
             layer.list("configurations", &[format!("{name}\n")]);
             layer.files.push((name, text));
         }
-        if self.dice.chance(percent / 3) {
+        if self.dice.chance(percent / 5) {
             let entry = settings::transformer(&mut self.dice, &layer.objects);
             layer.list("transformers", &[entry]);
         }
