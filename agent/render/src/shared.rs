@@ -52,7 +52,10 @@ impl Shared {
                 .retain(|names| scalar_at(node, names).is_some());
             let changed = group.places.iter().filter_map(|names| {
                 let (scalar, pos) = scalar_at(node, names)?;
-                (Some(scalar) != group.value.as_scalar()).then(|| (names, scalar.clone(), pos))
+                // A merge may have put quotes around some of them; that is no change.
+                let same = |old: &Scalar| old.text == scalar.text && old.tag == scalar.tag;
+                let changed = !group.value.as_scalar().is_some_and(same);
+                changed.then(|| (names, scalar.clone(), pos))
             });
             let Some((_, value, pos)) = changed.max_by(|(a, ..), (b, ..)| a.cmp(b)) else {
                 continue;

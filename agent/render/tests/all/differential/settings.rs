@@ -105,8 +105,8 @@ pub(super) fn configuration(dice: &mut Dice) -> (String, String) {
 
 /// An inline entry of `transformers`.
 pub(super) fn transformer(dice: &mut Dice, objects: &[Object]) -> String {
-    let scaled = objects.iter().filter(|object| object.kind == "Deployment");
-    let name = scaled.last().map_or("web", |object| &object.name);
+    let scaled = objects.iter().find(|object| object.kind == "Deployment");
+    let name = scaled.map_or("web", |object| &object.name);
     let specs = [
         ("PrefixTransformer", "prefix: t-\nfieldSpecs:\n- path: metadata/name\n".to_owned()),
         (
