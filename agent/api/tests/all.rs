@@ -12,16 +12,18 @@ fn crds_in_deploy_are_generated_from_the_types() {
             fs::write(&path, &text).unwrap();
         }
         let stored = fs::read_to_string(&path).unwrap_or_default();
-        assert!(stored == text, "deploy/crds/{name} is stale; run `UPDATE=1 cargo test -p api`");
+        assert!(
+            stored == text,
+            "deploy/crds/{name} is stale; run `UPDATE=1 cargo test -p api`"
+        );
     }
 }
 
 #[test]
 fn an_environment_needs_little() {
-    let spec: api::v1alpha1::EnvironmentSpec = serde_yaml::from_str(
-        "source: {url: 'https://git.example.com/config.git', branch: master}",
-    )
-    .unwrap();
+    let spec: api::v1alpha1::EnvironmentSpec =
+        serde_yaml::from_str("source: {url: 'https://git.example.com/config.git', branch: master}")
+            .unwrap();
     assert_eq!(spec.source.path, ".");
     assert_eq!(spec.interval.to_string(), "1m");
     assert!(spec.prune && !spec.suspend);

@@ -242,6 +242,8 @@ impl Actor {
         let reason = crate::report::Judgement::of(outcome).ready.reason;
         let quiet = matches!(trigger, Trigger::Live(_))
             && reason == Reason::WaitingForHealth
+            && outcome.changes.is_empty()
+            && outcome.drift.is_empty()
             && self.reason_told() == Some(reason.as_str())
             && self.told.is_some_and(|told| told.elapsed() < SETTLE);
         if quiet {

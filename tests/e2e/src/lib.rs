@@ -1,1 +1,14 @@
-//! End-to-end scenarios on a real control plane.
+//! What end-to-end scenarios share: one control plane a test binary, an agent a scenario.
+//!
+//! Agents run as processes of the real program, with a token of the service account of `deploy/` and so with
+//! exactly its rights. Scenarios keep apart by namespaces. What an agent did is judged by the API server's audit
+//! log, never by its own word.
+
+mod agent;
+mod install;
+mod shop;
+mod world;
+
+pub use agent::{Agent, AgentOptions};
+pub use shop::{Shop, config_map, is_ready, ready};
+pub use world::{PATIENCE, World};

@@ -269,7 +269,7 @@ pub struct DriftEntry {
     /// The field manager that did it, as the API server recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<String>,
-    /// When, as the API server recorded it.
+    /// When, as the API server recorded it; where it recorded no time, when it was noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
     /// What was done about it.

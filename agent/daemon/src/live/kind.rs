@@ -90,14 +90,19 @@ impl Kind {
     pub(super) fn wrote(&self, facts: &Facts, changed: bool) {
         let mut objects = locked(&self.objects);
         let new = Known::new(facts, None);
-        let old = objects.get(&place(&facts.id)).filter(|old| old.facts.uid == new.facts.uid);
+        let old = objects
+            .get(&place(&facts.id))
+            .filter(|old| old.facts.uid == new.facts.uid);
         if old.is_some_and(|old| old.version >= new.version) {
             // The watch was faster.
             return;
         }
         let health = match (health::has_health(&self.resource.gvk), changed) {
             (false, _) => None,
-            (true, true) => Some(Health::new(HealthStatus::Progressing, "applied a moment ago")),
+            (true, true) => Some(Health::new(
+                HealthStatus::Progressing,
+                "applied a moment ago",
+            )),
             (true, false) => old.and_then(|old| old.health.clone()),
         };
         objects.insert(place(&facts.id), Known { health, ..new });

@@ -186,9 +186,14 @@ impl Pass<'_> {
     /// Takes out of the inventory what git no longer asks for and the API server no longer has. That includes
     /// objects of kinds it no longer serves: discovery was healthy, or the pass would have ended before.
     fn forget_gone(&mut self, desired: &[Desired], read: &[ObjectId], seen: &Snapshot) {
-        let Some(ledger) = &mut self.state.ledger else { return };
+        let Some(ledger) = &mut self.state.ledger else {
+            return;
+        };
         let wanted: BTreeSet<_> = desired.iter().map(|object| &object.id).collect();
-        for id in read.iter().filter(|id| !wanted.contains(id) && seen.known(id).is_none()) {
+        for id in read
+            .iter()
+            .filter(|id| !wanted.contains(id) && seen.known(id).is_none())
+        {
             if ledger.inventory.confirmed_gone(id).is_some() {
                 tracing::debug!(environment = %self.key, object = %id, "is gone");
             }

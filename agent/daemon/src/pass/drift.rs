@@ -102,10 +102,9 @@ impl Pass<'_> {
 
 fn entry(id: &ObjectId, field: Option<drift::LostField>) -> DriftEntry {
     let (field, by) = field.map_or((None, None), |field| (Some(field.path), field.by));
-    let time = by
-        .as_ref()
-        .and_then(|by| by.time.as_ref()?.parse().ok())
-        .map(Time);
+    let recorded = by.as_ref().and_then(|by| by.time.as_ref()?.parse().ok());
+    // Some writes are recorded without a time; then it was no later than this.
+    let time = Some(Time(recorded.unwrap_or_else(jiff::Timestamp::now)));
     DriftEntry {
         object: id.to_string(),
         field,

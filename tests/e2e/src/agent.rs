@@ -1,0 +1,122 @@
+//! An agent: the real program as a process, with the rights of `deploy/`.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    process::Command,
+    sync::OnceLock,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use lab::Process;
+use tempfile::TempDir;
+
+use crate::World;
+
+/// What differs between agents.
+#[derive(Clone, Debug)]
+pub struct AgentOptions {
+    /// The only namespace whose Environments it cares for.
+    pub namespace: String,
+    /// Its Lease; agents with the same one are replicas.
+    pub lease: String,
+    /// Who it is among them, and in the audit log.
+    pub identity: String,
+    /// How long a silent leader keeps the Lease.
+    pub lease_seconds: u64,
+}
+
+/// A running agent. It is killed when dropped.
+pub struct Agent {
+    /// The process.
+    pub process: Process,
+    /// How it was started.
+    pub options: AgentOptions,
+    /// Where it listens.
+    pub port: u16,
+    _folder: TempDir,
+}
+
+impl AgentOptions {
+    /// An agent of its own for the Environments of `namespace`.
+    pub fn alone(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            lease: namespace.to_owned(),
+            identity: format!("{namespace}-agent"),
+            lease_seconds: 15,
+        }
+    }
+}
+
+impl Agent {
+    /// Starts an agent.
+    pub fn start(world: &World, options: AgentOptions) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let mut command = Command::new(program()?);
+        command
+            .arg("agent")
+            .arg("--kubeconfig")
+            .arg(&world.agent_kubeconfig)
+            .args(["--namespace", crate::install::NAMESPACE])
+            .args(["--environments-in", &options.namespace])
+            .args(["--lease-name", &options.lease])
+            .args(["--identity", &options.identity])
+            .args(["--lease-seconds", &options.lease_seconds.to_string()])
+            .args(["--log", "info,daemon=debug"])
+            .arg("--cache-dir")
+            .arg(folder.path().join("cache"))
+            .args(["--listen", &format!("127.0.0.1:{port}")]);
+        let log = std::env::temp_dir().join(format!("driftless-e2e-{}.log", options.identity));
+        let process = Process::spawn(&options.identity, command, &log)?;
+        Ok(Self {
+            process,
+            options,
+            port,
+            _folder: folder,
+        })
+    }
+}
+
+/// The program under test, built once.
+pub(crate) fn program() -> Result<PathBuf> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = PROGRAM.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    built.clone().map_err(anyhow::Error::msg)
+}
+
+/// Cargo builds test binaries, not the programs they run: ask for it, in the profile of this one.
+fn build() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "build",
+        "--quiet",
+        "--locked",
+        "-p",
+        "cli",
+        "--bin",
+        "driftless",
+    ]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .context("cargo")?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // A test binary lies in `<profile>/deps`, the program beside that folder.
+    let test = std::env::current_exe()?;
+    let folder = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .context("no target directory")?;
+    Ok(folder.join("driftless"))
+}

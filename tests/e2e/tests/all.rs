@@ -1,0 +1,14 @@
+//! Scenarios from a commit to the cluster, judged by the API server's audit log.
+
+#[path = "all/change.rs"]
+mod change;
+#[path = "all/drift.rs"]
+mod drift;
+#[path = "all/faults.rs"]
+mod faults;
+#[path = "all/process.rs"]
+mod process;
+#[path = "all/quiet.rs"]
+mod quiet;
+#[path = "all/sample.rs"]
+mod sample;

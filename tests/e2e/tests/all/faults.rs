@@ -1,0 +1,237 @@
+//! What goes wrong around the agent, and the one clear message for it.
+
+use anyhow::Result;
+use e2e::{PATIENCE, Shop, config_map, ready};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, api::PostParams};
+use lab::{
+    Fault, GitHttp, eventually,
+    git::{Auth, HttpOptions},
+};
+use serde_json::{Value, json};
+
+/// Served over https with a certificate of its own.
+async fn served(shop: &Shop, auth: Auth) -> Result<GitHttp> {
+    let root = shop
+        .repo
+        .path()
+        .parent()
+        .unwrap_or_else(|| shop.repo.path());
+    Ok(GitHttp::start(root, HttpOptions::default().auth(auth)).await?)
+}
+
+async fn secret(shop: &Shop, server: &GitHttp, more: Value) -> Result<()> {
+    let mut data = json!({ "ca.crt": server.ca().unwrap_or_default() });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        data[key] = value.clone();
+    }
+    let api: Api<Secret> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    let object =
+        serde_json::from_value(json!({ "metadata": { "name": "git" }, "stringData": data }))?;
+    match api.create(&PostParams::default(), &object).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            let patch = kube::api::Patch::Merge(json!({ "stringData": data }));
+            api.patch("git", &kube::api::PatchParams::default(), &patch)
+                .await?;
+        }
+        made => drop(made?),
+    }
+    Ok(())
+}
+
+fn over(server: &GitHttp) -> Value {
+    json!({
+        "source": { "url": server.url("config.git"), "credentials": { "name": "git" } },
+        "interval": "1s",
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_git_server_goes_down_and_comes_back() -> Result<()> {
+    let shop = Shop::new("gitdown").await?;
+    let server = served(&shop, Auth::Nobody).await?;
+    secret(&shop, &server, json!({})).await?;
+    let first = shop.push_maps("first", &[("a", "1")])?;
+    let _agent = shop.agent()?;
+    shop.environment(over(&server)).await?;
+    shop.ready_at(&first).await?;
+    server.fault(Fault::Down).await;
+    let second = shop.push_maps("second", &[("a", "2")])?;
+    shop.not_ready("FetchFailed").await?;
+    let bare = kube::api::Patch::Merge(json!({ "data": { "key": "theirs" } }));
+    shop.maps()
+        .patch("a", &kube::api::PatchParams::default(), &bare)
+        .await?;
+    eventually(PATIENCE, || async {
+        let data = shop.maps().get("a").await?.data.unwrap_or_default();
+        anyhow::ensure!(
+            data["key"] == "1",
+            "drift is repaired while git is away: {data:?}"
+        );
+        Ok(())
+    })
+    .await?;
+    server.fault(Fault::None).await;
+    shop.ready_at(&second).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_credentials_are_said_and_right_ones_taken_up() -> Result<()> {
+    let canary = "canary-7f3a9c";
+    let shop = Shop::new("credentials").await?;
+    let server = served(&shop, Auth::Basic("agent".into(), "right".into())).await?;
+    secret(
+        &shop,
+        &server,
+        json!({ "username": "agent", "password": canary }),
+    )
+    .await?;
+    let first = shop.push_maps("first", &[("a", "1")])?;
+    let agent = shop.agent()?;
+    shop.environment(over(&server)).await?;
+    let condition = shop.not_ready("AuthenticationFailed").await?;
+    assert!(!condition.message.contains(canary), "{}", condition.message);
+    secret(
+        &shop,
+        &server,
+        json!({ "username": "agent", "password": "right" }),
+    )
+    .await?;
+    shop.ready_at(&first).await?;
+    server.set_auth(Auth::Basic("agent".into(), "expired".into()));
+    shop.push_maps("second", &[("a", "2")])?;
+    shop.not_ready("AuthenticationFailed").await?;
+    assert_eq!(
+        shop.values().await?["a"],
+        "1",
+        "the last good release is untouched"
+    );
+    assert!(
+        !agent.process.output().contains(canary),
+        "no secret in the log"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_bad_input_has_one_clear_message() -> Result<()> {
+    let shop = Shop::new("bad").await?;
+    let first = shop.push_maps("first", &[("a", "1")])?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({ "source": { "branch": "nowhere" } }))
+        .await?;
+    let condition = shop.not_ready("BranchNotFound").await?;
+    assert!(
+        condition.message.contains("nowhere"),
+        "{}",
+        condition.message
+    );
+    shop.environment(json!({ "source": { "path": "overlays/nowhere" } }))
+        .await?;
+    let condition = shop.not_ready("RenderFailed").await?;
+    assert!(
+        condition.message.contains("overlays/nowhere"),
+        "{}",
+        condition.message
+    );
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+
+    let tab = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n";
+    let twice = format!("{}---\n{}", config_map("a", "1"), config_map("a", "2"));
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\ndata:\n  token: canary-in-git!\n";
+    let large = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: big\ndata:\n  key: {}\n",
+        "x".repeat(5 << 20)
+    );
+    for (what, text, reason, words) in [
+        ("a tab", tab.to_owned(), "RenderFailed", ["bad.yaml", "tab"]),
+        ("two of one name", twice, "RenderFailed", ["bad.yaml", "a"]),
+        (
+            "no base64",
+            secret.to_owned(),
+            "ApplyFailed",
+            ["bad.yaml", "token"],
+        ),
+        ("5 MB", large, "ApplyFailed", ["bad.yaml", "big"]),
+    ] {
+        let list = match what {
+            "two of one name" => "resources: [bad.yaml]\n",
+            _ => "resources: [a.yaml, bad.yaml]\n",
+        };
+        shop.push(
+            what,
+            &[
+                ("kustomization.yaml", Some(list)),
+                ("bad.yaml", Some(&text)),
+            ],
+        )?;
+        let seen = shop.repo.tip("master")?;
+        let status = shop
+            .status(what, |status| {
+                status.revision.seen.as_deref() == Some(seen.as_str())
+                    && ready(status)
+                        .is_some_and(|ready| ready.status == "False" && ready.reason == reason)
+            })
+            .await?;
+        let message = ready(&status)
+            .map(|ready| ready.message.clone())
+            .unwrap_or_default();
+        for word in words {
+            assert!(message.contains(word), "{what}: {message}");
+        }
+        assert!(!message.contains("canary"), "{what}: {message}");
+        assert_eq!(shop.values().await?["a"], "1", "{what}");
+    }
+    let last = shop.push_maps("good again", &[("a", "2")])?;
+    shop.ready_at(&last).await?;
+    Ok(())
+}
+
+/// Lets the agent speak for a service account, as `deploy/examples/tenant.yaml` does.
+async fn lend(shop: &Shop, account: &str) -> Result<()> {
+    use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+    let rule = json!({ "apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": [account], "verbs": ["impersonate"] });
+    let role =
+        serde_json::from_value(json!({ "metadata": { "name": "impersonate" }, "rules": [rule] }))?;
+    let roles: Api<Role> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    roles.create(&PostParams::default(), &role).await?;
+    let binding = serde_json::from_value(json!({
+        "metadata": { "name": "impersonate" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "impersonate" },
+        "subjects": [{ "kind": "ServiceAccount", "name": "driftless-agent", "namespace": "driftless-system" }],
+    }))?;
+    let bindings: Api<RoleBinding> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    bindings.create(&PostParams::default(), &binding).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_account_without_rights_is_said_and_nothing_is_written() -> Result<()> {
+    let shop = Shop::new("rights").await?;
+    shop.push_maps("first", &[("a", "1")])?;
+    let _agent = shop.agent()?;
+    let mark = shop.mark()?;
+    lend(&shop, "nobody").await?;
+    shop.environment(json!({ "target": { "serviceAccountName": "nobody" } }))
+        .await?;
+    let condition = shop.not_ready("ApplyFailed").await?;
+    assert!(
+        condition.message.contains("nobody"),
+        "{}",
+        condition.message
+    );
+    assert!(shop.values().await?.is_empty());
+    let maps = shop.requests(mark)?.writes().of("configmaps");
+    let who = format!("system:serviceaccount:{}:nobody", shop.namespace);
+    assert!(!maps.is_empty());
+    assert!(
+        maps.iter()
+            .all(|entry| entry.impersonated.as_deref() == Some(who.as_str())),
+        "{}",
+        maps.summary()
+    );
+    Ok(())
+}
