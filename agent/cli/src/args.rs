@@ -7,7 +7,7 @@ mod repo;
 mod run;
 
 pub(crate) use cluster::{Approve, Drift, History, Names, Status, Sync};
-pub(crate) use repo::{Diff, Image, ImageSet, LoadRestrictor, Render, Reorder, Rollback};
+pub(crate) use repo::{Diff, Explain, Image, ImageSet, LoadRestrictor, Render, Reorder, Rollback};
 pub(crate) use run::{Agent, Demo, LogFormat};
 
 use std::path::PathBuf;
@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Print the objects of a kustomization, byte for byte as `kustomize build`
     Render(Render),
+    /// Tell for each field of a rendered object which line, layer and commit set it
+    Explain(Explain),
     /// Revert the commits since the last good Release and push
     Rollback(Rollback),
     /// Show the plan that waits for approval, or approve it

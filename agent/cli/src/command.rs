@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod diff;
 mod drift;
+mod explain;
 mod history;
 mod image;
 mod render;
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: &Command, context: &Context) -> Result<Exit, Fa
         Command::Drift(args) => drift::run(args, context).await,
         Command::Diff(args) => diff::run(args, context).await,
         Command::Render(args) => render::run(args, context),
+        Command::Explain(args) => explain::run(args, context),
         Command::Rollback(args) => rollback::run(args, context).await,
         Command::Approve(args) => approve::run(args, context).await,
         Command::Image(Image::Set(args)) => image::run(args, context),

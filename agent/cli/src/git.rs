@@ -2,10 +2,12 @@
 //!
 //! Only commands that write to Git use it; the agent never does. Addresses in messages lose their passwords.
 
+mod blame;
 mod history;
 mod repo;
 mod tree;
 
+pub(crate) use blame::{Blamed, blame};
 pub(crate) use history::{Commit, RevertError};
 pub(crate) use repo::{File, Message, PushError, Repo, RepoError};
 pub(crate) use tree::tree;

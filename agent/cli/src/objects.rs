@@ -1,14 +1,16 @@
 //! From a kustomization, on disk or in a commit, to objects as JSON.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use plan::desired::Origin;
-use render::{DiskTree, Options, RenderError, Rendered, TreePath};
+use render::{DiskTree, FileTree, Options, RenderError, Rendered, TreePath};
 use serde_json::Value;
 
 use crate::error::Explain;
-use crate::git::{self, Git, GitError};
+use crate::git::{self, Blamed, Git, GitError};
 
 /// A rendered object, and where it is written.
 pub(crate) type Object = (Value, Option<Origin>);
@@ -17,14 +19,18 @@ pub(crate) type Object = (Value, Option<Origin>);
 pub(crate) struct Output {
     /// The render.
     pub(crate) rendered: Rendered,
+    /// The directory that was rendered.
+    pub(crate) path: TreePath,
+    /// The files it was rendered from.
+    pub(crate) tree: Box<dyn FileTree>,
     names: Names,
 }
 
 /// How files of a tree are called: as the user sees them from where he stands.
 #[derive(Clone, Debug)]
 enum Names {
-    /// From the root of the repo.
-    Repo,
+    /// From the root of the repo, at a commit of the clone that this git sees.
+    Repo(Git, String),
     /// From this directory if they are below it, and else in full.
     Disk(PathBuf),
 }
@@ -79,9 +85,14 @@ pub(crate) fn on_disk(directory: &Path, options: &Options) -> Result<Output, Obj
         .ok_or_else(|| ObjectsError::Path(directory.display().to_string()))?;
     let here = std::env::current_dir().unwrap_or_default();
     let names = Names::Disk(here.canonicalize().unwrap_or(here));
-    let rendered = render::render(&DiskTree::new("/"), &path, options)
-        .map_err(|error| names.faults(&error))?;
-    Ok(Output { rendered, names })
+    let tree = DiskTree::new("/");
+    let rendered = render::render(&tree, &path, options).map_err(|error| names.faults(&error))?;
+    Ok(Output {
+        rendered,
+        path,
+        tree: Box::new(tree),
+        names,
+    })
 }
 
 /// Renders the kustomization in `path` at `revision` of the clone in `directory`.
@@ -95,10 +106,15 @@ pub(crate) fn at_revision(
     let commit = git.run(&["rev-parse", "--verify", "--end-of-options", &name])?;
     let tree = git::tree(&git, &commit)?;
     let path = TreePath::parse(path).ok_or_else(|| ObjectsError::Path(path.to_owned()))?;
-    let names = Names::Repo;
+    let names = Names::Repo(git, commit);
     let rendered =
         render::render(&tree, &path, &Options::default()).map_err(|error| names.faults(&error))?;
-    Ok(Output { rendered, names })
+    Ok(Output {
+        rendered,
+        path,
+        tree: Box::new(tree),
+        names,
+    })
 }
 
 impl Output {
@@ -128,6 +144,34 @@ impl Output {
             .collect()
     }
 
+    /// What the user calls a file or directory of the tree.
+    pub(crate) fn name(&self, path: &TreePath) -> String {
+        match self.names.name(path) {
+            name if name.is_empty() => ".".to_owned(),
+            name => name,
+        }
+    }
+
+    /// The commits that wrote these lines of `file` last. A line that is in no commit yet is absent.
+    pub(crate) fn blame(
+        &self,
+        file: &TreePath,
+        lines: RangeInclusive<u32>,
+    ) -> Result<BTreeMap<u32, Blamed>, GitError> {
+        match &self.names {
+            Names::Repo(git, commit) => {
+                // A bare clone has no top, and there paths start at the root wherever one stands.
+                let top = git.run(&["rev-parse", "--show-toplevel"]);
+                let git = top.map_or_else(|_| git.clone(), Git::at);
+                git::blame(&git, Some(commit), file.as_str(), lines)
+            }
+            Names::Disk(_) => {
+                let directory = Path::new("/").join(file.parent().as_str());
+                git::blame(&Git::at(directory), None, file.name(), lines)
+            }
+        }
+    }
+
     fn origin(&self, pos: krm::Pos) -> Option<Origin> {
         let file = self.rendered.source(pos.source)?;
         Some(Origin {
@@ -140,7 +184,7 @@ impl Output {
 impl Names {
     fn name(&self, file: &TreePath) -> String {
         match self {
-            Self::Repo => file.to_string(),
+            Self::Repo(..) => file.to_string(),
             Self::Disk(here) => {
                 let whole = Path::new("/").join(file.as_str());
                 whole

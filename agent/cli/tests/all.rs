@@ -8,6 +8,7 @@
 
 mod cluster;
 mod diff;
+mod explain;
 mod image;
 mod place;
 mod program;

@@ -68,6 +68,30 @@ pub(crate) struct Diff {
     pub(crate) branch: Option<String>,
 }
 
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  driftless explain Deployment/web --path overlays/develop
+  driftless explain deployment/web spec.replicas --path overlays/develop
+  driftless explain Deployment/shop/web 'spec.template.spec.containers[name=web].image'
+
+Values of Secrets are never printed.")]
+pub(crate) struct Explain {
+    /// The object: KIND/NAME, or KIND/NAMESPACE/NAME; the kind in any case
+    #[arg(value_name = "OBJECT")]
+    pub(crate) object: String,
+    /// Only this field and those below it. Items of lists are `[name=web]` or `[0]`
+    #[arg(value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+    /// The overlay, from where you stand
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Read this branch or commit of the clone instead of its files on disk
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) branch: Option<String>,
+}
+
 /// Arguments of `rollback`.
 #[derive(Debug, Args)]
 #[command(
