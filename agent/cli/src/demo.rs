@@ -3,7 +3,7 @@
 //! Everything is real. The agent runs as a process of its own, with exactly the rights that `deploy/` gives it;
 //! commits go through git; what is told on the screen is read from the cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::error::Explain;
@@ -78,16 +78,20 @@ impl Explain for DemoError {
 }
 
 /// Starts everything, shows the tour, and waits for Ctrl-C.
-pub(crate) async fn run(no_tour: bool, once: bool, context: &Context) -> Result<(), DemoError> {
+pub(crate) async fn run(plan: Plan, context: &Context) -> Result<(), DemoError> {
     let root = root()?;
     let screen = Screen::new(context);
     let folder = tempfile::Builder::new()
         .prefix("driftless-demo-")
         .tempdir()
         .map_err(|error| DemoError::Io("make a temporary directory".to_owned(), error))?;
-    let show = show(no_tour, once, context, &root, &screen, folder.path());
+    let stage = Stage {
+        root: &root,
+        folder: folder.path(),
+        screen: &screen,
+    };
     tokio::select! {
-        shown = show => shown,
+        shown = stage.show(plan, context) => shown,
         _ = tokio::signal::ctrl_c() => {
             screen.say("");
             screen.say("Stopping.");
@@ -96,29 +100,47 @@ pub(crate) async fn run(no_tour: bool, once: bool, context: &Context) -> Result<
     }
 }
 
-async fn show(
-    no_tour: bool,
-    once: bool,
-    context: &Context,
-    root: &std::path::Path,
-    screen: &Screen,
-    folder: &std::path::Path,
-) -> Result<(), DemoError> {
-    let target = Target::ready(context, screen, folder).await?;
-    target.install(root, screen).await?;
-    let repo = Repo::start(root, folder, screen).await?;
-    let agent = Agent::start(&target, folder, screen).await?;
-    let mut follow = Follow::new(&target, &agent);
-    target.environments(&repo.url(), screen).await?;
-    follow.all_healthy(screen).await?;
-    if !no_tour {
-        tour::play(&target, &repo, &agent, &mut follow, screen).await?;
+/// What is shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// Whether the tour is played.
+    pub(crate) tour: bool,
+    /// Whether to end after that.
+    pub(crate) once: bool,
+}
+
+/// Where everything happens.
+struct Stage<'a> {
+    /// The checkout.
+    root: &'a Path,
+    /// For files that are gone afterwards.
+    folder: &'a Path,
+    screen: &'a Screen,
+}
+
+impl Stage<'_> {
+    async fn show(&self, plan: Plan, context: &Context) -> Result<(), DemoError> {
+        let Self {
+            root,
+            folder,
+            screen,
+        } = *self;
+        let target = Target::ready(context, screen, folder).await?;
+        target.install(root, screen).await?;
+        let repo = Repo::start(root, folder, screen).await?;
+        let agent = Agent::start(&target, folder, screen).await?;
+        let mut follow = Follow::new(&target, &agent);
+        target.environments(&repo.url(), screen).await?;
+        follow.all_healthy(screen).await?;
+        if plan.tour {
+            tour::play(&target, &repo, &agent, &mut follow, screen).await?;
+        }
+        screen.farewell(&target.kubeconfig, agent.log(), &repo.url());
+        if plan.once {
+            return Ok(());
+        }
+        agent.ended().await
     }
-    screen.farewell(&target.kubeconfig, agent.log(), &repo.url());
-    if once {
-        return Ok(());
-    }
-    agent.ended().await
 }
 
 /// The checkout: upwards from the current directory, else where the program was built.
@@ -126,9 +148,6 @@ fn root() -> Result<PathBuf, DemoError> {
     let here = std::env::current_dir().unwrap_or_default();
     let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let is_root = |folder: &PathBuf| folder.join("overlays/develop/kustomization.yaml").is_file();
-    let mut candidates = here
-        .ancestors()
-        .map(std::path::Path::to_path_buf)
-        .chain([built]);
+    let mut candidates = here.ancestors().map(Path::to_path_buf).chain([built]);
     candidates.find(is_root).ok_or(DemoError::NoSample)
 }

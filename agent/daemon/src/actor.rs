@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// First and longest wait after a failed pass.
-const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
+const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
 /// How long further changes in the cluster are gathered before they are judged together.
 const GATHER: Duration = Duration::from_millis(20);
 /// How long a status that differs only in words waits for more to come.
@@ -163,12 +163,11 @@ impl Actor {
             && self.state.is_only_health(trigger, &self.context.live);
         let outcome = {
             let pass = Pass::new(&self.context, &self.key, &environment, &mut self.state);
-            match quick {
-                true => pass.glance(),
-                false => {
-                    self.inbox.clear();
-                    pass.run(trigger, &self.cancel).await
-                }
+            if quick {
+                pass.glance()
+            } else {
+                self.inbox.clear();
+                pass.run(trigger, &self.cancel).await
             }
         };
         self.plan_retry(&outcome);
@@ -191,7 +190,7 @@ impl Actor {
         else {
             return false;
         };
-        let (reads, fingerprint) = (memo.reads.clone(), memo.fingerprint.clone());
+        let (reads, fingerprint) = (memo.reads.clone(), memo.fingerprint);
         let differs = move || rendered::differs(&mirror, &head, &reads, &fingerprint);
         let untouched = tokio::task::spawn_blocking(differs)
             .await

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::{key::EnvironmentKey, report::Event};
 
 /// How long the same event is not told again.
-const QUIET: Duration = Duration::from_secs(600);
+const QUIET: Duration = Duration::from_mins(10);
 /// The API server refuses longer notes.
 const LONGEST_NOTE: usize = 1000;
 

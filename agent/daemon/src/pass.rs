@@ -106,7 +106,7 @@ impl<'a> Pass<'a> {
         };
         let began = Instant::now();
         let choice = self.choose(&news).await;
-        let Some(verified) = self.accept(choice, began).await else {
+        let Some(verified) = self.accept(choice, began) else {
             return;
         };
         if !self.load().await {

@@ -49,6 +49,10 @@ pub(crate) struct Followed {
     pub(crate) source: SourceSpec,
     pub(crate) subscription: Subscription,
     /// The state of the branch that the last full pass was made with; the inner `None` is a missing branch.
+    #[expect(
+        clippy::option_option,
+        reason = "not looked yet, looked and not there, there"
+    )]
     pub(crate) dealt_with: Option<Option<Revision>>,
     /// Whether reading had failed then.
     pub(crate) faulty: bool,

@@ -46,8 +46,15 @@ pub fn files() -> Vec<String> {
 pub fn sources(folder: &str) -> Vec<Source> {
     let rust = files()
         .into_iter()
-        .filter(|path| path.starts_with(folder) && path.ends_with(".rs") && path.contains("/src/"));
+        .filter(|path| path.starts_with(folder) && ends(path, "rs") && path.contains("/src/"));
     rust.map(|path| source(&path)).collect()
+}
+
+/// Whether the file's name ends with a dot and `ending`.
+pub fn ends(path: &str, ending: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|found| found == ending)
 }
 
 fn source(path: &str) -> Source {

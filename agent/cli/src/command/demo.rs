@@ -7,6 +7,10 @@ use crate::error::{Exit, Failure};
 
 /// Runs the demo.
 pub(crate) async fn run(args: &Demo, context: &Context) -> Result<Exit, Failure> {
-    demo::run(args.no_tour, args.once, context).await?;
+    let plan = demo::Plan {
+        tour: !args.no_tour,
+        once: args.once,
+    };
+    demo::run(plan, context).await?;
     Ok(Exit::Good)
 }

@@ -57,17 +57,9 @@ impl Target {
         folder: &Path,
     ) -> Result<Self, DemoError> {
         let began = Instant::now();
-        let (kubeconfig, control_plane) = match &context.kubeconfig {
-            Some(path) => (path.clone(), None),
-            None => {
-                let options = Options::default().progress(screen.progress());
-                let started = ControlPlane::start(options).await;
-                let control_plane = started.map_err(DemoError::ControlPlane)?;
-                let kubeconfig = folder.join("kubeconfig");
-                std::fs::copy(control_plane.kubeconfig(), &kubeconfig)
-                    .map_err(|error| DemoError::Io("copy the kubeconfig".to_owned(), error))?;
-                (kubeconfig, Some(control_plane))
-            }
+        let (kubeconfig, control_plane) = match context.kubeconfig.clone() {
+            Some(path) => (path, None),
+            None => Self::start(screen, folder).await?,
         };
         let wrong = |error: kube::config::KubeconfigError| DemoError::Kubeconfig(Box::new(error));
         let config = Kubeconfig::read_from(&kubeconfig).map_err(wrong)?;
@@ -102,6 +94,21 @@ impl Target {
             ),
         );
         Ok(target)
+    }
+
+    /// Starts a control plane, and copies its kubeconfig to where a person finds it.
+    async fn start(
+        screen: &Screen,
+        folder: &Path,
+    ) -> Result<(PathBuf, Option<ControlPlane>), DemoError> {
+        let options = Options::default().progress(screen.progress());
+        let control_plane = ControlPlane::start(options)
+            .await
+            .map_err(DemoError::ControlPlane)?;
+        let kubeconfig = folder.join("kubeconfig");
+        std::fs::copy(control_plane.kubeconfig(), &kubeconfig)
+            .map_err(|error| DemoError::Io("copy the kubeconfig".to_owned(), error))?;
+        Ok((kubeconfig, Some(control_plane)))
     }
 
     /// Applies what `deploy/` has for an agent outside of a pod: custom resources and rights.

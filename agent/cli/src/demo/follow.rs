@@ -19,7 +19,7 @@ use super::{
 use crate::term::short;
 
 /// Much longer than anything here takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A watch of the Environments.
 pub(crate) struct Follow<'a> {

@@ -1,6 +1,10 @@
 //! Carries a plan out: as many objects at a time as allowed, in the order the plan's waves say.
 
-use std::{collections::VecDeque, future::Future, pin::Pin};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    pin::Pin,
+};
 
 use api::v1alpha1::{Action, ChangeRecord, Failure, StageName, StageResult};
 use cluster::{Applied, Deleted};
@@ -16,7 +20,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pass, apply::Carrier, scopes::Kinds};
-use crate::{live::ownership, outcome::Retry};
+use crate::{
+    live::{Live, ownership},
+    outcome::Retry,
+};
 
 /// One thing that can be done now.
 #[derive(Clone, Copy)]
@@ -29,7 +36,7 @@ enum Job {
 
 /// What came of a job.
 enum Done {
-    Applied(usize, Result<Carried, String>),
+    Applied(usize, Result<Box<Carried>, String>),
     Deleted(usize, Result<Deleted, String>),
 }
 
@@ -39,7 +46,73 @@ pub(super) struct Carried {
     pub(super) recreated: bool,
 }
 
-type Work<'w> = FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send + 'w>>>;
+/// Everything under way.
+struct Crew<'w> {
+    carrier: &'w Carrier<'w>,
+    desired: &'w [Desired],
+    plan: &'w Plan,
+    changes: BTreeMap<usize, Change>,
+    progress: Progress<'w>,
+    queue: VecDeque<Job>,
+    work: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send + 'w>>>,
+    /// True if nothing more can be done until something becomes healthy.
+    waits: bool,
+}
+
+impl<'w> Crew<'w> {
+    fn new(carrier: &'w Carrier<'w>, desired: &'w [Desired], plan: &'w Plan) -> Self {
+        let changes = plan.waves.iter().flat_map(|wave| &wave.changes);
+        Self {
+            carrier,
+            desired,
+            plan,
+            changes: changes.map(|change| (change.index, *change)).collect(),
+            progress: Progress::new(plan, desired, PruneGate::default()),
+            queue: VecDeque::new(),
+            work: FuturesUnordered::new(),
+            waits: false,
+        }
+    }
+
+    /// Takes what can be done next into the queue.
+    fn refill(&mut self, live: &Live) {
+        if !self.queue.is_empty() {
+            return;
+        }
+        match self.progress.next(&|id: &ObjectId| live.health(id).status) {
+            Step::Apply(indices) => self.queue.extend(indices.into_iter().map(Job::Apply)),
+            Step::Delete(indices) => self.queue.extend(indices.into_iter().map(Job::Delete)),
+            Step::Wait(_) => self.waits = self.work.is_empty(),
+            Step::Done => {}
+        }
+    }
+
+    /// Starts jobs until `most` are under way.
+    fn start(&mut self, most: usize) {
+        while self.work.len() < most
+            && let Some(job) = self.queue.pop_front()
+        {
+            self.work.push(match job {
+                Job::Apply(index) => Box::pin(self.apply(index)),
+                Job::Delete(index) => {
+                    let (carrier, deletion) = (self.carrier, &self.plan.prune[index]);
+                    Box::pin(async move { Done::Deleted(index, carrier.delete(deletion).await) })
+                }
+            });
+        }
+    }
+
+    fn apply(&self, index: usize) -> impl Future<Output = Done> + Send + use<'w> {
+        let change = self.changes.get(&index);
+        let force = change.is_some_and(|change| change.force);
+        let adopt = change.is_some_and(|change| change.action == plan::diff::Action::Adopt);
+        let (carrier, object) = (self.carrier, &self.desired[index]);
+        async move {
+            let carried = carrier.apply(object, force, adopt).await;
+            Done::Applied(index, carried.map(Box::new))
+        }
+    }
+}
 
 impl Pass<'_> {
     /// Does what can be done now. What has to wait for health is left to a later pass.
@@ -51,14 +124,6 @@ impl Pass<'_> {
         cancel: &CancellationToken,
     ) {
         let began = Instant::now();
-        let gate = PruneGate::default();
-        let mut progress = Progress::new(plan, desired, gate);
-        let changes: std::collections::BTreeMap<usize, Change> = plan
-            .waves
-            .iter()
-            .flat_map(|wave| &wave.changes)
-            .map(|change| (change.index, *change))
-            .collect();
         let carrier = match Carrier::new(self.context, self.key, self.environment, kinds) {
             Ok(carrier) => carrier,
             Err(stop) => {
@@ -66,47 +131,21 @@ impl Pass<'_> {
                 return;
             }
         };
-        let mut queue: VecDeque<Job> = VecDeque::new();
-        let mut work: Work<'_> = FuturesUnordered::new();
-        let mut waiting = false;
+        let mut crew = Crew::new(&carrier, desired, plan);
         loop {
             if self.interrupted(cancel) {
-                queue.clear();
-            } else if queue.is_empty() {
-                let live = &self.context.live;
-                match progress.next(&|id: &ObjectId| live.health(id).status) {
-                    Step::Apply(indices) => queue.extend(indices.into_iter().map(Job::Apply)),
-                    Step::Delete(indices) => queue.extend(indices.into_iter().map(Job::Delete)),
-                    Step::Wait(_) => waiting = work.is_empty(),
-                    Step::Done => {}
-                }
+                crew.queue.clear();
+            } else {
+                crew.refill(&self.context.live);
             }
-            while work.len() < self.context.concurrency
-                && let Some(job) = queue.pop_front()
-            {
-                work.push(match job {
-                    Job::Apply(index) => {
-                        let change = changes.get(&index).copied();
-                        Box::pin(apply(&carrier, desired, index, change))
-                    }
-                    Job::Delete(index) => Box::pin(delete(&carrier, plan, index)),
-                });
-            }
-            let Some(done) = work.next().await else { break };
-            match done {
-                Done::Applied(index, result) => {
-                    let action = changes.get(&index).map(|change| change.action);
-                    let ended = self.applied(&desired[index], action, result);
-                    progress.applied(index, ended);
-                }
-                Done::Deleted(index, result) => {
-                    let ended = self.deleted(&plan.prune[index].id, result);
-                    progress.deleted(index, ended);
-                }
-            }
+            crew.start(self.context.concurrency);
+            let Some(done) = crew.work.next().await else {
+                break;
+            };
+            self.take(done, &mut crew);
         }
-        drop(work);
-        self.state.waves_wait = waiting && !self.interrupted(cancel);
+        self.state.waves_wait = crew.waits && !self.interrupted(cancel);
+        self.outcome.waves_wait = self.state.waves_wait;
         let result = match (self.outcome.failures.is_empty(), self.state.waves_wait) {
             (false, _) => StageResult::Failed,
             (true, true) => StageResult::Running,
@@ -114,11 +153,24 @@ impl Pass<'_> {
         };
         if self.interrupted(cancel) {
             self.interrupt();
-        } else if self.state.waves_wait {
-            self.outcome.waves_wait = true;
         }
         self.outcome
             .timed(StageName::Apply, result, began.elapsed(), None);
+    }
+
+    /// Takes in what came of one job.
+    fn take(&mut self, done: Done, crew: &mut Crew<'_>) {
+        match done {
+            Done::Applied(index, result) => {
+                let action = crew.changes.get(&index).map(|change| change.action);
+                let ended = self.applied(&crew.desired[index], action, result);
+                crew.progress.applied(index, ended);
+            }
+            Done::Deleted(index, result) => {
+                let ended = self.deleted(&crew.plan.prune[index].id, result);
+                crew.progress.deleted(index, ended);
+            }
+        }
     }
 
     /// True if something newer is there, or this replica has to stop.
@@ -141,7 +193,7 @@ impl Pass<'_> {
         &mut self,
         object: &Desired,
         action: Option<plan::diff::Action>,
-        result: Result<Carried, String>,
+        result: Result<Box<Carried>, String>,
     ) -> Ended {
         let carried = match result {
             Ok(carried) => carried,
@@ -217,19 +269,4 @@ impl Pass<'_> {
             object: id.to_string(),
         });
     }
-}
-
-async fn apply(
-    carrier: &Carrier<'_>,
-    desired: &[Desired],
-    index: usize,
-    change: Option<Change>,
-) -> Done {
-    let force = change.is_some_and(|change| change.force);
-    let adopt = change.is_some_and(|change| change.action == plan::diff::Action::Adopt);
-    Done::Applied(index, carrier.apply(&desired[index], force, adopt).await)
-}
-
-async fn delete(carrier: &Carrier<'_>, plan: &Plan, index: usize) -> Done {
-    Done::Deleted(index, carrier.delete(&plan.prune[index]).await)
 }

@@ -21,6 +21,17 @@ pub(super) struct Carrier<'a> {
     cluster: Cluster,
 }
 
+/// What happens to fields that somebody else owns.
+#[derive(Clone, Copy)]
+enum How {
+    /// They are a conflict.
+    Yield,
+    /// They are taken.
+    Force,
+    /// They are taken, in a dry run.
+    Probe,
+}
+
 impl<'a> Carrier<'a> {
     /// Takes on the rights that the spec names.
     pub(super) fn new(
@@ -64,11 +75,12 @@ impl<'a> Carrier<'a> {
         if adopt {
             self.take_over(&resource, object).await?;
         }
-        let force = force || adopt;
-        let failed = match self
-            .send(&resource, object, &object.body, force, false)
-            .await
-        {
+        let how = if force || adopt {
+            How::Force
+        } else {
+            How::Yield
+        };
+        let failed = match self.send(&resource, object, &object.body, how).await {
             Ok(applied) => {
                 return Ok(Carried {
                     applied,
@@ -129,7 +141,7 @@ impl<'a> Carrier<'a> {
             object.id.name.chars().take(40).collect::<String>()
         );
         probe["metadata"]["name"] = Value::String(name);
-        self.send(resource, object, &probe, true, true)
+        self.send(resource, object, &probe, How::Probe)
             .await
             .map_err(|error| {
                 format!(
@@ -151,7 +163,7 @@ impl<'a> Carrier<'a> {
                 }
             }
         }
-        let made = self.send(resource, object, &object.body, true, false).await;
+        let made = self.send(resource, object, &object.body, How::Force).await;
         made.map(|applied| Carried {
             applied,
             recreated: true,
@@ -181,21 +193,24 @@ impl<'a> Carrier<'a> {
         resource: &Resource,
         object: &Desired,
         body: &Value,
-        force: bool,
-        dry_run: bool,
+        how: How,
     ) -> Result<cluster::Applied, ApplyError> {
         let name = body["metadata"]["name"].as_str().unwrap_or(&object.id.name);
         let namespace = &object.id.namespace;
-        self.cluster
-            .apply(Apply {
-                resource,
-                namespace,
-                name,
-                body,
-                force,
-                dry_run,
-            })
-            .await
+        let (force, dry_run) = match how {
+            How::Yield => (false, false),
+            How::Force => (true, false),
+            How::Probe => (true, true),
+        };
+        let apply = Apply {
+            resource,
+            namespace,
+            name,
+            body,
+            force,
+            dry_run,
+        };
+        self.cluster.apply(apply).await
     }
 
     async fn remove(

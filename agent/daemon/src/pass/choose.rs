@@ -103,7 +103,7 @@ impl Pass<'_> {
     }
 
     /// Takes the choice into the outcome. `None` if there is nothing to make the cluster equal to.
-    pub(super) async fn accept(&mut self, choice: Choice, began: Instant) -> Option<Rendering> {
+    pub(super) fn accept(&mut self, choice: Choice, began: Instant) -> Option<Rendering> {
         let (result, message) = match &choice.hold {
             None => (StageResult::Done, None),
             Some(stop) => (StageResult::Failed, Some(stop.message.clone())),
@@ -123,7 +123,7 @@ impl Pass<'_> {
         let rendering = choice.verified?.into_rendering();
         self.state.memo = Some(Memo {
             reads: rendering.reads.clone(),
-            fingerprint: rendering.fingerprint.clone(),
+            fingerprint: rendering.fingerprint,
         });
         Some(rendering)
     }

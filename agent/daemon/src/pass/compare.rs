@@ -170,7 +170,9 @@ impl Pass<'_> {
         };
         match self.read(kinds, desired, &unseen).await {
             Ok(found) => {
-                found.iter().for_each(|facts| seen.add(facts));
+                for facts in &found {
+                    seen.add(facts);
+                }
                 self.forget_gone(desired, &unseen, &seen);
                 Some(seen)
             }

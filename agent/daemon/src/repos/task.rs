@@ -27,7 +27,7 @@ use crate::{
 /// The shortest time between two looks, so that a flood of webhooks costs one look in that time.
 const FLOOR: Duration = Duration::from_millis(20);
 /// First and longest wait after a failed look.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(120));
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(2));
 
 /// A mirror, for reading on blocking threads.
 pub(crate) type Mirrored = Mirror;

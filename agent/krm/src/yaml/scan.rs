@@ -171,7 +171,11 @@ impl<'t> Scanner<'t> {
             b'!' => self.fetch_tag(),
             b'|' | b'>' if !flow => self.fetch_block_scalar(byte == b'|'),
             b'\'' | b'"' => self.fetch_quoted(byte == b'\''),
-            b'|' | b'>' | b'%' | b'@' | b'`' | b'\t' | b'#' => Err(self
+            b'\t' => Err(self
+                .cursor
+                .mark
+                .syntax("found a tab, which cannot indent; use spaces")),
+            b'|' | b'>' | b'%' | b'@' | b'`' | b'#' => Err(self
                 .cursor
                 .mark
                 .syntax("found a character that cannot start a value; quote it")),

@@ -122,7 +122,7 @@ fn errors_name_the_place_and_never_the_text() {
         ),
         (
             "a:\n\tb: 1\n",
-            "line 2, column 1: found a character that cannot start a value; quote it",
+            "line 2, column 1: found a tab, which cannot indent; use spaces",
         ),
         ("a: *x\n", "line 1, column 4: unknown anchor"),
         (

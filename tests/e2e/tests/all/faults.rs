@@ -115,7 +115,7 @@ async fn wrong_credentials_are_said_and_right_ones_taken_up() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_bad_input_has_one_clear_message() -> Result<()> {
+async fn a_missing_branch_or_path_has_one_clear_message() -> Result<()> {
     let shop = Shop::new("bad").await?;
     let first = shop.push_maps("first", &[("a", "1")])?;
     let _agent = shop.agent()?;
@@ -137,7 +137,13 @@ async fn each_bad_input_has_one_clear_message() -> Result<()> {
     );
     shop.environment(json!({})).await?;
     shop.ready_at(&first).await?;
+    Ok(())
+}
 
+/// What is pushed, the reason it is refused for, and words of the message.
+type Bad = (&'static str, String, &'static str, [&'static str; 2]);
+
+fn bad_files() -> [Bad; 4] {
     let tab = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n";
     let twice = format!("{}---\n{}", config_map("a", "1"), config_map("a", "2"));
     let secret =
@@ -146,7 +152,7 @@ async fn each_bad_input_has_one_clear_message() -> Result<()> {
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: big\ndata:\n  key: {}\n",
         "x".repeat(5 << 20)
     );
-    for (what, text, reason, words) in [
+    [
         ("a tab", tab.to_owned(), "RenderFailed", ["bad.yaml", "tab"]),
         ("two of one name", twice, "RenderFailed", ["bad.yaml", "a"]),
         (
@@ -156,7 +162,17 @@ async fn each_bad_input_has_one_clear_message() -> Result<()> {
             ["bad.yaml", "token"],
         ),
         ("5 MB", large, "ApplyFailed", ["bad.yaml", "big"]),
-    ] {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_bad_file_has_one_clear_message_and_the_last_good_stays() -> Result<()> {
+    let shop = Shop::new("badfile").await?;
+    let first = shop.push_maps("first", &[("a", "1")])?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    for (what, text, reason, words) in bad_files() {
         let list = match what {
             "two of one name" => "resources: [bad.yaml]\n",
             _ => "resources: [a.yaml, bad.yaml]\n",

@@ -66,6 +66,11 @@ async fn killed_while_applying_it_converges_without_duplicates_or_orphans() -> R
         assert!(count <= most, "{verb} {name}: {count} times");
     }
     agent.process.kill();
+    nothing_left_to_do(&shop, options).await
+}
+
+/// A start when everything is as git says writes nothing but leases and what it was asked to handle.
+async fn nothing_left_to_do(shop: &Shop, options: AgentOptions) -> Result<()> {
     let mark = shop.mark()?;
     let third = AgentOptions {
         identity: format!("{}-third", options.identity),

@@ -7,7 +7,7 @@ use e2e::Shop;
 use serde_json::json;
 
 /// Long enough for every timer of the agent to come round: polls are every second here.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quiet_minute_has_no_request_but_watches_and_lease_renewals() -> Result<()> {

@@ -1,3 +1,5 @@
+//! Lines as a real API server writes them, read back.
+
 use std::fs;
 use std::io::Write;
 

@@ -1,3 +1,5 @@
+//! Building once, however many ask, proved with a small Go program.
+
 use std::fs;
 use std::process::Command;
 use std::sync::{Arc, Mutex};

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use tidy::{files, root};
+use tidy::{ends, files, root};
 
 use super::none;
 
 fn documents() -> impl Iterator<Item = (String, String)> {
     files()
         .into_iter()
-        .filter(|path| path.ends_with(".md"))
+        .filter(|path| ends(path, "md"))
         .map(|path| {
             let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
             (path, text)

@@ -196,7 +196,7 @@ fn cycle(graph: &Graph, start: &String) -> Option<Vec<String>> {
                 return path.iter().all(|module| module >= start).then_some(path);
             }
             if seen.insert(next.clone()) {
-                paths.push([path.as_slice(), &[next.clone()]].concat());
+                paths.push([path.as_slice(), std::slice::from_ref(next)].concat());
             }
         }
     }

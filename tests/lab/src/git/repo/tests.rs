@@ -1,3 +1,5 @@
+//! Commits, merges and reverts on real repositories.
+
 use std::fs;
 
 use super::{Author, BareRepo, Commit};
