@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn doubles_up_to_its_limit_and_starts_over() {
-        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), 7);
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), 7);
         let waits: Vec<_> = (0..12).map(|_| backoff.next()).collect();
         assert!(waits[0] <= Duration::from_millis(1100));
         assert!(waits[3] > waits[0] * 5);

@@ -11,8 +11,8 @@ use crate::error::{Exit, Explain};
 use crate::git::{File, GitError, Message, PushError, Repo, RepoError};
 
 /// How often a moved branch is met with a new attempt.
-const ATTEMPTS: u32 = 5;
-/// The first pause is at most this long; each further one twice as long as the one before.
+const ATTEMPTS: u32 = 12;
+/// The first pause is at most this long; each further one twice as long as the one before, up to sixteen times.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Where to commit, and how.
@@ -211,7 +211,7 @@ fn normal(path: &str) -> Result<String, CommitError> {
 
 /// A random pause, longer from attempt to attempt, so that two who collide do not collide again.
 fn pause(attempt: u32) -> Duration {
-    let most = PAUSE * 2_u32.pow(attempt - 1);
+    let most = PAUSE * 2_u32.pow((attempt - 1).min(4));
     let share =
         f64::from(u32::try_from(RandomState::new().hash_one(attempt) >> 32).unwrap_or(u32::MAX));
     most.mul_f64(share / f64::from(u32::MAX))
