@@ -35,6 +35,8 @@ pub(super) struct Choice {
 /// What a blocking thread needs to choose.
 struct Chooser {
     mirror: Arc<Mirror>,
+    /// Who holds on to the applied revision.
+    label: String,
     head: Revision,
     applied: Option<Revision>,
     seen: Option<String>,
@@ -85,6 +87,7 @@ impl Pass<'_> {
         };
         let chooser = Chooser {
             mirror,
+            label: self.label.clone(),
             head,
             applied,
             seen: status.seen.clone(),
@@ -149,6 +152,7 @@ impl Chooser {
             applied: self.applied.as_ref(),
             allow_rewrite: self.allow_rewrite,
         };
+        self.keep_applied();
         if let Err(refused) = descent(&self.mirror, &self.head, &rules) {
             return self.fall_back(Reason::HistoryRewritten, &refused, Vec::new());
         }
@@ -172,6 +176,15 @@ impl Chooser {
                 ..Choice::default()
             },
             Err(refused) => self.fall_back(Reason::HistoryRewritten, &refused, Vec::new()),
+        }
+    }
+
+    /// Holds on to what was applied, so that it can still be kept up when the branch leaves it behind.
+    fn keep_applied(&self) {
+        if let Some(applied) = self.applied.filter(|applied| *applied != self.head)
+            && let Err(error) = self.mirror.keep(&self.label, &applied)
+        {
+            tracing::debug!(revision = %applied, %error, "cannot hold on to the applied revision");
         }
     }
 
