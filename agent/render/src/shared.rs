@@ -45,6 +45,22 @@ impl Shared {
     /// Carries what has changed in one place to the others. Of several changes the one furthest back counts, since
     /// kustomize goes through an object in the order of its keys.
     pub(crate) fn sync(&mut self, object: &mut Node) {
+        self.carry(object, |_, _| {});
+    }
+
+    /// The same after a merge. It puts quotes around what it passes by, and so around a value that it has set before
+    /// in another place.
+    pub(crate) fn sync_merged(&mut self, object: &mut Node) {
+        self.carry(object, |scalar, passed| {
+            let bare = scalar.tag == Tag::Str && scalar.style == Style::Plain;
+            if passed && bare && yaml::is_quoted_when_set(&scalar.text) {
+                scalar.style = Style::DoubleQuoted;
+            }
+        });
+    }
+
+    /// `finish` is told of each value that changed whether other places of it come after the one that was set.
+    fn carry(&mut self, object: &mut Node, finish: impl Fn(&mut Scalar, bool)) {
         for group in &mut self.groups {
             let node = &*object;
             group
@@ -57,9 +73,10 @@ impl Shared {
                 let changed = !group.value.as_scalar().is_some_and(same);
                 changed.then(|| (names, scalar.clone(), pos))
             });
-            let Some((_, value, pos)) = changed.max_by(|(a, ..), (b, ..)| a.cmp(b)) else {
+            let Some((set, mut value, pos)) = changed.max_by(|(a, ..), (b, ..)| a.cmp(b)) else {
                 continue;
             };
+            finish(&mut value, group.places.iter().any(|place| place > set));
             group.value = Node {
                 kind: Kind::Scalar(value),
                 pos,
@@ -246,6 +263,26 @@ mod tests {
         let mut shared = Shared::default();
         shared.unmark(&mut object, &[Pos::default()]);
         (object, shared)
+    }
+
+    #[test]
+    fn a_merge_quotes_what_it_passes_by() {
+        let styles = |set: &str| {
+            let (mut object, mut shared) = object();
+            let plain = Node::scalar("y", Tag::Str, Style::Plain, Pos::default());
+            *object.at_mut(&[set, "app"]).expect("a label") = plain;
+            shared.sync_merged(&mut object);
+            ["metadata", "spec"].map(|part| {
+                object
+                    .at(&[part, "app"])
+                    .unwrap()
+                    .as_scalar()
+                    .unwrap()
+                    .style
+            })
+        };
+        assert_eq!(styles("metadata"), [Style::DoubleQuoted; 2]);
+        assert_eq!(styles("spec"), [Style::Plain; 2]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) fn strategic(
     }
     if !target.is_gone() {
         kept.restore(&mut target.node, options);
-        target.shared.sync(&mut target.node);
+        target.shared.sync_merged(&mut target.node);
         target.shared.quote_untagged(&mut target.node);
     }
     Ok(())
