@@ -24,6 +24,10 @@ pub struct AgentOptions {
     pub identity: String,
     /// How long a silent leader keeps the Lease.
     pub lease_seconds: u64,
+    /// What it logs.
+    pub log: String,
+    /// The secret of its webhooks; without one they are off.
+    pub webhook_secret: Option<String>,
 }
 
 /// A running agent. It is killed when dropped.
@@ -45,6 +49,8 @@ impl AgentOptions {
             lease: namespace.to_owned(),
             identity: format!("{namespace}-agent"),
             lease_seconds: 15,
+            log: "info,daemon=debug".to_owned(),
+            webhook_secret: None,
         }
     }
 }
@@ -66,10 +72,15 @@ impl Agent {
             .args(["--lease-name", &options.lease])
             .args(["--identity", &options.identity])
             .args(["--lease-seconds", &options.lease_seconds.to_string()])
-            .args(["--log", "info,daemon=debug"])
+            .args(["--log", &options.log])
             .arg("--cache-dir")
             .arg(folder.path().join("cache"))
             .args(["--listen", &format!("127.0.0.1:{port}")]);
+        if let Some(secret) = &options.webhook_secret {
+            let path = folder.path().join("webhook-secret");
+            std::fs::write(&path, secret)?;
+            command.arg("--webhook-secret-file").arg(path);
+        }
         let log = std::env::temp_dir().join(format!("driftless-e2e-{}.log", options.identity));
         let process = Process::spawn(&options.identity, command, &log)?;
         Ok(Self {
@@ -81,6 +92,9 @@ impl Agent {
     }
 }
 
+/// Names a program that is built already, instead of building one.
+const PROGRAM: &str = "DRIFTLESS_PROGRAM";
+
 /// The program under test, built once.
 pub(crate) fn program() -> Result<PathBuf> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -90,6 +104,9 @@ pub(crate) fn program() -> Result<PathBuf> {
 
 /// Cargo builds test binaries, not the programs they run: ask for it, in the profile of this one.
 fn build() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(PROGRAM) {
+        return Ok(path.into());
+    }
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
         "build",
@@ -112,11 +129,11 @@ fn build() -> Result<PathBuf> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    // A test binary lies in `<profile>/deps`, the program beside that folder.
-    let test = std::env::current_exe()?;
-    let folder = test
-        .parent()
-        .and_then(|deps| deps.parent())
-        .context("no target directory")?;
+    // A test binary lies in `<profile>/deps`, the program beside that folder; a benchmark lies beside the program.
+    let caller = std::env::current_exe()?;
+    let mut folder = caller.parent().context("no target directory")?;
+    if folder.ends_with("deps") {
+        folder = folder.parent().context("no target directory")?;
+    }
     Ok(folder.join("driftless"))
 }

@@ -45,7 +45,11 @@ pub struct Shop {
 impl Shop {
     /// Makes the namespace and an empty repo.
     pub async fn new(name: &str) -> Result<Self> {
-        let world = World::shared().await;
+        Self::within(World::shared().await, name).await
+    }
+
+    /// The same in a world of the caller's own.
+    pub async fn within(world: &'static World, name: &str) -> Result<Self> {
         let client = world.client().await?;
         let namespace = unique(name);
         let namespaces: Api<Namespace> = Api::all(client.clone());

@@ -37,8 +37,17 @@ impl World {
         client(&self.control_plane.kubeconfig()).await
     }
 
+    /// A world of its own, for as long as this process runs.
+    pub async fn start(options: lab::Options) -> Result<&'static Self> {
+        let control_plane = Box::leak(Box::new(ControlPlane::start(options).await?));
+        Ok(Box::leak(Box::new(Self::on(control_plane).await?)))
+    }
+
     async fn make() -> Result<Self> {
-        let control_plane = ControlPlane::shared().await;
+        Self::on(ControlPlane::shared().await).await
+    }
+
+    async fn on(control_plane: &'static ControlPlane) -> Result<Self> {
         install::install(&control_plane.kubeconfig())
             .await
             .context("deploy/ was not installed")?;
