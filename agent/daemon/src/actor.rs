@@ -3,13 +3,13 @@
 //! Nothing is held while waiting. Health, other environments and new commits are events that wake the actor;
 //! each pass judges everything anew from git, inventory and cluster, so a missed event costs time, never truth.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use api::{
     ConditionType, Reason,
     conditions::find,
     names,
-    v1alpha1::{Environment, Health},
+    v1alpha1::{DriftAction, Environment, Health},
 };
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backoff::Backoff,
     context::Context,
+    fights::Fights,
     key::EnvironmentKey,
     live::Inbox,
     outcome::{Outcome, Retry},
@@ -30,6 +31,8 @@ use crate::{
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
 /// How long further changes in the cluster are gathered before they are judged together.
 const GATHER: Duration = Duration::from_millis(20);
+/// How long a request waits for the repo to be looked at.
+const LOOK: Duration = Duration::from_secs(30);
 /// How long a status that differs only in words waits for more to come.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -44,7 +47,10 @@ pub(crate) struct Actor {
     state: State,
     backoff: Backoff,
     retry: Option<Instant>,
+    /// When a status that differs only in words is written.
+    settle: Option<Instant>,
     told: Option<Instant>,
+    fights: Fights,
 }
 
 impl Actor {
@@ -63,7 +69,9 @@ impl Actor {
             others: context.registry.watch(),
             backoff: Backoff::new(RETRY.0, RETRY.1, seed),
             retry: None,
+            settle: None,
             told: None,
+            fights: Fights::default(),
             key,
             context,
             wanted,
@@ -106,6 +114,7 @@ impl Actor {
                     Some(Trigger::Live(ids))
                 }
                 () = until(self.retry) => Some(Trigger::Retry),
+                () = until(self.settle) => Some(Trigger::Live(BTreeSet::new())),
                 () = until(deadline) => Some(Trigger::Deadline),
             };
             if let Some(trigger) = trigger {
@@ -152,9 +161,17 @@ impl Actor {
         let environment = self.wanted.borrow_and_update().clone();
         let began = Instant::now();
         if *trigger == Trigger::Request
-            && let Some(followed) = &self.state.followed
+            && let Some(followed) = &mut self.state.followed
+            && tokio::time::timeout(LOOK, followed.subscription.look())
+                .await
+                .is_err()
         {
-            followed.subscription.look();
+            tracing::debug!(environment = %self.key, "the repo takes long to answer; going on with what is known");
+        }
+        if let Some(wait) = self.is_fought_over(trigger) {
+            tracing::warn!(environment = %self.key, seconds = wait.as_secs(), "somebody keeps changing what is put back; waiting");
+            self.settle = Some(began + wait);
+            return;
         }
         if matches!(trigger, Trigger::Poll | Trigger::Push) && self.is_untouched().await {
             return;
@@ -215,6 +232,15 @@ impl Actor {
         })
     }
 
+    /// How long to leave alone what somebody changes again and again.
+    fn is_fought_over(&self, trigger: &Trigger) -> Option<Duration> {
+        let Trigger::Live(ids) = trigger else {
+            return None;
+        };
+        let changed = self.state.changed_by_others(ids, &self.context.live);
+        self.fights.wait(changed.into_iter(), Instant::now())
+    }
+
     fn plan_retry(&mut self, outcome: &Outcome) {
         let again = match &outcome.stop {
             Some(stop) => stop.retry == Retry::Later,
@@ -246,8 +272,16 @@ impl Actor {
             && self.reason_told() == Some(reason.as_str())
             && self.told.is_some_and(|told| told.elapsed() < SETTLE);
         if quiet {
-            self.retry = self.retry.or(Some(Instant::now() + SETTLE));
+            self.settle = self.settle.or(Some(Instant::now() + SETTLE));
             return;
+        }
+        self.settle = None;
+        let repaired = outcome
+            .drift
+            .iter()
+            .filter(|entry| entry.action == DriftAction::Repaired);
+        for object in repaired.map(|entry| &entry.object).collect::<BTreeSet<_>>() {
+            self.fights.repaired(object, began);
         }
         let wrote = publish::publish(
             &self.context,

@@ -14,6 +14,7 @@ mod config;
 mod context;
 mod environments;
 mod events;
+mod fights;
 mod key;
 mod ledger;
 mod live;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     context::Context,
     key::EnvironmentKey,
-    outcome::Outcome,
+    outcome::{Outcome, Retry},
     releases,
     report::{self, Before},
     state::State,
@@ -31,6 +31,14 @@ pub(crate) async fn publish(
     }
     let now = Timestamp::now();
     let release = write_release(context, key, state, outcome, now).await;
+    if outcome
+        .stop
+        .as_ref()
+        .is_some_and(|stop| stop.retry == Retry::Now)
+    {
+        // The next pass follows at once, and what this one left half done is no state to report.
+        return release;
+    }
     let annotations = environment.metadata.annotations.as_ref();
     let request = annotations.and_then(|all| all.get(api::names::REQUESTED_AT));
     let name = state.release.as_ref().map(|release| release.name.clone());

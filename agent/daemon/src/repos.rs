@@ -6,7 +6,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,6 +46,8 @@ pub(crate) struct Repo {
     poke: Arc<Notify>,
     news: watch::Receiver<News>,
     wishes: Arc<Mutex<Wishes>>,
+    asked: Arc<AtomicU64>,
+    answered: watch::Receiver<u64>,
     cancel: CancellationToken,
 }
 
@@ -147,11 +152,14 @@ impl Repos {
 
     fn start(&self, key: &RepoKey, credentials: Credentials) -> Repo {
         let (sender, news) = watch::channel(News::default());
+        let (answers, answered) = watch::channel(0);
         let repo = Repo {
             url: key.url.clone(),
             poke: Arc::new(Notify::new()),
             news,
             wishes: Arc::default(),
+            asked: Arc::default(),
+            answered,
             cancel: self.cancel.child_token(),
         };
         let task = task::Task {
@@ -161,6 +169,8 @@ impl Repos {
             poke: repo.poke.clone(),
             wishes: repo.wishes.clone(),
             sender,
+            asked: repo.asked.clone(),
+            answers,
             metrics: self.metrics.clone(),
             cancel: repo.cancel.clone(),
         };
@@ -221,9 +231,19 @@ impl Subscription {
             .flatten()
     }
 
-    /// Asks the repo to look now.
-    pub(crate) fn look(&self) {
+    /// Has the repo looked at now, and waits until that is done. A look that was under way does not count.
+    pub(crate) async fn look(&mut self) {
+        let ticket = self.repo.asked.fetch_add(1, Ordering::Relaxed) + 1;
         self.repo.poke.notify_one();
+        let mut answered = self.repo.answered.clone();
+        if answered
+            .wait_for(|answered| *answered >= ticket)
+            .await
+            .is_err()
+        {
+            // The task is gone, which happens at shutdown only.
+            std::future::pending::<()>().await;
+        }
     }
 }
 

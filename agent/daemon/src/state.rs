@@ -6,6 +6,7 @@ use api::{
     names,
     v1alpha1::{Environment, EnvironmentStatus, SourceSpec},
 };
+use krm::ObjectId;
 use render::TreePath;
 use source::{Fingerprint, Revision};
 use tokio::time::Instant;
@@ -100,7 +101,7 @@ impl State {
 
     /// True if `trigger` can have changed nothing but health, so that no new plan is needed.
     pub(crate) fn is_only_health(&self, trigger: &Trigger, live: &Live) -> bool {
-        let (Some(ledger), Some(last)) = (&self.ledger, &self.last) else {
+        let (Some(_), Some(last)) = (&self.ledger, &self.last) else {
             return false;
         };
         if self.waves_wait
@@ -110,14 +111,21 @@ impl State {
         {
             return false;
         }
-        let Trigger::Live(ids) = trigger else {
-            return true;
-        };
+        match trigger {
+            Trigger::Live(ids) => self.changed_by_others(ids, live).is_empty(),
+            _ => true,
+        }
+    }
+
+    /// Those of `ids` that are no longer as the inventory recorded them.
+    pub(crate) fn changed_by_others(&self, ids: &BTreeSet<ObjectId>, live: &Live) -> Vec<String> {
         let snapshot = live.snapshot(ids.iter());
-        ids.iter().all(|id| {
-            let entry = ledger.inventory.get(id);
-            let known = snapshot.known(id);
-            match (entry, known) {
+        let same = |id: &&ObjectId| {
+            let entry = self
+                .ledger
+                .as_ref()
+                .and_then(|ledger| ledger.inventory.get(id));
+            match (entry, snapshot.known(id)) {
                 (Some(entry), Some(known)) => {
                     entry.uid.as_ref() == Some(&known.facts.uid)
                         && entry.owned == known.facts.owned
@@ -126,6 +134,10 @@ impl State {
                 (None, None) => true,
                 _ => false,
             }
-        })
+        };
+        ids.iter()
+            .filter(|id| !same(id))
+            .map(ToString::to_string)
+            .collect()
     }
 }

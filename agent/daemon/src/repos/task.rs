@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -40,6 +40,10 @@ pub(super) struct Task {
     pub(super) poke: Arc<Notify>,
     pub(super) wishes: Arc<Mutex<Wishes>>,
     pub(super) sender: watch::Sender<News>,
+    /// How often somebody asked for a look and waits for it.
+    pub(super) asked: Arc<AtomicU64>,
+    /// Up to which of them the last look answers.
+    pub(super) answers: watch::Sender<u64>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) cancel: CancellationToken,
 }
@@ -62,6 +66,7 @@ impl Task {
         let mut mirror = None;
         let mut cause = Cause::Start;
         loop {
+            let asked = self.asked.load(Ordering::Relaxed);
             let (branches, interval) = self
                 .wishes
                 .lock()
@@ -77,6 +82,7 @@ impl Task {
                     false => backoff.next(),
                 }),
             };
+            self.answers.send_replace(asked);
             if let (Some(mirror), None) = (&mirror, &watched) {
                 watched = watched::watch(mirror, self.poke.clone());
             }

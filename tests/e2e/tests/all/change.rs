@@ -397,3 +397,50 @@ async fn events_tell_what_happened() -> Result<()> {
     .await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn environments_wait_for_those_they_depend_on_and_circles_are_named() -> Result<()> {
+    let shop = Shop::new("depends").await?;
+    let (good, app) = ("resources: [a.yaml]\n", config_map("a", "1"));
+    let files = [
+        (
+            "database/kustomization.yaml",
+            Some("resources: [missing.yaml]\n"),
+        ),
+        ("app/kustomization.yaml", Some(good)),
+        ("app/a.yaml", Some(app.as_str())),
+    ];
+    shop.push("first", &files)?;
+    let _agent = shop.agent()?;
+    let on = |name: &str| json!([{ "name": name }]);
+    shop.environment(json!({ "source": { "path": "app" }, "dependsOn": on("database") }))
+        .await?;
+    let condition = shop.not_ready("DependencyNotReady").await?;
+    assert!(
+        condition.message.contains("database"),
+        "{}",
+        condition.message
+    );
+    shop.environment_named("database", json!({ "source": { "path": "database" } }))
+        .await?;
+    shop.not_ready("DependencyNotReady").await?;
+    assert!(shop.values().await?.is_empty());
+    let fixed = config_map("db", "1");
+    let files = [
+        (
+            "database/kustomization.yaml",
+            Some("resources: [db.yaml]\n"),
+        ),
+        ("database/db.yaml", Some(fixed.as_str())),
+    ];
+    shop.push("the database works", &files)?;
+    shop.status("ready after its dependency", e2e::is_ready)
+        .await?;
+    assert_eq!(shop.values().await?, map(&[("a", "1"), ("db", "1")]));
+    let circle = json!({ "source": { "path": "database" }, "dependsOn": on("shop") });
+    shop.environment_named("database", circle).await?;
+    shop.change(json!({ "spec": { "interval": "2h" } })).await?;
+    let condition = shop.not_ready("DependencyCycle").await?;
+    assert!(condition.message.contains(" -> "), "{}", condition.message);
+    Ok(())
+}
