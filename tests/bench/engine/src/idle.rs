@@ -27,20 +27,18 @@ pub(crate) async fn requests(site: &Site) -> Result<Table> {
     ensure!(!all.is_empty(), "the log does not see the agent at all");
     let work = all.work();
     ensure!(work.len() < 100, "not quiet:\n{}", work.summary());
-    let title = "Quiet: requests while nothing happens";
+    let title = "Quiet: requests while nothing happens and Git is asked every second";
     let mut table = Table::new(
         title,
         [
             "objects",
             "seconds",
-            "polls of Git",
             "watches and lease renewals",
             "anything else",
         ],
     );
     table.row(vec![
         site.objects.len().to_string(),
-        QUIET.as_secs().to_string(),
         QUIET.as_secs().to_string(),
         (all.len() - work.len()).to_string(),
         work.len().to_string(),
