@@ -171,6 +171,14 @@ fn healthy(outcome: &Outcome) -> Verdict {
 }
 
 fn drifted(outcome: &Outcome) -> Verdict {
+    if outcome.stop.is_some() && outcome.health.is_none() {
+        let message = "nothing was compared".to_owned();
+        return Verdict {
+            holds: None,
+            reason: Reason::Progressing,
+            message,
+        };
+    }
     let (holds, reason, message) = match outcome.drifted {
         0 => (false, Reason::InSync, "the cluster equals git".to_owned()),
         1 => (
