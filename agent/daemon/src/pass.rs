@@ -101,6 +101,13 @@ impl<'a> Pass<'a> {
     }
 
     async fn work(&mut self, trigger: &Trigger, cancel: &CancellationToken) {
+        if self.environment.spec.target.kube_config.is_some() {
+            // Anything but a refusal would put the objects into the wrong cluster.
+            let message = "spec.target.kubeConfig: other clusters are not served yet; take it out to use this one";
+            self.outcome
+                .stop(Reason::InvalidSpec, message, Retry::OnChange);
+            return;
+        }
         let Some(news) = self.follow().await else {
             return;
         };

@@ -127,6 +127,22 @@ async fn a_missing_branch_or_path_has_one_clear_message() -> Result<()> {
         "{}",
         condition.message
     );
+    let elsewhere = json!({ "target": { "kubeConfig": { "name": "other" } } });
+    shop.environment(elsewhere).await?;
+    let condition = shop.not_ready("InvalidSpec").await?;
+    assert!(
+        condition.message.contains("kubeConfig"),
+        "{}",
+        condition.message
+    );
+    shop.environment(json!({ "source": { "branch": "nowhere" } }))
+        .await?;
+    let condition = shop.not_ready("BranchNotFound").await?;
+    assert!(
+        condition.message.contains("nowhere"),
+        "{}",
+        condition.message
+    );
     shop.environment(json!({ "source": { "path": "overlays/nowhere" } }))
         .await?;
     let condition = shop.not_ready("RenderFailed").await?;
