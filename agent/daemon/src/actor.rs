@@ -15,7 +15,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff,
+    backoff::{Backoff, until},
     context::Context,
     fights::Fights,
     key::EnvironmentKey,
@@ -328,14 +328,6 @@ impl Actor {
 async fn news(state: &mut State) {
     match &mut state.followed {
         Some(followed) => followed.subscription.changed().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until `moment`, or for ever without one.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

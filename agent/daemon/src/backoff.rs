@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// Doubles from `first` up to `most`, and starts over after a success.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
@@ -40,6 +42,14 @@ impl Backoff {
 pub(crate) fn spread(wait: Duration, seed: u64) -> Duration {
     let tenths = u32::try_from(mixed(seed) % 21).unwrap_or(10);
     wait.saturating_mul(90 + tenths) / 100
+}
+
+/// Waits until `moment`, or for ever without one.
+pub(crate) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// One step of SplitMix64.

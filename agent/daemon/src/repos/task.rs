@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Cause, Fault, News, Wishes, watched};
 use crate::{
-    backoff::{Backoff, spread},
+    backoff::{Backoff, spread, until},
     metrics::Metrics,
 };
 
@@ -217,13 +217,5 @@ fn fetch_reason(reason: source::Reason) -> api::Reason {
         | source::Reason::CredentialsUnusable
         | source::Reason::HostKeyRefused => api::Reason::AuthenticationFailed,
         _ => api::Reason::FetchFailed,
-    }
-}
-
-/// Waits until `moment`, or for ever without one.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

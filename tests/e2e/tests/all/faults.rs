@@ -119,38 +119,24 @@ async fn a_missing_branch_or_path_has_one_clear_message() -> Result<()> {
     let shop = Shop::new("bad").await?;
     let first = shop.push_maps("first", &[("a", "1")])?;
     let _agent = shop.agent()?;
-    shop.environment(json!({ "source": { "branch": "nowhere" } }))
-        .await?;
-    let condition = shop.not_ready("BranchNotFound").await?;
-    assert!(
-        condition.message.contains("nowhere"),
-        "{}",
-        condition.message
-    );
     let elsewhere = json!({ "target": { "kubeConfig": { "name": "other" } } });
-    shop.environment(elsewhere).await?;
-    let condition = shop.not_ready("InvalidSpec").await?;
-    assert!(
-        condition.message.contains("kubeConfig"),
-        "{}",
-        condition.message
-    );
-    shop.environment(json!({ "source": { "branch": "nowhere" } }))
-        .await?;
-    let condition = shop.not_ready("BranchNotFound").await?;
-    assert!(
-        condition.message.contains("nowhere"),
-        "{}",
-        condition.message
-    );
-    shop.environment(json!({ "source": { "path": "overlays/nowhere" } }))
-        .await?;
-    let condition = shop.not_ready("RenderFailed").await?;
-    assert!(
-        condition.message.contains("overlays/nowhere"),
-        "{}",
-        condition.message
-    );
+    for (spec, reason, word) in [
+        (
+            json!({ "source": { "branch": "nowhere" } }),
+            "BranchNotFound",
+            "nowhere",
+        ),
+        (elsewhere, "InvalidSpec", "kubeConfig"),
+        (
+            json!({ "source": { "path": "overlays/nowhere" } }),
+            "RenderFailed",
+            "overlays/nowhere",
+        ),
+    ] {
+        shop.environment(spec).await?;
+        let condition = shop.not_ready(reason).await?;
+        assert!(condition.message.contains(word), "{}", condition.message);
+    }
     shop.environment(json!({})).await?;
     shop.ready_at(&first).await?;
     Ok(())
