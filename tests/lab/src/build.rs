@@ -64,13 +64,15 @@ pub enum BuildError {
 struct Source {
     name: &'static str,
     about: &'static str,
-    files: [(&'static str, &'static str); 3],
+    package: &'static str,
+    files: &'static [(&'static str, &'static str)],
 }
 
 const CONTROL_PLANE: Source = Source {
     name: "control-plane",
     about: "building the control plane (first time only, about 5 minutes)",
-    files: [
+    package: ".",
+    files: &[
         ("go.mod", include_str!("../../control-plane/go.mod")),
         ("go.sum", include_str!("../../control-plane/go.sum")),
         ("main.go", include_str!("../../control-plane/main.go")),
@@ -80,12 +82,26 @@ const CONTROL_PLANE: Source = Source {
 const KWOK: Source = Source {
     name: "kwok",
     about: "building kwok, which plays the nodes (first time only, about 2 minutes)",
-    files: [
+    package: ".",
+    files: &[
         ("go.mod", include_str!("../../kwok/go.mod")),
         ("go.sum", include_str!("../../kwok/go.sum")),
         ("main.go", include_str!("../../kwok/main.go")),
     ],
 };
+
+const TRAEFIK: Source = Source {
+    name: "traefik",
+    about: "building Traefik, the gateway (first time only, about 7 minutes)",
+    package: "github.com/traefik/traefik/v3/cmd/traefik",
+    files: &[
+        ("go.mod", include_str!("../../traefik/go.mod")),
+        ("go.sum", include_str!("../../traefik/go.sum")),
+    ],
+};
+
+/// The module of the Gateway API, which Traefik's module names the version of.
+const GATEWAY_API: &str = "sigs.k8s.io/gateway-api";
 
 /// Gives the programs, building those that are not cached yet. Blocks, for minutes the first time.
 pub fn programs(progress: &Progress) -> Result<Programs, BuildError> {
@@ -95,6 +111,24 @@ pub fn programs(progress: &Progress) -> Result<Programs, BuildError> {
         control_plane: program(&CONTROL_PLANE, &cache, &go, progress)?,
         kwok: program(&KWOK, &cache, &go, progress)?,
     })
+}
+
+/// Gives Traefik and the folder of the Gateway API's resource definitions. Blocks, for minutes the first time.
+pub(crate) fn gateway(progress: &Progress) -> Result<(PathBuf, PathBuf), BuildError> {
+    let traefik = program(&TRAEFIK, &cache()?, &go_version()?, progress)?;
+    let listed = Command::new("go")
+        .args(["list", "-m", "-f", "{{.Dir}}", GATEWAY_API])
+        .current_dir(traefik.parent().unwrap_or(Path::new(".")))
+        .output()
+        .map_err(|_| BuildError::NoGo)?;
+    let folder = PathBuf::from(String::from_utf8_lossy(&listed.stdout).trim());
+    match listed.status.success() && folder.is_dir() {
+        true => Ok((traefik, folder.join("config/crd/standard"))),
+        false => Err(BuildError::Go {
+            program: GATEWAY_API,
+            tail: String::from_utf8_lossy(&listed.stderr).into_owned(),
+        }),
+    }
 }
 
 /// `$DRIFTLESS_CACHE`, else `$XDG_CACHE_HOME/driftless`, else `~/.cache/driftless`.
@@ -168,7 +202,7 @@ fn go_build(source: &Source, directory: &Path, progress: &Progress) -> Result<()
     let mut go = Command::new("go")
         .args(["build", "-v", "-o", "unfinished", "-ldflags"])
         .arg(format!("-s -w -X {version}.gitVersion={KUBERNETES} -X {version}.gitMajor=1 -X {version}.gitMinor=34"))
-        .arg(".")
+        .arg(source.package)
         .current_dir(directory)
         .env("CGO_ENABLED", "0")
         .stdin(Stdio::null())

@@ -11,7 +11,8 @@ use crate::progress::Progress;
 const SMALL: Source = Source {
     name: "small",
     about: "building something small",
-    files: [
+    package: ".",
+    files: &[
         ("go.mod", "module example.com/small\n\ngo 1.24\n"),
         ("go.sum", ""),
         (
@@ -24,7 +25,8 @@ const SMALL: Source = Source {
 const WRONG: Source = Source {
     name: "wrong",
     about: "building something wrong",
-    files: [
+    package: ".",
+    files: &[
         SMALL.files[0],
         SMALL.files[1],
         ("main.go", "package main\n\nfunc main() { nonsense() }\n"),

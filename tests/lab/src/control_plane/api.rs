@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Identity, Method};
+use reqwest::{Certificate, Client, Identity, Method, Response};
 use serde_json::Value;
 
 use crate::pki::Pair;
@@ -47,6 +47,12 @@ pub enum ApiError {
     },
 }
 
+/// Events of a collection, as they come.
+pub(crate) struct Watch {
+    answer: Response,
+    rest: Vec<u8>,
+}
+
 impl Api {
     pub(crate) fn new(url: &str, authority: &str, pair: &Pair) -> Result<Self, reqwest::Error> {
         let identity = format!("{}{}", pair.certificate, pair.key);
@@ -88,6 +94,23 @@ impl Api {
         self.send(Method::DELETE, path, None).await
     }
 
+    /// Applies an object, server-side, as the field manager `lab`.
+    pub async fn apply(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+        let path = format!("{path}?fieldManager=lab&force=true");
+        let body = Some(("application/apply-patch+yaml", object));
+        self.send(Method::PATCH, &path, body).await
+    }
+
+    /// Follows the collection at `path` from `version` on.
+    pub(crate) async fn watch(&self, path: &str, version: &str) -> Result<Watch, ApiError> {
+        let path = format!("{path}?watch=true&allowWatchBookmarks=true&resourceVersion={version}");
+        let answer = self.ask(Method::GET, &path, None).await?;
+        Ok(Watch {
+            answer,
+            rest: Vec::new(),
+        })
+    }
+
     pub(crate) async fn ready(&self) -> bool {
         let answer = self.client.get(format!("{}/readyz", self.url)).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
@@ -99,23 +122,16 @@ impl Api {
         path: &str,
         body: Option<(&str, &Value)>,
     ) -> Result<Value, ApiError> {
-        let unreachable = |source| {
-            let (method, path) = (method.clone(), path.to_owned());
-            ApiError::Unreachable {
-                method,
-                path,
-                source,
-            }
-        };
-        let mut request = self
-            .client
-            .request(method.clone(), format!("{}{path}", self.url));
-        if let Some((kind, body)) = body {
-            request = request.header("content-type", kind).body(body.to_string());
-        }
-        let answer = request.send().await.map_err(unreachable)?;
+        let answer = self.ask(method.clone(), path, body).await?;
         let code = answer.status();
-        let text = answer.text().await.map_err(unreachable)?;
+        let text = answer
+            .text()
+            .await
+            .map_err(|source| ApiError::Unreachable {
+                method: method.clone(),
+                path: path.to_owned(),
+                source,
+            })?;
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
         if code.is_success() {
             return Ok(value);
@@ -127,5 +143,41 @@ impl Api {
             code: code.as_u16(),
             message,
         })
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, &Value)>,
+    ) -> Result<Response, ApiError> {
+        let mut request = self
+            .client
+            .request(method.clone(), format!("{}{path}", self.url));
+        if let Some((kind, body)) = body {
+            request = request.header("content-type", kind).body(body.to_string());
+        }
+        request
+            .send()
+            .await
+            .map_err(|source| ApiError::Unreachable {
+                method,
+                path: path.to_owned(),
+                source,
+            })
+    }
+}
+
+impl Watch {
+    /// The next event; none once the server has ended the watch.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                return serde_json::from_slice(&line).ok();
+            }
+            let more = self.answer.chunk().await.ok().flatten()?;
+            self.rest.extend_from_slice(&more);
+        }
     }
 }

@@ -97,6 +97,8 @@ fn apiserver(files: &Files, ports: Ports, options: &Options) -> Vec<String> {
         "--service-cluster-ip-range=10.96.0.0/16".into(),
         // The endpoints of the `kubernetes` Service may not be on loopback.
         "--endpoint-reconciler-type=none".into(),
+        // It must have one to advertise, though nobody is told: without a default route it finds none by itself.
+        "--advertise-address=192.0.2.1".into(),
         // Only the node lifecycle controller would take the taint away again.
         "--disable-admission-plugins=TaintNodesByCondition".into(),
         "--allow-privileged=true".into(),

@@ -1,0 +1,1 @@
+//! Rollouts under real traffic: nothing but the scenarios in `tests/`.

@@ -1,0 +1,50 @@
+//! Scenarios under real traffic: a control plane, pods that serve, a gateway, Prometheus and a load, in a network of
+//! their own. Judged by what users of the gateway got, and by the API server's audit log.
+
+#[path = "all/stage.rs"]
+mod stage;
+#[path = "all/the_lab.rs"]
+mod the_lab;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::LazyLock;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new().expect("a runtime, because this machine has threads"));
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let entered = if arguments.list {
+        Ok(())
+    } else {
+        lab::network::enter()
+    };
+    let scenarios = vec![
+        scenario("the_lab_routes_by_weight", the_lab::routes_by_weight),
+        scenario("the_lab_misbehaves_as_told", the_lab::misbehaves_as_told),
+    ];
+    match entered {
+        Ok(()) => libtest_mimic::run(&arguments, scenarios).exit_code(),
+        Err(error) => {
+            let failed = Trial::test("enters_a_network_of_its_own", move || {
+                Err(Failed::from(error))
+            });
+            libtest_mimic::run(&arguments, vec![failed]).exit_code()
+        }
+    }
+}
+
+fn scenario<F>(name: &str, run: impl FnOnce() -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = Result<()>>,
+{
+    Trial::test(name, move || {
+        let ended = RUNTIME.block_on(run());
+        ended.map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
