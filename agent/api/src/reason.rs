@@ -26,7 +26,7 @@ pub enum Reason {
     InvalidSpec,
     /// A Secret the spec names is missing or lacks a key.
     CredentialsMissing,
-    /// The Git server refused the credentials.
+    /// The Git server, or the target cluster, refused the credentials.
     AuthenticationFailed,
     /// The Git server could not be asked.
     FetchFailed,

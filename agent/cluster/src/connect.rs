@@ -40,6 +40,9 @@ pub enum ConnectError {
         #[source]
         source: KubeconfigError,
     },
+    /// A tenant's kubeconfig is no kubeconfig. What it says instead may be a password, so none of it is repeated.
+    #[error("the kubeconfig cannot be used: {0}")]
+    NoKubeconfig(&'static str),
     /// What the cluster gives to its pods is not there.
     #[error("cannot read this pod's own credentials")]
     InCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -84,17 +87,20 @@ impl Cluster {
 
     /// The same for a kubeconfig out of a Secret.
     pub async fn from_kubeconfig_text(text: &str, connect: &Connect) -> Result<Self, ConnectError> {
-        let failed = |source| ConnectError::Kubeconfig {
-            path: "in the Secret".to_owned(),
-            source,
-        };
+        let failed = |error: KubeconfigError| ConnectError::NoKubeconfig(without_values(&error));
         let kubeconfig = Kubeconfig::from_yaml(text).map_err(failed)?;
         kubeconfig.auth_infos.iter().try_for_each(check_user)?;
         kubeconfig.clusters.iter().try_for_each(check_cluster)?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &options(connect))
             .await
             .map_err(failed)?;
-        Self::open(config, connect)
+        Self::open(config, connect).map_err(|error| match error {
+            ConnectError::Credentials { source, .. } => ConnectError::NoKubeconfig(match *source {
+                kube::Error::InferKubeconfig(error) => without_values(&error),
+                _ => "its certificates, key, token or proxy-url cannot be used",
+            }),
+            error => error,
+        })
     }
 
     fn open(mut config: Config, connect: &Connect) -> Result<Self, ConnectError> {
@@ -139,6 +145,28 @@ async fn from_file(connect: &Connect) -> Result<Config, ConnectError> {
         None => Config::from_kubeconfig(&options).await,
     }
     .map_err(failed)
+}
+
+/// What is wrong with a kubeconfig, in words that hold nothing of it.
+fn without_values(error: &KubeconfigError) -> &'static str {
+    match error {
+        KubeconfigError::CurrentContextNotSet => "it has no current-context",
+        KubeconfigError::LoadContext(_) => "its current-context is not among its contexts",
+        KubeconfigError::LoadClusterOfContext(_) => {
+            "the cluster of its current-context is not among its clusters"
+        }
+        KubeconfigError::MissingClusterUrl => "its cluster has no server",
+        KubeconfigError::ParseClusterUrl(_) => "the server of its cluster is no address",
+        KubeconfigError::ParseProxyUrl(_) => "its proxy-url is no address",
+        KubeconfigError::LoadCertificateAuthority(_) | KubeconfigError::ParseCertificates(_) => {
+            "its certificate-authority-data is no certificate in base64"
+        }
+        KubeconfigError::LoadClientCertificate(_) => {
+            "its client-certificate-data is no certificate in base64"
+        }
+        KubeconfigError::LoadClientKey(_) => "its client-key-data is no key in base64",
+        _ => "it is not valid YAML, or a field has a value of the wrong type",
+    }
 }
 
 fn options(connect: &Connect) -> KubeConfigOptions {

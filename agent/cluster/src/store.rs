@@ -99,6 +99,7 @@ impl Known {
                     .map(gone)
                     .collect()
             }
+            Watched::Resumed => Vec::new(),
             Watched::Failed(fault) => {
                 tracing::warn!(error = %fault, "cannot watch Environments; trying again");
                 Vec::new()

@@ -59,6 +59,8 @@ pub enum Watched {
     },
     /// The list is complete.
     Synced,
+    /// A watch that had failed goes on from where it was; nothing was missed.
+    Resumed,
     /// It does not go on for now; it is being tried again, ever more slowly.
     Failed(std::sync::Arc<WatchFault>),
 }
@@ -183,6 +185,9 @@ impl Watcher {
     async fn start(&mut self, version: String) {
         match self.cluster.ask_stream(self.ask(&version)).await {
             Ok(body) => {
+                if self.pause.faults() > 0 {
+                    self.ready.push_back(Watched::Resumed);
+                }
                 self.state = State::Following {
                     version,
                     lines: Lines::new(body),

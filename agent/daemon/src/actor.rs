@@ -19,11 +19,11 @@ use crate::{
     context::Context,
     fights::Fights,
     key::EnvironmentKey,
-    live::Inbox,
     outcome::{Outcome, Retry},
     pass::Pass,
     publish, rendered,
-    state::State,
+    state::{Followed, State},
+    targets::{Aim, Stir},
     trigger::Trigger,
 };
 
@@ -42,7 +42,6 @@ pub(crate) struct Actor {
     context: Arc<Context>,
     wanted: watch::Receiver<Arc<Environment>>,
     cancel: CancellationToken,
-    inbox: Arc<Inbox>,
     others: watch::Receiver<u64>,
     state: State,
     backoff: Backoff,
@@ -65,7 +64,6 @@ impl Actor {
             seed.wrapping_mul(131).wrapping_add(u64::from(byte))
         });
         Self {
-            inbox: context.live.listen(&key.label()),
             others: context.registry.watch(),
             backoff: Backoff::new(RETRY.0, RETRY.1, seed),
             retry: None,
@@ -105,14 +103,12 @@ impl Actor {
                     Ok(()) => self.spec_change(),
                     Err(_) => std::future::pending().await,
                 },
-                () = news(&mut self.state) => self.news(),
+                () = news(&mut self.state.followed) => self.news(),
                 _ = self.others.changed(), if self.state.waits_for_others => Some(Trigger::Dependency),
-                ids = self.inbox.take() => {
-                    tokio::time::sleep(GATHER).await;
-                    let mut ids = ids;
-                    ids.extend(self.inbox.rest());
-                    Some(Trigger::Live(ids))
-                }
+                stir = stirred(&mut self.state.aim) => match stir {
+                    Stir::Objects => Some(self.gathered().await),
+                    Stir::Reach => Some(Trigger::Reach),
+                },
                 () = until(self.retry) => Some(Trigger::Retry),
                 () = until(self.settle) => Some(Trigger::Live(BTreeSet::new())),
                 () = until(deadline) => Some(Trigger::Deadline),
@@ -121,6 +117,13 @@ impl Actor {
                 return trigger;
             }
         }
+    }
+
+    /// Takes what changed in the cluster, and what changes in the next moment.
+    async fn gathered(&self) -> Trigger {
+        tokio::time::sleep(GATHER).await;
+        let aim = self.state.aim.as_ref();
+        Trigger::Live(aim.map(Aim::changed).unwrap_or_default())
     }
 
     /// A changed Environment matters if its spec or a request in its annotations did change.
@@ -177,13 +180,12 @@ impl Actor {
             return;
         }
         let quick = matches!(trigger, Trigger::Live(_) | Trigger::Deadline)
-            && self.state.is_only_health(trigger, &self.context.live);
+            && self.state.is_only_health(trigger);
         let outcome = {
             let pass = Pass::new(&self.context, &self.key, &environment, &mut self.state);
             if quick {
                 pass.glance()
             } else {
-                self.inbox.clear();
                 pass.run(trigger, &self.cancel).await
             }
         };
@@ -237,7 +239,7 @@ impl Actor {
         let Trigger::Live(ids) = trigger else {
             return None;
         };
-        let changed = self.state.changed_by_others(ids, &self.context.live);
+        let changed = self.state.changed_by_others(ids);
         self.fights.wait(changed.into_iter(), Instant::now())
     }
 
@@ -325,9 +327,17 @@ impl Actor {
 }
 
 /// Waits for news of the repo, or for ever without one.
-async fn news(state: &mut State) {
-    match &mut state.followed {
+async fn news(followed: &mut Option<Followed>) {
+    match followed {
         Some(followed) => followed.subscription.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until something happens in the cluster, or for ever without one.
+async fn stirred(aim: &mut Option<Aim>) -> Stir {
+    match aim {
+        Some(aim) => aim.stirred().await,
         None => std::future::pending().await,
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use cluster::{Cluster, lease::Fence};
 use tokio_util::task::TaskTracker;
 
-use crate::{events::Events, live::Live, metrics::Metrics, registry::Registry, repos::Repos};
+use crate::{events::Events, metrics::Metrics, registry::Registry, repos::Repos, targets::Targets};
 
 /// Needed by every actor; nothing in it may be left out.
 pub(crate) struct Context {
-    /// The cluster the agent runs in, with its own rights.
+    /// The cluster the agent runs in, with its own rights: where Environments, Releases and Inventories are.
     pub(crate) cluster: Cluster,
-    /// What that cluster holds of ours.
-    pub(crate) live: Live,
+    /// Where their objects are.
+    pub(crate) targets: Targets,
     pub(crate) repos: Arc<Repos>,
     pub(crate) registry: Registry,
     pub(crate) metrics: Arc<Metrics>,

@@ -30,6 +30,7 @@ mod repos;
 mod run;
 mod serve;
 mod state;
+mod targets;
 mod trigger;
 mod verify;
 mod words;

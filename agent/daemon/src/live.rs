@@ -16,8 +16,10 @@ use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod kind;
+mod pulse;
 
 use kind::Kind;
+use pulse::Pulse;
 
 /// All watches of one cluster.
 pub(crate) struct Live {
@@ -26,6 +28,7 @@ pub(crate) struct Live {
     cancel: CancellationToken,
     kinds: Mutex<BTreeMap<GroupKind, Arc<Kind>>>,
     inboxes: Arc<Inboxes>,
+    pulse: Arc<Pulse>,
 }
 
 /// Objects of all versions of a kind are the same objects.
@@ -89,7 +92,13 @@ impl Live {
             cancel,
             kinds,
             inboxes,
+            pulse: Arc::new(Pulse::new()),
         }
+    }
+
+    /// Tells when the API server goes away, and why, and when it comes back.
+    pub(crate) fn reach(&self) -> watch::Receiver<Option<Fault>> {
+        self.pulse.gone()
     }
 
     /// The objects of `label` that change from now on.
@@ -160,7 +169,11 @@ impl Live {
         let name = (resource.gvk.group.clone(), resource.gvk.kind.clone());
         let mut kinds = locked(&self.kinds);
         let kind = kinds.entry(name).or_insert_with(|| {
-            let kind = Arc::new(Kind::new(resource.clone(), self.inboxes.clone()));
+            let kind = Arc::new(Kind::new(
+                resource.clone(),
+                self.inboxes.clone(),
+                self.pulse.clone(),
+            ));
             let (work, cluster) = (kind.clone(), self.cluster.clone());
             let cancel = self.cancel.clone();
             self.tracker.spawn(async move {
@@ -186,26 +199,20 @@ impl Inboxes {
 }
 
 impl Inbox {
-    /// Waits until something changed, and takes all of it.
-    pub(crate) async fn take(&self) -> BTreeSet<ObjectId> {
+    /// Waits until something has changed.
+    pub(crate) async fn some(&self) {
         loop {
             let waiting = self.some.notified();
-            let dirty = std::mem::take(&mut *locked(&self.dirty));
-            if !dirty.is_empty() {
-                return dirty;
+            if !locked(&self.dirty).is_empty() {
+                return;
             }
             waiting.await;
         }
     }
 
     /// Takes what changed, without waiting.
-    pub(crate) fn rest(&self) -> BTreeSet<ObjectId> {
+    pub(crate) fn take(&self) -> BTreeSet<ObjectId> {
         std::mem::take(&mut *locked(&self.dirty))
-    }
-
-    /// Forgets what changed up to here, because everything is about to be looked at.
-    pub(crate) fn clear(&self) {
-        locked(&self.dirty).clear();
     }
 }
 

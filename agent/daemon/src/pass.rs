@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod act;
+mod aim;
 mod apply;
 mod choose;
 mod compare;
@@ -101,12 +102,9 @@ impl<'a> Pass<'a> {
     }
 
     async fn work(&mut self, trigger: &Trigger, cancel: &CancellationToken) {
-        if self.environment.spec.target.kube_config.is_some() {
-            // Anything but a refusal would put the objects into the wrong cluster.
-            let message = "spec.target.kubeConfig: other clusters are not served yet; take it out to use this one";
-            self.outcome
-                .stop(Reason::InvalidSpec, message, Retry::OnChange);
-            return;
+        self.doubt(trigger);
+        if let Some(aim) = &self.state.aim {
+            aim.clear();
         }
         let Some(news) = self.follow().await else {
             return;
@@ -122,6 +120,9 @@ impl<'a> Pass<'a> {
         if let Some(stop) = self.others() {
             self.state.waits_for_others = true;
             self.outcome.stop = Some(stop);
+            return;
+        }
+        if self.aim().await.is_none() {
             return;
         }
         self.release(trigger).await;
@@ -166,12 +167,12 @@ impl<'a> Pass<'a> {
 
     /// Sums up the health of everything in the inventory.
     fn judge_health(&mut self) {
-        let Some(ledger) = &self.state.ledger else {
+        let (Some(ledger), Some(aim)) = (&self.state.ledger, &self.state.aim) else {
             return;
         };
         let mut worst = (Health::Healthy, None);
         for (id, _) in ledger.inventory.iter() {
-            let health = self.context.live.health(id);
+            let health = aim.target.live.health(id);
             let status = crate::words::health(health.status);
             if status > worst.0 {
                 let message = health.message;

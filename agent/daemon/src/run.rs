@@ -22,11 +22,11 @@ use crate::{
     context::Context,
     environments,
     events::Events,
-    live::Live,
     metrics::Metrics,
     registry::Registry,
     repos::Repos,
     serve::{Site, serve},
+    targets::Targets,
 };
 
 /// How long tasks may take to come to an end before the process leaves without them.
@@ -74,7 +74,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         version = env!("CARGO_PKG_VERSION"), identity = config.identity, server = cluster.server(),
         namespace = config.namespace, %address, "the agent starts"
     );
-    let agent = Agent::new(config, cluster, shutdown);
+    let agent = Agent::new(config, cluster, connect, shutdown);
     agent.run(listener).await
 }
 
@@ -82,6 +82,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
 struct Agent {
     config: Config,
     cluster: Cluster,
+    /// How other clusters are spoken to.
+    connect: Connect,
     metrics: Arc<Metrics>,
     tracker: TaskTracker,
     shutdown: CancellationToken,
@@ -89,10 +91,16 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(config: Config, cluster: Cluster, shutdown: CancellationToken) -> Self {
+    fn new(
+        config: Config,
+        cluster: Cluster,
+        connect: Connect,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             config,
             cluster,
+            connect,
             metrics: Arc::new(Metrics::new()),
             tracker: TaskTracker::new(),
             shutdown,
@@ -178,7 +186,12 @@ impl Agent {
         let watches = cancel.child_token();
         let tracker = self.tracker.clone();
         let context = Arc::new(Context {
-            live: Live::new(self.cluster.clone(), tracker.clone(), watches),
+            targets: Targets::new(
+                self.cluster.clone(),
+                self.connect.clone(),
+                tracker.clone(),
+                watches,
+            ),
             events: Events::new(self.cluster.client(), &self.config.identity),
             cluster: self.cluster.clone(),
             repos,

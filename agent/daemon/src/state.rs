@@ -12,7 +12,7 @@ use source::{Fingerprint, Revision};
 use tokio::time::Instant;
 
 use crate::{
-    ledger::Ledger, live::Live, outcome::Outcome, releases::OpenRelease, repos::Subscription,
+    ledger::Ledger, outcome::Outcome, releases::OpenRelease, repos::Subscription, targets::Aim,
     trigger::Trigger,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) approved: Option<String>,
     /// The config repo it follows.
     pub(crate) followed: Option<Followed>,
+    /// The cluster its objects are in, once found.
+    pub(crate) aim: Option<Aim>,
     /// The inventory, once read.
     pub(crate) ledger: Option<Ledger>,
     /// What the last render was made from.
@@ -76,6 +78,7 @@ impl State {
             generation: None,
             approved: annotations.and_then(|all| all.get(names::APPROVED_PLAN).cloned()),
             followed: None,
+            aim: None,
             ledger: None,
             memo: None,
             release: None,
@@ -100,7 +103,7 @@ impl State {
     }
 
     /// True if `trigger` can have changed nothing but health, so that no new plan is needed.
-    pub(crate) fn is_only_health(&self, trigger: &Trigger, live: &Live) -> bool {
+    pub(crate) fn is_only_health(&self, trigger: &Trigger) -> bool {
         let (Some(_), Some(last)) = (&self.ledger, &self.last) else {
             return false;
         };
@@ -112,14 +115,17 @@ impl State {
             return false;
         }
         match trigger {
-            Trigger::Live(ids) => self.changed_by_others(ids, live).is_empty(),
+            Trigger::Live(ids) => self.changed_by_others(ids).is_empty(),
             _ => true,
         }
     }
 
     /// Those of `ids` that are no longer as the inventory recorded them.
-    pub(crate) fn changed_by_others(&self, ids: &BTreeSet<ObjectId>, live: &Live) -> Vec<String> {
-        let snapshot = live.snapshot(ids.iter());
+    pub(crate) fn changed_by_others(&self, ids: &BTreeSet<ObjectId>) -> Vec<String> {
+        let Some(aim) = &self.aim else {
+            return Vec::new();
+        };
+        let snapshot = aim.target.live.snapshot(ids.iter());
         let same = |id: &&ObjectId| {
             let entry = self
                 .ledger

@@ -19,6 +19,8 @@ pub(crate) enum Trigger {
     Push,
     /// Objects in the cluster changed.
     Live(BTreeSet<ObjectId>),
+    /// The cluster it is kept in went away or came back.
+    Reach,
     /// Another environment became ready.
     Dependency,
     /// It failed before and is tried again.
@@ -37,6 +39,7 @@ impl Trigger {
             Self::Poll => "Poll",
             Self::Push => "Push",
             Self::Live(_) => "LiveChange",
+            Self::Reach => "ClusterReach",
             Self::Dependency => "Dependency",
             Self::Retry => "Retry",
             Self::Deadline => "Deadline",

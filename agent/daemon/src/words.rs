@@ -28,9 +28,8 @@ pub(crate) const fn action(action: diff::Action) -> Option<Action> {
 /// The word for a call to the API server that failed.
 pub(crate) const fn call(error: &cluster::CallError) -> api::Reason {
     match error {
-        cluster::CallError::Forbidden(_) | cluster::CallError::Unauthorized(_) => {
-            api::Reason::Forbidden
-        }
+        cluster::CallError::Forbidden(_) => api::Reason::Forbidden,
+        cluster::CallError::Unauthorized(_) => api::Reason::AuthenticationFailed,
         _ => api::Reason::ClusterUnreachable,
     }
 }

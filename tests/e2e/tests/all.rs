@@ -10,5 +10,7 @@ mod faults;
 mod process;
 #[path = "all/quiet.rs"]
 mod quiet;
+#[path = "all/remote.rs"]
+mod remote;
 #[path = "all/sample.rs"]
 mod sample;

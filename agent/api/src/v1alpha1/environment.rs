@@ -116,11 +116,13 @@ pub struct TargetSpec {
     /// True makes that namespace if it is missing.
     #[serde(default)]
     pub create_namespace: bool,
-    /// Service account in this namespace whose rights are used for every object. Default: the agent's own.
+    /// Service account whose rights are used for every object, in the namespace of this one's name and in the target's
+    /// cluster. Default: the agent's own, or those of the kubeconfig.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account_name: Option<String>,
-    /// Secret in this namespace with a kubeconfig under `value`. Default: the cluster the agent runs in.
+    /// Secret in this namespace with a kubeconfig under `value`: a token or a client certificate, no program and no
+    /// file. Default: the cluster the agent runs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_config: Option<SecretRef>,
 }

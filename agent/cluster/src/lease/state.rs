@@ -103,7 +103,7 @@ impl State {
                 }
                 self.synced = true;
             }
-            Watched::Failed(_) => {}
+            Watched::Resumed | Watched::Failed(_) => {}
         }
     }
 

@@ -176,3 +176,42 @@ async fn wrong_credentials_and_a_wrong_authority_are_told_apart() {
     let error = stranger.version().await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_tenants_kubeconfig_is_said_without_its_values() {
+    let canary = "canary-5e1f";
+    let whole = |server: &str, user: &str| {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n\
+         clusters: [{{name: k, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{{user}}}}}]\n"
+        )
+    };
+    let key = format!("client-certificate-data: aGk=, client-key-data: '{canary}!'");
+    for (text, words) in [
+        (canary.to_owned(), "not valid YAML"),
+        (format!("users: [{canary}"), "not valid YAML"),
+        (format!("users: {canary}"), "wrong type"),
+        (
+            format!("current-context: {canary}"),
+            "not among its contexts",
+        ),
+        (
+            whole(&format!("https://{canary} {canary}"), ""),
+            "is no address",
+        ),
+        (whole("https://127.0.0.1:1", &key), "client-key-data"),
+    ] {
+        let error = Cluster::from_kubeconfig_text(&text, &Connect::default())
+            .await
+            .map(|cluster| cluster.server().to_owned())
+            .unwrap_err();
+        let mut said = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(error) = cause {
+            said = format!("{said}: {error}");
+            cause = error.source();
+        }
+        assert!(said.contains(words), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+    }
+}

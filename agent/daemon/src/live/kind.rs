@@ -13,12 +13,13 @@ use plan::health::{self, Health, HealthStatus};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Fault, Inboxes, Known, Sync, locked};
+use super::{Fault, GroupKind, Inboxes, Known, Pulse, Sync, locked};
 
 /// All objects of one kind that carry our label.
 pub(super) struct Kind {
     resource: Resource,
     inboxes: Arc<Inboxes>,
+    pulse: Arc<Pulse>,
     objects: Mutex<HashMap<Place, Known>>,
     sync: watch::Sender<Sync>,
 }
@@ -27,11 +28,12 @@ pub(super) struct Kind {
 type Place = (String, String);
 
 impl Kind {
-    pub(super) fn new(resource: Resource, inboxes: Arc<Inboxes>) -> Self {
+    pub(super) fn new(resource: Resource, inboxes: Arc<Inboxes>, pulse: Arc<Pulse>) -> Self {
         let sync = watch::Sender::new(Sync::Pending);
         Self {
             resource,
             inboxes,
+            pulse,
             objects: Mutex::default(),
             sync,
         }
@@ -60,7 +62,9 @@ impl Kind {
         let mut listed: Option<HashSet<Place>> = None;
         while let Some(event) = events.next().await {
             match event {
+                Watched::Resumed => self.pulse.answered(&self.name()),
                 Watched::Restarted => {
+                    self.pulse.answered(&self.name());
                     // A list begins anew, maybe from an older backup: versions start over with it.
                     locked(&self.objects)
                         .values_mut()
@@ -171,17 +175,24 @@ impl Kind {
 
     fn failed(&self, fault: &cluster::WatchFault) {
         tracing::warn!(kind = %self.resource.gvk, error = %fault, "cannot watch; trying again");
+        let told = Fault {
+            reason: crate::words::call(fault),
+            message: fault.to_string(),
+        };
         self.sync.send_if_modified(|sync| {
             // Once complete, what is known stays useful: the watch goes on from where it was.
             let first = *sync == Sync::Pending;
             if first || matches!(sync, Sync::Failed(_)) {
-                *sync = Sync::Failed(Fault {
-                    reason: crate::words::call(fault),
-                    message: fault.to_string(),
-                });
+                *sync = Sync::Failed(told.clone());
             }
             first
         });
+        self.pulse.failed(&self.name(), fault, told);
+    }
+
+    fn name(&self) -> GroupKind {
+        let gvk = &self.resource.gvk;
+        (gvk.group.clone(), gvk.kind.clone())
     }
 
     fn tell(&self, id: &ObjectId, known: Option<&Known>) {

@@ -124,7 +124,9 @@ impl Pass<'_> {
         cancel: &CancellationToken,
     ) {
         let began = Instant::now();
-        let carrier = match Carrier::new(self.context, self.key, self.environment, kinds) {
+        let carrier = match Carrier::new(self.context, self.target().clone(), kinds)
+            .with_rights_of(self.key, self.environment)
+        {
             Ok(carrier) => carrier,
             Err(stop) => {
                 self.outcome.stop = Some(stop);
@@ -133,10 +135,10 @@ impl Pass<'_> {
         };
         let mut crew = Crew::new(&carrier, desired, plan);
         loop {
-            if self.interrupted(cancel) {
+            if self.interrupted(cancel) || carrier.lost().is_some() {
                 crew.queue.clear();
             } else {
-                crew.refill(&self.context.live);
+                crew.refill(&carrier.target.live);
             }
             crew.start(self.context.concurrency);
             let Some(done) = crew.work.next().await else {
@@ -151,6 +153,9 @@ impl Pass<'_> {
             (true, true) => StageResult::Running,
             (true, false) => StageResult::Done,
         };
+        if let Some((reason, message)) = carrier.lost() {
+            self.no_cluster(reason, &message);
+        }
         if self.interrupted(cancel) {
             self.interrupt();
         }
@@ -218,7 +223,7 @@ impl Pass<'_> {
             };
             ledger.inventory.applied(&object.id, entry);
         }
-        self.context.live.wrote(facts, carried.applied.changed);
+        self.target().live.wrote(facts, carried.applied.changed);
         let action = match carried.recreated {
             true => Some(Action::Recreated),
             false => action.and_then(crate::words::action),
@@ -236,9 +241,8 @@ impl Pass<'_> {
                 if let Some(ledger) = &mut self.state.ledger
                     && let Some(entry) = ledger.inventory.confirmed_gone(id)
                 {
-                    self.context
-                        .live
-                        .gone(id, entry.uid.as_deref().unwrap_or_default());
+                    let uid = entry.uid.as_deref().unwrap_or_default();
+                    self.target().live.gone(id, uid);
                 }
                 self.changed(Action::Deleted, id);
                 Ended::Well

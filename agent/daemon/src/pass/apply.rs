@@ -1,7 +1,15 @@
 //! One object into the cluster, or out of it.
 
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
+
 use api::{Reason, names, v1alpha1::Environment};
-use cluster::{Apply, ApplyError, Cluster, Delete, Deleted, Propagation, Resource, ServiceAccount};
+use cluster::{
+    Apply, ApplyError, CallError, Cluster, Delete, DeleteError, Deleted, Propagation, Resource,
+    ServiceAccount,
+};
 use krm::Gvk;
 use plan::{desired::Desired, diff::Deletion};
 use serde_json::Value;
@@ -12,14 +20,28 @@ use crate::{
     context::Context,
     key::EnvironmentKey,
     outcome::{Retry, Stop},
+    targets::Target,
 };
 
 /// Carries objects with the rights of the environment.
 pub(super) struct Carrier<'a> {
     context: &'a Context,
+    pub(super) target: Arc<Target>,
     kinds: &'a Kinds,
+    /// The target, with the rights of the environment.
     cluster: Cluster,
+    reach: Reach,
 }
+
+/// Whether the cluster is still there, as the answers to writes tell.
+#[derive(Default)]
+struct Reach {
+    silent: AtomicU32,
+    lost: OnceLock<(Reason, String)>,
+}
+
+/// After so many writes in a row without an answer, none is waited for any more. One alone may have met a slow webhook.
+const SILENT: u32 = 4;
 
 /// What happens to fields that somebody else owns.
 #[derive(Clone, Copy)]
@@ -33,20 +55,29 @@ enum How {
 }
 
 impl<'a> Carrier<'a> {
+    /// Carries into `target`, with the rights of whoever connected to it.
+    pub(super) fn new(context: &'a Context, target: Arc<Target>, kinds: &'a Kinds) -> Self {
+        Self {
+            context,
+            cluster: target.cluster.clone(),
+            target,
+            kinds,
+            reach: Reach::default(),
+        }
+    }
+
     /// Takes on the rights that the spec names.
-    pub(super) fn new(
-        context: &'a Context,
+    pub(super) fn with_rights_of(
+        self,
         key: &EnvironmentKey,
         environment: &Environment,
-        kinds: &'a Kinds,
     ) -> Result<Self, Stop> {
         let cluster = match &environment.spec.target.service_account_name {
-            None => context.cluster.clone(),
+            None => return Ok(self),
             Some(name) => ServiceAccount::new(&key.namespace, name)
                 .map_err(|error| chain::text(&error))
                 .and_then(|who| {
-                    context
-                        .cluster
+                    self.cluster
                         .impersonate(&who)
                         .map_err(|error| chain::text(&error))
                 })
@@ -56,11 +87,12 @@ impl<'a> Carrier<'a> {
                     retry: Retry::OnChange,
                 })?,
         };
-        Ok(Self {
-            context,
-            kinds,
-            cluster,
-        })
+        Ok(Self { cluster, ..self })
+    }
+
+    /// Why the cluster cannot be written to any more, once that is so.
+    pub(super) fn lost(&self) -> Option<(Reason, String)> {
+        self.reach.lost.get().cloned()
     }
 
     /// Applies one object. Without `force`, fields of other managers are a conflict.
@@ -210,7 +242,12 @@ impl<'a> Carrier<'a> {
             force,
             dry_run,
         };
-        self.cluster.apply(apply).await
+        let applied = self.cluster.apply(apply).await;
+        self.reach.note(match &applied {
+            Err(ApplyError::Call(error)) => Some(error),
+            _ => None,
+        });
+        applied
     }
 
     async fn remove(
@@ -229,10 +266,12 @@ impl<'a> Carrier<'a> {
             propagation,
             dry_run: false,
         };
-        self.cluster
-            .delete(delete)
-            .await
-            .map_err(|error| chain::text(&error))
+        let deleted = self.cluster.delete(delete).await;
+        self.reach.note(match &deleted {
+            Err(DeleteError::Call(error)) => Some(error),
+            _ => None,
+        });
+        deleted.map_err(|error| chain::text(&error))
     }
 
     /// The kind, asked for anew if its definition was applied a moment ago.
@@ -240,14 +279,14 @@ impl<'a> Carrier<'a> {
         if let Some(resource) = self.kinds.resource(gvk) {
             return Ok(resource.clone());
         }
-        self.context.cluster.forget_discovery();
+        self.target.cluster.forget_discovery();
         let resource = self
-            .context
+            .target
             .cluster
             .resolve(gvk)
             .await
             .map_err(|error| chain::text(&error))?;
-        self.context
+        self.target
             .live
             .follow(std::slice::from_ref(&resource))
             .await;
@@ -259,6 +298,27 @@ impl<'a> Carrier<'a> {
         match self.context.fence.holds() {
             true => Ok(()),
             false => Err("this replica no longer leads".to_owned()),
+        }
+    }
+}
+
+impl Reach {
+    /// Takes in how a call ended: with an answer, or with an error that is none.
+    fn note(&self, error: Option<&CallError>) {
+        let lost = match error {
+            Some(CallError::Unreachable { .. } | CallError::Unauthorized(_)) => true,
+            Some(CallError::Timeout(_)) => {
+                self.silent.fetch_add(1, Ordering::Relaxed) + 1 >= SILENT
+            }
+            _ => {
+                self.silent.store(0, Ordering::Relaxed);
+                false
+            }
+        };
+        if let (true, Some(error)) = (lost, error) {
+            // The first reason is as good as any later one.
+            self.lost
+                .get_or_init(|| (crate::words::call(error), error.to_string()));
         }
     }
 }

@@ -77,8 +77,9 @@ impl Pass<'_> {
             return None;
         }
         let gvk = Gvk::new("v1", "Namespace");
-        let resource = self.context.cluster.resolve(&gvk).await.ok()?;
-        let found = self.context.cluster.look(&resource, "", name).await.ok()?;
+        let cluster = &self.target().cluster;
+        let resource = cluster.resolve(&gvk).await.ok()?;
+        let found = cluster.look(&resource, "", name).await.ok()?;
         let foreign =
             |live: &cluster::Live| live.facts.environment.as_deref() != Some(self.label.as_str());
         if found.as_ref().is_some_and(foreign) {
@@ -97,11 +98,13 @@ impl Pass<'_> {
         let mut wanted = kinds_of(objects.iter().map(|(object, _)| object));
         wanted.extend(self.kept_kinds());
         let mut kinds = Kinds::default();
-        kinds.learn(&self.context.cluster, wanted).await;
+        kinds.learn(&self.target().cluster, wanted).await;
         if let Some(fault) = kinds.unreachable() {
-            let message = crate::chain::text(fault);
-            self.outcome
-                .stop(Reason::ClusterUnreachable, message, Retry::Later);
+            let reason = match fault {
+                cluster::ResolveError::Call(error) => crate::words::call(error),
+                _ => Reason::ClusterUnreachable,
+            };
+            self.no_cluster(reason, &crate::chain::text(fault));
             return None;
         }
         let spec = &self.environment.spec.target;
@@ -146,16 +149,16 @@ impl Pass<'_> {
         desired: &[Desired],
         complete: bool,
     ) -> Option<Snapshot> {
-        let faults = self.context.live.follow(&kinds.resources()).await;
+        let faults = self.target().live.follow(&kinds.resources()).await;
         if let Some((gvk, fault)) = faults.first_key_value() {
             let message = format!("cannot watch {gvk}: {}", fault.message);
-            self.outcome.stop(fault.reason, message, Retry::Later);
+            self.no_cluster(fault.reason, &message);
             return None;
         }
         let ledger = self.state.ledger.as_ref()?;
         let ids = desired.iter().map(|object| &object.id);
         let ids = ids.chain(ledger.inventory.iter().map(|(id, _)| id));
-        let mut seen = self.context.live.snapshot(ids);
+        let mut seen = self.target().live.snapshot(ids);
         let unseen: Vec<ObjectId> = {
             let rules = self.rules();
             let inventory = &ledger.inventory;
@@ -177,9 +180,7 @@ impl Pass<'_> {
                 Some(seen)
             }
             Err(error) => {
-                let message = crate::chain::text(&error);
-                self.outcome
-                    .stop(crate::words::call(&error), message, Retry::Later);
+                self.no_cluster(crate::words::call(&error), &crate::chain::text(&error));
                 None
             }
         }
@@ -239,13 +240,17 @@ impl Pass<'_> {
             };
             if ids.len() >= LIST_FROM {
                 let place = Some(namespace).filter(|_| resource.namespaced);
-                let all = self.context.cluster.list_facts(resource, place, "").await?;
+                let all = self
+                    .target()
+                    .cluster
+                    .list_facts(resource, place, "")
+                    .await?;
                 let wanted: BTreeSet<_> = ids.into_iter().collect();
                 found.extend(all.into_iter().filter(|facts| wanted.contains(&facts.id)));
             } else {
                 for id in ids {
                     let live = self
-                        .context
+                        .target()
                         .cluster
                         .look(resource, namespace, &id.name)
                         .await?;

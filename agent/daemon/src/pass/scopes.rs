@@ -26,7 +26,14 @@ impl Kinds {
                     self.faults.remove(&gvk);
                     self.served.insert(gvk, resource);
                 }
-                Err(error) => drop(self.faults.insert(gvk, error)),
+                Err(error) => {
+                    let gone = matches!(error, ResolveError::Call(_));
+                    self.faults.insert(gvk, error);
+                    if gone {
+                        // Each further kind would be waited for as long as this one.
+                        return;
+                    }
+                }
             }
         }
     }

@@ -119,14 +119,12 @@ async fn a_missing_branch_or_path_has_one_clear_message() -> Result<()> {
     let shop = Shop::new("bad").await?;
     let first = shop.push_maps("first", &[("a", "1")])?;
     let _agent = shop.agent()?;
-    let elsewhere = json!({ "target": { "kubeConfig": { "name": "other" } } });
     for (spec, reason, word) in [
         (
             json!({ "source": { "branch": "nowhere" } }),
             "BranchNotFound",
             "nowhere",
         ),
-        (elsewhere, "InvalidSpec", "kubeConfig"),
         (
             json!({ "source": { "path": "overlays/nowhere" } }),
             "RenderFailed",
