@@ -27,6 +27,9 @@ pub const APPROVED_PLAN: &str = "driftless.dev/approved-plan";
 /// Annotation on a Release or Environment request: who asked.
 pub const REQUESTED_BY: &str = "driftless.dev/requested-by";
 
+/// Finalizer on every Environment that was applied: its objects are seen to before it goes.
+pub const FINALIZER: &str = "driftless.dev/removal";
+
 /// What the API server accepts as the value of a label.
 const LABEL_LENGTH: usize = 63;
 

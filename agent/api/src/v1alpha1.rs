@@ -3,6 +3,7 @@
 pub mod environment;
 pub mod inventory;
 pub mod release;
+pub mod removal;
 
 pub use environment::{
     Adopt, DependencyRef, DriftAction, DriftEntry, DriftMode, DriftStatus, Environment,
@@ -14,3 +15,4 @@ pub use release::{
     Action, ChangeRecord, CommitRecord, Counts, Phase, Release, ReleaseSpec, ReleaseStatus,
     StageName, StageRecord, StageResult, WaitingFor,
 };
+pub use removal::{Leaving, OnDelete};

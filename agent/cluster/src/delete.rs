@@ -155,7 +155,7 @@ fn outcome(uid: &str, answer: &Value) -> Result<Deleted, CallError> {
 }
 
 /// `Precondition failed: UID in precondition: …, UID in object meta: …`
-fn is_other_uid(code: u16, message: &str) -> bool {
+pub(crate) fn is_other_uid(code: u16, message: &str) -> bool {
     code == 409
         && (message.contains("UID in precondition") || message.contains("UID in the precondition"))
 }

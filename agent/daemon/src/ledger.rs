@@ -180,6 +180,8 @@ fn shard(spec: InventorySpec) -> Result<Shard, String> {
             owned,
             wave: line.wave,
             keep: line.keep,
+            // One that cannot be read was written by another version; what it allows is asked for again.
+            fate: line.fate.and_then(|fate| fate.parse().ok()),
         };
         Ok((id, entry))
     });
@@ -205,5 +207,6 @@ fn line(id: &krm::ObjectId, entry: Entry) -> InventoryEntry {
         time,
         wave: entry.wave,
         keep: entry.keep,
+        fate: entry.fate.map(|fate| fate.to_string()),
     }
 }

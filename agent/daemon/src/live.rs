@@ -224,6 +224,10 @@ impl Known {
                 environment: facts.environment.clone(),
                 owned: facts.owner.as_ref().map(ownership),
                 deleting: facts.deleting.is_some(),
+                finalizers: match facts.deleting {
+                    Some(_) => facts.finalizers.clone(),
+                    None => Vec::new(),
+                },
                 other_tool: facts.other_tool.clone(),
             },
             health,

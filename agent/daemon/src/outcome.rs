@@ -5,8 +5,8 @@
 use api::{
     Reason,
     v1alpha1::{
-        Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, Health, PendingPlan,
-        StageName, StageRecord, StageResult, WaitingFor,
+        Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, Health, Leaving,
+        PendingPlan, StageName, StageRecord, StageResult, WaitingFor,
     },
 };
 use source::Revision;
@@ -26,6 +26,10 @@ pub(crate) struct Outcome {
     pub(crate) unchanged: u32,
     /// What keeps single objects from being applied.
     pub(crate) failures: Vec<Failure>,
+    /// How many of them are refused deletions.
+    pub(crate) undeleted: usize,
+    /// What git asks for and another environment has: only that one's letting go helps.
+    pub(crate) claims: Vec<krm::ObjectId>,
     /// A plan that waits for approval.
     pub(crate) pending: Option<PendingPlan>,
     /// What somebody else had changed.
@@ -36,7 +40,9 @@ pub(crate) struct Outcome {
     pub(crate) objects: u32,
     /// The health of all of them, once they are applied.
     pub(crate) health: Option<Wellbeing>,
-    /// Objects that are being deleted and not gone yet.
+    /// What was deleted and is not gone yet. Nothing waits for it.
+    pub(crate) leaving: Vec<Leaving>,
+    /// Objects that git asks for and that are being deleted: they are made anew once they are gone.
     pub(crate) deleting: Vec<krm::ObjectId>,
     /// True if later waves wait for the health of earlier ones.
     pub(crate) waves_wait: bool,

@@ -9,6 +9,8 @@ use api::{
     Reason,
     v1alpha1::{Environment, Health, StageName, StageResult, WaitingFor},
 };
+use cluster::Cluster;
+use plan::{diff::approval::Recreation, inventory::Fate};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -23,10 +25,13 @@ use crate::{
 mod act;
 mod aim;
 mod apply;
+mod approval;
 mod choose;
 mod compare;
 mod drift;
 mod follow;
+mod release;
+mod rights;
 mod scopes;
 mod stock;
 
@@ -37,6 +42,10 @@ pub(crate) struct Pass<'a> {
     label: String,
     environment: &'a Environment,
     state: &'a mut State,
+    /// The cluster, with the rights of the environment.
+    acting: Cluster,
+    /// What would have to be deleted and made anew.
+    recreations: Vec<Recreation>,
     outcome: Outcome,
 }
 
@@ -54,6 +63,8 @@ impl<'a> Pass<'a> {
             label,
             environment,
             state,
+            acting: context.cluster.clone(),
+            recreations: Vec::new(),
             outcome,
         }
     }
@@ -122,7 +133,7 @@ impl<'a> Pass<'a> {
             self.outcome.stop = Some(stop);
             return;
         }
-        if self.aim().await.is_none() {
+        if self.aim().await.is_none() || !self.take_rights() {
             return;
         }
         self.release(trigger).await;
@@ -171,7 +182,9 @@ impl<'a> Pass<'a> {
             return;
         };
         let mut worst = (Health::Healthy, None);
-        for (id, _) in ledger.inventory.iter() {
+        let stays = |fate: &Option<Fate>| !matches!(fate, Some(Fate::Delete | Fate::Release));
+        let entries = ledger.inventory.iter();
+        for (id, _) in entries.filter(|(_, entry)| stays(&entry.fate)) {
             let health = aim.target.live.health(id);
             let status = crate::words::health(health.status);
             if status > worst.0 {

@@ -136,6 +136,8 @@ async fn write_status(context: &Context, key: &EnvironmentKey, status: &Environm
         "health",
         "failures",
         "pending",
+        "leaving",
+        "claims",
         "handledRequest",
         "conditions",
     ] {

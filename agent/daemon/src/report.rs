@@ -21,6 +21,8 @@ pub(crate) use verdict::{Judgement, failure_sentence};
 const DRIFT_ENTRIES: usize = 20;
 /// How many failures a status or release shows.
 const FAILURES: usize = 50;
+/// How many objects that are on their way out a status shows.
+const LEAVING: usize = 20;
 /// How many changes a release shows.
 const CHANGES: usize = 200;
 
@@ -77,6 +79,8 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         drift: drift(outcome, &old.drift),
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
         pending: outcome.pending.clone(),
+        leaving: outcome.leaving.iter().take(LEAVING).cloned().collect(),
+        claims: outcome.claims.iter().map(plan::inventory::key).collect(),
         handled_request: before.request.map(str::to_owned),
         conditions,
     }

@@ -11,12 +11,20 @@ use std::{
 
 use krm::ObjectId;
 
-use crate::{desired::Desired, inventory::Inventory, live::LiveView, order::WaveKey};
+use crate::{
+    desired::Desired,
+    inventory::{Fate, Inventory},
+    live::LiveView,
+    order::WaveKey,
+};
 
+pub mod approval;
 mod budget;
-mod digest;
 mod judge;
 mod prune;
+mod removal;
+
+pub use removal::remove;
 
 use judge::Verdict;
 
@@ -48,8 +56,6 @@ pub struct Rules<'a> {
     pub adopt: AdoptRule,
     /// Whether differences made by others are put right.
     pub drift: DriftRule,
-    /// The digest of the plan that somebody approved.
-    pub approved: Option<&'a str>,
 }
 
 /// How much may be deleted without approval; whichever is larger counts.
@@ -92,6 +98,8 @@ pub struct Plan {
     pub prune_hold: Option<PruneHold>,
     /// Inventory entries to drop without deleting anything.
     pub dropped: Vec<Dropped>,
+    /// Objects to let go: their label is taken off and they stay.
+    pub released: Vec<Release>,
     /// Objects that must not be touched, and why.
     pub held: Vec<Held>,
     /// Objects that others changed, whether or not that is put right.
@@ -100,10 +108,6 @@ pub struct Plan {
     pub unchanged: usize,
     /// Objects that git says to leave alone.
     pub frozen: usize,
-    /// `sha256:…` over what would be changed and deleted, repairs left out.
-    pub digest: String,
-    /// Set if nothing may be deleted until somebody approves `digest`.
-    pub needs_approval: Option<Approval>,
 }
 
 /// Changes of one wave and phase.
@@ -152,8 +156,14 @@ pub struct Deletion {
     /// The only UID that may be deleted. `None`: it was never confirmed; read the object first, and plan
     /// again with what that shows.
     pub uid: Option<String>,
+    /// The wave it was applied in.
+    pub wave: i32,
     /// True if its deletion was asked for already and it only has to go.
     pub deleting: bool,
+    /// Who must agree before it is gone, where its deletion was asked for already.
+    pub finalizers: Vec<String>,
+    /// True if somebody has to approve it first.
+    pub waits: bool,
     /// Deletions of a later step start when those of the earlier ones are confirmed gone.
     pub step: u32,
 }
@@ -190,8 +200,37 @@ pub enum DropReason {
     },
     /// It was never made: what is there is not ours.
     NeverOurs,
-    /// Git said to keep it.
+    /// It is to stay, and carries no label of ours any more.
     Kept,
+}
+
+/// An object to let go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Which.
+    pub id: ObjectId,
+    /// The version it was applied in.
+    pub version: String,
+    /// The only UID that may be touched.
+    pub uid: String,
+    /// Why.
+    pub reason: ReleaseReason,
+}
+
+/// Why an object is let go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseReason {
+    /// Git said to keep it when it leaves.
+    Kept,
+    /// Another Environment asks for it.
+    Claimed {
+        /// The value of its label.
+        environment: String,
+    },
+    /// Its Environment goes and leaves its objects behind.
+    Orphaned,
+    /// It was decided before, and not carried out to the end.
+    Decided,
 }
 
 /// An object that must not be touched.
@@ -229,17 +268,6 @@ pub struct Drifted {
     pub deleted: bool,
 }
 
-/// What somebody has to approve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Approval {
-    /// How many deletions.
-    pub deletions: usize,
-    /// The objects that ask for it by their kind.
-    pub precious: Vec<ObjectId>,
-    /// What it is about, for people.
-    pub message: String,
-}
-
 /// Compares git, inventory and cluster.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut plan = Plan::default();
@@ -273,8 +301,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let wave = |(key, changes)| Wave { key, changes };
     plan.waves = waves.into_iter().map(wave).collect();
     prune::prune(input, &mut plan);
-    plan.digest = digest::digest(input, &plan);
-    plan.needs_approval = budget::needed(input, &plan);
+    let limit = budget::limit(&input.rules, input.inventory.len());
+    budget::hold_back(input.inventory, limit, &mut plan);
     plan
 }
 
@@ -290,11 +318,21 @@ pub fn unseen<'a>(input: &PlanInput<'a>) -> Vec<&'a ObjectId> {
     named.filter(|id| input.live.get(id).is_none()).collect()
 }
 
-/// Enters into the inventory what the plan will make, and what git says about keeping. Store the inventory
-/// before applying anything.
+/// Enters into the inventory what the plan will make, what it decides about what has left git, and what git
+/// says about keeping. Store the inventory before doing anything.
+///
+/// What may be deleted once may be deleted until git asks for it again: a prune that is cut off or refused
+/// goes on without a second approval, and costs no budget twice.
 pub fn write_ahead(inventory: &mut Inventory, desired: &[Desired], plan: &Plan) {
     for object in desired {
         inventory.set_keep(&object.id, object.keep || object.frozen);
+        inventory.wanted(&object.id, &object.digest);
+    }
+    for gone in plan.prune.iter().filter(|gone| !gone.waits) {
+        inventory.decide(&gone.id, gone.uid.as_deref(), Fate::Delete);
+    }
+    for release in &plan.released {
+        inventory.decide(&release.id, Some(&release.uid), Fate::Release);
     }
     for change in plan.changes() {
         // An object that is there and ours keeps what is known of it.
@@ -317,7 +355,10 @@ impl Plan {
 
     /// True if nothing has to be done, neither to the cluster nor to the inventory.
     pub fn is_empty(&self) -> bool {
-        self.waves.is_empty() && self.prune.is_empty() && self.dropped.is_empty()
+        self.waves.is_empty()
+            && self.prune.is_empty()
+            && self.dropped.is_empty()
+            && self.released.is_empty()
     }
 }
 
@@ -341,7 +382,19 @@ impl fmt::Display for DropReason {
             Self::Replaced => f.write_str("another object has taken its name"),
             Self::Moved { environment } => write!(f, "environment {environment} has taken it over"),
             Self::NeverOurs => f.write_str("it was never made: what is there is not ours"),
+            Self::Kept => f.write_str("it stays and is no longer managed"),
+        }
+    }
+}
+
+/// What to say about it.
+impl fmt::Display for ReleaseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Kept => f.write_str("git said to keep it; it is no longer managed"),
+            Self::Claimed { environment } => write!(f, "environment {environment} asks for it"),
+            Self::Orphaned => f.write_str("its Environment is gone; it is no longer managed"),
+            Self::Decided => f.write_str("it was to be let go before"),
         }
     }
 }

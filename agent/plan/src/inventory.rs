@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use krm::ObjectId;
 
+mod fate;
 mod key;
 
+pub use fate::{BadFate, Fate};
 pub use key::{BadKey, key, parse};
 
 /// How many entries a shard takes: about 250 bytes each keeps it well below the API server's 1.5 MiB.
@@ -40,6 +42,8 @@ pub struct Entry {
     pub wave: i32,
     /// True if git said to keep it when it leaves git.
     pub keep: bool,
+    /// What was decided about it and is not done yet.
+    pub fate: Option<Fate>,
 }
 
 /// What the API server says we own of an object.
@@ -133,6 +137,32 @@ impl Inventory {
             && held.entry.keep != keep
         {
             held.entry.keep = keep;
+            self.dirty.insert(held.shard);
+        }
+    }
+
+    /// Records a decision about the object with this UID, if `id` is in here. Store it before acting on it.
+    pub fn decide(&mut self, id: &ObjectId, uid: Option<&str>, fate: Fate) {
+        let Some(held) = self.entries.get_mut(id) else {
+            return;
+        };
+        let (uid, fate) = (uid.map(str::to_owned), Some(fate));
+        if held.entry.uid != uid || held.entry.fate != fate {
+            (held.entry.uid, held.entry.fate) = (uid, fate);
+            self.dirty.insert(held.shard);
+        }
+    }
+
+    /// Notes that git asks for `id` as `digest`: decisions for another case no longer hold.
+    pub fn wanted(&mut self, id: &ObjectId, digest: &str) {
+        if let Some(held) = self.entries.get_mut(id)
+            && held
+                .entry
+                .fate
+                .as_ref()
+                .is_some_and(|fate| !fate.is_for(digest))
+        {
+            held.entry.fate = None;
             self.dirty.insert(held.shard);
         }
     }
@@ -238,6 +268,9 @@ impl Entry {
     fn merge(&mut self, other: &Self) {
         if self.uid != other.uid {
             (self.uid, self.applied, self.owned) = (None, None, None);
+        }
+        if self.fate != other.fate {
+            self.fate = None;
         }
         self.keep |= other.keep;
     }

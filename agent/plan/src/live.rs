@@ -13,6 +13,11 @@ pub trait LiveView {
 
     /// True once everything of this kind is known, so that "not seen" means "not there".
     fn synced(&self, gvk: &Gvk) -> bool;
+
+    /// The label of another Environment that asks for this object, if there is one.
+    fn claimed(&self, _id: &ObjectId) -> Option<&str> {
+        None
+    }
 }
 
 /// What is known of one live object.
@@ -26,6 +31,8 @@ pub struct LiveFacts {
     pub owned: Option<Ownership>,
     /// True once its deletion was asked for.
     pub deleting: bool,
+    /// Who must agree before it is gone; only told of what is being deleted.
+    pub finalizers: Vec<String>,
     /// Another delivery tool whose marks it carries, such as `Flux`.
     pub other_tool: Option<String>,
 }

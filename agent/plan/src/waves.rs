@@ -302,8 +302,7 @@ impl Progress<'_> {
     }
 
     fn next_deletions(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
-        let barred = self.failed.is_some() || self.plan.needs_approval.is_some();
-        if barred || self.deletions.is_over() {
+        if self.failed.is_some() || self.deletions.is_over() {
             return Step::Done;
         }
         let sick = match self.gate {
@@ -314,9 +313,10 @@ impl Progress<'_> {
             return Step::Wait(sick);
         }
         let start = self.deletions.next();
-        match start.is_empty() {
-            true => Step::Wait(Vec::new()),
-            false => Step::Delete(start),
+        match (start.is_empty(), self.deletions.is_over()) {
+            (false, _) => Step::Delete(start),
+            (true, false) => Step::Wait(Vec::new()),
+            (true, true) => Step::Done,
         }
     }
 }

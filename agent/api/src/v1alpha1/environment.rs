@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Interval;
+use crate::{
+    Interval,
+    v1alpha1::{Leaving, OnDelete},
+};
 
 /// What to keep equal to what.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -69,6 +72,9 @@ pub struct EnvironmentSpec {
     /// How many objects one revision may delete without approval.
     #[serde(default)]
     pub prune_budget: PruneBudget,
+    /// What becomes of the objects when this Environment is deleted. Default `orphan`: they stay.
+    #[serde(default)]
+    pub on_delete: OnDelete,
     /// What to do when somebody changes an object by hand. Default `repair`.
     #[serde(default)]
     pub drift: DriftMode,
@@ -208,6 +214,13 @@ pub struct EnvironmentStatus {
     /// The plan that waits for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingPlan>,
+    /// Objects that were deleted and are not gone yet, at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Leaving>,
+    /// Objects that git asks for here and that belong to another Environment: `<group>/<kind>/<namespace>/<name>`.
+    /// Once that one lets go, they are handed over instead of being deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
     /// The value of `driftless.dev/requested-at` that was last acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled_request: Option<String>,

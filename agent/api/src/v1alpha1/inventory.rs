@@ -82,4 +82,8 @@ pub struct InventoryEntry {
     /// True if git said that it is to be kept when it leaves git.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep: bool,
+    /// What was decided about it and is not done yet: `delete`, `release` or `recreate:<digest>`. An approval
+    /// is kept here, so that it outlives a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fate: Option<String>,
 }

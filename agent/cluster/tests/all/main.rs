@@ -15,6 +15,7 @@ mod fake;
 mod garbage;
 mod identity;
 mod lease;
+mod release;
 mod store;
 mod watch;
 mod world;

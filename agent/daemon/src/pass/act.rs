@@ -6,20 +6,24 @@ use std::{
     pin::Pin,
 };
 
-use api::v1alpha1::{Action, ChangeRecord, Failure, StageName, StageResult};
+use api::v1alpha1::{Action, ChangeRecord, Failure, Leaving, StageName, StageResult};
 use cluster::{Applied, Deleted};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use krm::ObjectId;
 use plan::{
     desired::Desired,
-    diff::{Change, Plan},
-    inventory::Entry,
+    diff::{Change, Deletion, Plan},
+    inventory::{Entry, Fate},
     waves::{Ended, Progress, PruneGate, Step},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pass, apply::Carrier, scopes::Kinds};
+use super::{
+    Pass,
+    apply::{Carrier, Unapplied},
+    scopes::Kinds,
+};
 use crate::{
     live::{Live, ownership},
     outcome::Retry,
@@ -36,7 +40,7 @@ enum Job {
 
 /// What came of a job.
 enum Done {
-    Applied(usize, Result<Box<Carried>, String>),
+    Applied(usize, Result<Box<Carried>, Unapplied>),
     Deleted(usize, Result<Deleted, String>),
 }
 
@@ -60,14 +64,19 @@ struct Crew<'w> {
 }
 
 impl<'w> Crew<'w> {
-    fn new(carrier: &'w Carrier<'w>, desired: &'w [Desired], plan: &'w Plan) -> Self {
+    fn new(
+        carrier: &'w Carrier<'w>,
+        desired: &'w [Desired],
+        plan: &'w Plan,
+        gate: PruneGate,
+    ) -> Self {
         let changes = plan.waves.iter().flat_map(|wave| &wave.changes);
         Self {
             carrier,
             desired,
             plan,
             changes: changes.map(|change| (change.index, *change)).collect(),
-            progress: Progress::new(plan, desired, PruneGate::default()),
+            progress: Progress::new(plan, desired, gate),
             queue: VecDeque::new(),
             work: FuturesUnordered::new(),
             waits: false,
@@ -115,25 +124,30 @@ impl<'w> Crew<'w> {
 }
 
 impl Pass<'_> {
+    /// Who carries objects with the rights of the environment.
+    pub(super) fn carrier<'k>(&self, kinds: &'k Kinds) -> Carrier<'k>
+    where
+        Self: 'k,
+    {
+        let entries = self.state.ledger.iter();
+        let entries = entries.flat_map(|ledger| ledger.inventory.iter());
+        let granted = entries.filter_map(|(id, entry)| match &entry.fate {
+            Some(Fate::Recreate(_)) => Some((id.clone(), entry.uid.clone()?)),
+            _ => None,
+        });
+        let (target, acting) = (self.target().clone(), self.acting.clone());
+        Carrier::new(self.context, target, kinds, acting, granted.collect())
+    }
+
     /// Does what can be done now. What has to wait for health is left to a later pass.
     pub(super) async fn act(
         &mut self,
-        kinds: &Kinds,
-        desired: &[Desired],
-        plan: &Plan,
+        carrier: &Carrier<'_>,
+        (desired, plan, gate): (&[Desired], &Plan, PruneGate),
         cancel: &CancellationToken,
     ) {
         let began = Instant::now();
-        let carrier = match Carrier::new(self.context, self.target().clone(), kinds)
-            .with_rights_of(self.key, self.environment)
-        {
-            Ok(carrier) => carrier,
-            Err(stop) => {
-                self.outcome.stop = Some(stop);
-                return;
-            }
-        };
-        let mut crew = Crew::new(&carrier, desired, plan);
+        let mut crew = Crew::new(carrier, desired, plan, gate);
         loop {
             if self.interrupted(cancel) || carrier.lost().is_some() {
                 crew.queue.clear();
@@ -172,7 +186,7 @@ impl Pass<'_> {
                 crew.progress.applied(index, ended);
             }
             Done::Deleted(index, result) => {
-                let ended = self.deleted(&crew.plan.prune[index].id, result);
+                let ended = self.deleted(&crew.plan.prune[index], result);
                 crew.progress.deleted(index, ended);
             }
         }
@@ -198,11 +212,15 @@ impl Pass<'_> {
         &mut self,
         object: &Desired,
         action: Option<plan::diff::Action>,
-        result: Result<Box<Carried>, String>,
+        result: Result<Box<Carried>, Unapplied>,
     ) -> Ended {
         let carried = match result {
             Ok(carried) => carried,
-            Err(message) => {
+            Err(Unapplied::Anew(recreation)) => {
+                self.recreations.push(recreation);
+                return Ended::Badly;
+            }
+            Err(Unapplied::Told(message)) => {
                 self.outcome.failures.push(Failure {
                     object: Some(object.id.to_string()),
                     at: object.origin.as_ref().map(ToString::to_string),
@@ -220,6 +238,7 @@ impl Pass<'_> {
                 owned: facts.owner.as_ref().map(ownership),
                 wave: object.wave.wave,
                 keep: object.keep,
+                fate: None,
             };
             ledger.inventory.applied(&object.id, entry);
         }
@@ -235,7 +254,8 @@ impl Pass<'_> {
         Ended::Well
     }
 
-    fn deleted(&mut self, id: &ObjectId, result: Result<Deleted, String>) -> Ended {
+    fn deleted(&mut self, deletion: &Deletion, result: Result<Deleted, String>) -> Ended {
+        let id = &deletion.id;
         match result {
             Ok(Deleted::Gone | Deleted::OtherUid) => {
                 if let Some(ledger) = &mut self.state.ledger
@@ -249,21 +269,35 @@ impl Pass<'_> {
             }
             Ok(Deleted::Pending(finalizers)) => {
                 // It stays in the inventory; the watch tells when it is gone, and the next pass takes it out.
-                let who = finalizers.join(", ");
-                tracing::info!(environment = %self.key, object = %id, finalizers = who, "is being deleted");
-                self.outcome.deleting.push(id.clone());
+                if !deletion.deleting {
+                    self.changed(Action::Deleted, id);
+                }
+                self.leaves(id, &finalizers);
                 Ended::Badly
             }
             Err(message) => {
-                let object = Some(id.to_string());
+                self.outcome.undeleted += 1;
                 self.outcome.failures.push(Failure {
-                    object,
+                    object: Some(id.to_string()),
                     at: None,
-                    message,
+                    message: format!("has left git and is not deleted: {message}"),
                 });
                 Ended::Badly
             }
         }
+    }
+
+    fn leaves(&mut self, id: &ObjectId, finalizers: &[String]) {
+        let message = match finalizers {
+            [] => "is being deleted".to_owned(),
+            who => format!(
+                "waits for its finalizers {}, which whoever set them takes off",
+                who.join(", ")
+            ),
+        };
+        tracing::info!(environment = %self.key, object = %id, message, "is being deleted");
+        let object = id.to_string();
+        self.outcome.leaving.push(Leaving { object, message });
     }
 
     fn changed(&mut self, action: Action, id: &ObjectId) {

@@ -1,27 +1,29 @@
 //! One object into the cluster, or out of it.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-use api::{Reason, names, v1alpha1::Environment};
+use api::{Reason, names};
 use cluster::{
     Apply, ApplyError, CallError, Cluster, Delete, DeleteError, Deleted, Propagation, Resource,
-    ServiceAccount,
 };
-use krm::Gvk;
-use plan::{desired::Desired, diff::Deletion};
+use krm::{Gvk, ObjectId};
+use plan::{
+    desired::Desired,
+    diff::{
+        Deletion, Release,
+        approval::{Recreation, recreation_waits},
+    },
+};
 use serde_json::Value;
 
-use super::{act::Carried, scopes::Kinds};
-use crate::{
-    chain,
-    context::Context,
-    key::EnvironmentKey,
-    outcome::{Retry, Stop},
-    targets::Target,
-};
+use super::{act::Carried, release::Kept, scopes::Kinds};
+use crate::{chain, context::Context, targets::Target};
 
 /// Carries objects with the rights of the environment.
 pub(super) struct Carrier<'a> {
@@ -31,6 +33,24 @@ pub(super) struct Carrier<'a> {
     /// The target, with the rights of the environment.
     cluster: Cluster,
     reach: Reach,
+    granted: Granted,
+}
+
+/// Objects that somebody allowed to be made anew, with the UID that may be deleted for it.
+pub(super) type Granted = BTreeMap<ObjectId, String>;
+
+/// Why an object was not applied.
+pub(super) enum Unapplied {
+    /// What is wrong, and what to do.
+    Told(String),
+    /// It has to be made anew, and somebody has to approve that first.
+    Anew(Recreation),
+}
+
+impl From<String> for Unapplied {
+    fn from(message: String) -> Self {
+        Self::Told(message)
+    }
 }
 
 /// Whether the cluster is still there, as the answers to writes tell.
@@ -55,39 +75,22 @@ enum How {
 }
 
 impl<'a> Carrier<'a> {
-    /// Carries into `target`, with the rights of whoever connected to it.
-    pub(super) fn new(context: &'a Context, target: Arc<Target>, kinds: &'a Kinds) -> Self {
+    /// Carries into `target`. `cluster` is that, with the rights of the environment; `granted` may be made anew.
+    pub(super) fn new(
+        context: &'a Context,
+        target: Arc<Target>,
+        kinds: &'a Kinds,
+        cluster: Cluster,
+        granted: Granted,
+    ) -> Self {
         Self {
             context,
-            cluster: target.cluster.clone(),
+            cluster,
             target,
             kinds,
+            granted,
             reach: Reach::default(),
         }
-    }
-
-    /// Takes on the rights that the spec names.
-    pub(super) fn with_rights_of(
-        self,
-        key: &EnvironmentKey,
-        environment: &Environment,
-    ) -> Result<Self, Stop> {
-        let cluster = match &environment.spec.target.service_account_name {
-            None => return Ok(self),
-            Some(name) => ServiceAccount::new(&key.namespace, name)
-                .map_err(|error| chain::text(&error))
-                .and_then(|who| {
-                    self.cluster
-                        .impersonate(&who)
-                        .map_err(|error| chain::text(&error))
-                })
-                .map_err(|fault| Stop {
-                    reason: Reason::InvalidSpec,
-                    message: format!("spec.target.serviceAccountName: {fault}"),
-                    retry: Retry::OnChange,
-                })?,
-        };
-        Ok(Self { cluster, ..self })
     }
 
     /// Why the cluster cannot be written to any more, once that is so.
@@ -101,7 +104,7 @@ impl<'a> Carrier<'a> {
         object: &Desired,
         force: bool,
         adopt: bool,
-    ) -> Result<Carried, String> {
+    ) -> Result<Carried, Unapplied> {
         self.fence()?;
         let resource = self.resource(&object.gvk).await?;
         if adopt {
@@ -125,13 +128,35 @@ impl<'a> Carrier<'a> {
             ApplyError::Immutable { field, .. } if object.recreate => {
                 self.recreate(&resource, object, field.as_deref()).await
             }
-            ApplyError::Immutable { .. } => Err(format!(
+            ApplyError::Immutable { .. } => Err(Unapplied::Told(format!(
                 "{}; undo the change in git, or let it be deleted and made anew with the annotation {}: allowed",
                 chain::text(&failed),
                 names::RECREATE
-            )),
-            _ => Err(chain::text(&failed)),
+            ))),
+            _ => Err(Unapplied::Told(chain::text(&failed))),
         }
+    }
+
+    /// Takes the label off one object, and only the one that was planned for.
+    pub(super) async fn release(&self, release: &Release) -> Result<(), Kept> {
+        self.fence()?;
+        let id = &release.id;
+        let gvk = Gvk {
+            group: id.group.clone(),
+            version: release.version.clone(),
+            kind: id.kind.clone(),
+        };
+        let resource = self.resource(&gvk).await?;
+        let (namespace, name) = (&id.namespace, &id.name);
+        let uid = &release.uid;
+        let release = cluster::Release {
+            resource: &resource,
+            namespace,
+            name,
+            uid,
+        };
+        self.cluster.release(release).await?;
+        Ok(())
     }
 
     /// Deletes one object, and only the one that was planned for.
@@ -147,7 +172,7 @@ impl<'a> Carrier<'a> {
         let resource = self.resource(&gvk).await?;
         if deletion.deleting {
             // Asked for before; asking again would not hurry its finalizers.
-            return Ok(Deleted::Pending(Vec::new()));
+            return Ok(Deleted::Pending(deletion.finalizers.clone()));
         }
         let Some(uid) = &deletion.uid else {
             // Written ahead and never confirmed. If nothing is there, it was never made.
@@ -166,7 +191,7 @@ impl<'a> Carrier<'a> {
         resource: &Resource,
         object: &Desired,
         field: Option<&str>,
-    ) -> Result<Carried, String> {
+    ) -> Result<Carried, Unapplied> {
         let mut probe = object.body.clone();
         let name = format!(
             "{}-driftless-probe",
@@ -185,13 +210,20 @@ impl<'a> Carrier<'a> {
         let found = self.cluster.look(resource, namespace, name).await;
         let found = found.map_err(|error| chain::text(&error))?;
         if let Some(cluster::Live { facts, .. }) = found {
+            let granted = self.granted.get(&object.id) == Some(&facts.uid);
+            if recreation_waits(&object.id) && !granted {
+                return Err(Unapplied::Anew(Recreation {
+                    id: object.id.clone(),
+                    uid: facts.uid,
+                    digest: object.digest.clone(),
+                }));
+            }
             tracing::info!(object = %object.id, field = field.unwrap_or("?"), "an immutable field changed; making it anew");
             match self.remove(resource, namespace, name, &facts.uid).await? {
                 Deleted::Gone | Deleted::OtherUid => {}
                 Deleted::Pending(_) => {
-                    return Err(
-                        "is being deleted to be made anew; waiting until it is gone".to_owned()
-                    );
+                    let message = "is being deleted to be made anew; waiting until it is gone";
+                    return Err(Unapplied::Told(message.to_owned()));
                 }
             }
         }
@@ -200,7 +232,7 @@ impl<'a> Carrier<'a> {
             applied,
             recreated: true,
         })
-        .map_err(|error| chain::text(&error))
+        .map_err(|error| Unapplied::Told(chain::text(&error)))
     }
 
     /// Moves what other appliers own to us once, so that fields they set and git drops do not stay.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{
     Reason,
-    v1alpha1::{Adopt, DriftMode, Failure, PendingPlan, StageName, StageResult},
+    v1alpha1::{Adopt, DriftMode, Failure, StageName, StageResult},
 };
 use cluster::Facts;
 use krm::{Gvk, ObjectId};
 use plan::{
     desired::{Desired, Desires, Origin, Target, desire},
-    diff::{self, AdoptRule, Budget, DriftRule, DropReason, Plan, PlanInput, Rules},
+    diff::{self, AdoptRule, Budget, DriftRule, Plan, PlanInput, Rules},
+    waves::PruneGate,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -49,12 +50,16 @@ impl Pass<'_> {
         self.outcome.unchanged = u32::try_from(plan.unchanged + plan.frozen).unwrap_or(u32::MAX);
         self.outcome
             .timed(StageName::Plan, StageResult::Done, began.elapsed(), None);
-        self.hold(&plan, &revision.to_string());
+        self.hold(&plan);
         let drifted = self.who_drifted(&kinds, &desired, &plan).await;
         if !self.write_ahead(&desired, &plan).await {
             return;
         }
-        self.act(&kinds, &desired, &plan, cancel).await;
+        let carrier = self.carrier(&kinds);
+        self.let_go(&carrier, &plan, false).await;
+        let work = (desired.as_slice(), &plan, PruneGate::Healthy);
+        self.act(&carrier, work, cancel).await;
+        self.ask(&plan, &revision.to_string()).await;
         self.note_drift(drifted, &plan);
         if self.outcome.is_applied()
             && let Some(ledger) = &mut self.state.ledger
@@ -277,10 +282,9 @@ impl Pass<'_> {
         })
     }
 
-    fn rules(&self) -> Rules<'_> {
+    pub(super) fn rules(&self) -> Rules<'_> {
         let spec = &self.environment.spec;
         let budget = &spec.prune_budget;
-        let annotations = self.environment.metadata.annotations.as_ref();
         Rules {
             environment: &self.label,
             prune: spec.prune,
@@ -296,14 +300,11 @@ impl Pass<'_> {
                 DriftMode::Repair => DriftRule::Repair,
                 DriftMode::Report => DriftRule::Report,
             },
-            approved: annotations
-                .and_then(|all| all.get(api::names::APPROVED_PLAN))
-                .map(String::as_str),
         }
     }
 
-    /// Tells what the plan must not touch and what it needs approval for.
-    fn hold(&mut self, plan: &Plan, revision: &str) {
+    /// Tells what the plan must not touch.
+    fn hold(&mut self, plan: &Plan) {
         let annotations = self.environment.metadata.annotations.as_ref();
         self.state.approved =
             annotations.and_then(|all| all.get(api::names::APPROVED_PLAN).cloned());
@@ -311,6 +312,9 @@ impl Pass<'_> {
             if held.reason == diff::HoldReason::Deleting {
                 self.outcome.deleting.push(held.id.clone());
                 continue;
+            }
+            if held.reason == diff::HoldReason::OtherEnvironment {
+                self.outcome.claims.push(held.id.clone());
             }
             self.outcome.failures.push(Failure {
                 object: Some(held.id.to_string()),
@@ -330,36 +334,14 @@ impl Pass<'_> {
             self.outcome
                 .stop(Reason::EmptyRender, message, Retry::OnChange);
         }
-        if let Some(approval) = &plan.needs_approval {
-            self.outcome.pending = Some(PendingPlan {
-                digest: plan.digest.clone(),
-                revision: revision.to_owned(),
-                objects: plan
-                    .prune
-                    .iter()
-                    .take(50)
-                    .map(|gone| gone.id.to_string())
-                    .collect(),
-                message: format!(
-                    "{}; approve with `driftless approve {} -n {} --plan {}`",
-                    approval.message, self.key.name, self.key.namespace, plan.digest
-                ),
-            });
-        }
     }
 
     /// Enters what will be made, and takes out what is no longer ours, before anything is done.
-    async fn write_ahead(&mut self, desired: &[Desired], plan: &Plan) -> bool {
+    pub(super) async fn write_ahead(&mut self, desired: &[Desired], plan: &Plan) -> bool {
         if let Some(ledger) = &mut self.state.ledger {
             diff::write_ahead(&mut ledger.inventory, desired, plan);
             for dropped in &plan.dropped {
-                let reason = match &dropped.reason {
-                    DropReason::Replaced => "another object has its name",
-                    DropReason::Moved { .. } => "another environment has taken it over",
-                    DropReason::NeverOurs => "it was never made",
-                    DropReason::Kept => "git says to keep it",
-                };
-                tracing::info!(environment = %self.key, object = %dropped.id, reason, "left to others");
+                tracing::info!(environment = %self.key, object = %dropped.id, reason = %dropped.reason, "left to others");
                 ledger.inventory.confirmed_gone(&dropped.id);
             }
         }

@@ -69,7 +69,12 @@ impl Judgement {
                 &format!("{many} objects failed; the first: {first}"),
             ),
         };
-        Self::not_ready(Reason::ApplyFailed, message, false)
+        let reason = match outcome.failures.len() {
+            all if all == outcome.undeleted => Reason::PruneFailed,
+            all if all == outcome.claims.len() => Reason::NotOwned,
+            _ => Reason::ApplyFailed,
+        };
+        Self::not_ready(reason, message, false)
     }
 
     fn applied(outcome: &Outcome, health: &Wellbeing) -> Self {
@@ -91,7 +96,11 @@ impl Judgement {
                     reason: Reason::InSync,
                     message: at(
                         outcome,
-                        &format!("{} objects in sync and healthy", outcome.objects),
+                        &format!(
+                            "{} objects in sync and healthy{}",
+                            outcome.objects - leaving(outcome),
+                            still_there(outcome)
+                        ),
                     ),
                 },
                 stalled: false,
@@ -196,6 +205,25 @@ fn drifted(outcome: &Outcome) -> Verdict {
         holds: Some(holds),
         reason,
         message,
+    }
+}
+
+fn leaving(outcome: &Outcome) -> u32 {
+    let leaving = u32::try_from(outcome.leaving.len()).unwrap_or(u32::MAX);
+    leaving.min(outcome.objects)
+}
+
+/// What is on its way out, as the end of a sentence.
+fn still_there(outcome: &Outcome) -> String {
+    match outcome.leaving.as_slice() {
+        [] => String::new(),
+        [one] => format!("; {} is not gone yet: {}", one.object, one.message),
+        [first, ..] => format!(
+            "; {} deleted objects are not gone yet, among them {}: {}",
+            outcome.leaving.len(),
+            first.object,
+            first.message
+        ),
     }
 }
 

@@ -2,47 +2,44 @@
 
 use krm::ObjectId;
 
-use super::{Approval, Plan, PlanInput};
+use super::{Plan, Rules};
+use crate::inventory::{Fate, Inventory};
 
-/// How many names a message holds.
-const NAMED: usize = 3;
-
-/// What has to be approved, unless it is.
-pub(super) fn needed(input: &PlanInput<'_>, plan: &Plan) -> Option<Approval> {
-    let new = plan.prune.iter().filter(|deletion| !deletion.deleting);
-    let new: Vec<&ObjectId> = new.map(|deletion| &deletion.id).collect();
-    let precious: Vec<ObjectId> = new
-        .iter()
-        .filter(|id| is_precious(id))
-        .map(|id| (*id).clone())
-        .collect();
-    let (total, limit) = (input.inventory.len(), limit(input));
-    let fine = new.len() <= limit && precious.is_empty();
-    if fine || input.rules.approved == Some(plan.digest.as_str()) {
-        return None;
-    }
-    let mut message = vec![format!("would delete {} of {total} objects", new.len())];
-    if new.len() > limit {
-        message.push(format!("more than the {limit} that need no approval"));
-    }
-    if !precious.is_empty() {
-        message.push(format!("among them {}", names(&precious)));
-    }
-    Some(Approval {
-        deletions: new.len(),
-        precious,
-        message: message.join(", "),
-    })
+/// How many of `total` objects one revision may delete.
+pub(super) fn limit(rules: &Rules<'_>, total: usize) -> usize {
+    let share = total * rules.budget.percent as usize / 100;
+    share.max(rules.budget.objects as usize)
 }
 
-fn limit(input: &PlanInput<'_>) -> usize {
-    let budget = input.rules.budget;
-    let share = input.inventory.len() * budget.percent as usize / 100;
-    share.max(budget.objects as usize)
+/// Holds all new deletions back if they are too many or one of them is precious: it is one plan, and
+/// somebody looks at all of it.
+pub(super) fn hold_back(inventory: &Inventory, limit: usize, plan: &mut Plan) {
+    let is_new = |id: &ObjectId| {
+        inventory
+            .get(id)
+            .is_some_and(|entry| entry.fate != Some(Fate::Delete))
+    };
+    let (mut new, mut precious) = (0, false);
+    for gone in &mut plan.prune {
+        gone.waits = !gone.deleting && is_new(&gone.id);
+        new += usize::from(gone.waits);
+        precious |= gone.waits && is_precious(&gone.id);
+    }
+    if new <= limit && !precious {
+        plan.prune.iter_mut().for_each(|gone| gone.waits = false);
+    }
+}
+
+/// Holds back only what is precious: somebody has asked for all of it to go.
+pub(super) fn hold_back_precious(inventory: &Inventory, plan: &mut Plan) {
+    hold_back(inventory, 0, plan);
+    for gone in plan.prune.iter_mut().filter(|gone| !is_precious(&gone.id)) {
+        gone.waits = false;
+    }
 }
 
 /// What takes data or other objects with it.
-fn is_precious(id: &ObjectId) -> bool {
+pub(super) fn is_precious(id: &ObjectId) -> bool {
     matches!(
         (id.group.as_str(), id.kind.as_str()),
         (
@@ -50,13 +47,4 @@ fn is_precious(id: &ObjectId) -> bool {
             "Namespace" | "PersistentVolumeClaim" | "PersistentVolume"
         ) | ("apiextensions.k8s.io", "CustomResourceDefinition")
     )
-}
-
-/// The first few, and how many more.
-fn names(ids: &[ObjectId]) -> String {
-    let mut names: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
-    if ids.len() > NAMED {
-        names.push(format!("{} more", ids.len() - NAMED));
-    }
-    names.join(", ")
 }

@@ -25,6 +25,8 @@ enum Owner {
     /// The inventory holds it, or it carries our label.
     Us,
     Nobody,
+    /// Nobody's, and made by us once: an Environment has let it go.
+    Released,
     Environment(String),
     Tool(String),
 }
@@ -53,7 +55,7 @@ pub(super) fn judge(desired: &Desired, input: &PlanInput<'_>) -> Verdict {
             HoldReason::NotOwned,
             format!("exists and was not made from git; {ADOPT_HINT}"),
         ),
-        Owner::Nobody | Owner::Tool(_) => change(Action::Adopt, None),
+        Owner::Released | Owner::Nobody | Owner::Tool(_) => change(Action::Adopt, None),
     }
 }
 
@@ -66,13 +68,14 @@ fn owner(live: &LiveFacts, entry: Option<&Entry>, environment: &str) -> Owner {
         // The label was taken off by hand, but it is the object that was made.
         (None, _) if entry.is_some_and(|entry| entry.is_of(live)) => Owner::Us,
         (None, Some(tool)) => Owner::Tool(tool.clone()),
+        (None, None) if live.owned.is_some() => Owner::Released,
         (None, None) => Owner::Nobody,
     }
 }
 
 fn held_by_environment(other: &str) -> Verdict {
     let message = format!(
-        "belongs to environment {other}; remove it there first, or give it another name here"
+        "belongs to environment {other}; it is taken over by itself once that lets it go: remove it there, or give it another name here"
     );
     Verdict::Held(HoldReason::OtherEnvironment, message)
 }

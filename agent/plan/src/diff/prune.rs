@@ -4,8 +4,15 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use krm::{Gvk, ObjectId};
 
-use super::{Deletion, DropReason, Dropped, Held, HoldReason, Plan, PlanInput, PruneHold};
-use crate::{inventory::Entry, live::LiveFacts, order::WaveKey};
+use super::{
+    Deletion, DropReason, Dropped, Held, HoldReason, Plan, PlanInput, PruneHold, Release,
+    ReleaseReason,
+};
+use crate::{
+    inventory::{Entry, Fate},
+    live::{LiveFacts, LiveView},
+    order::WaveKey,
+};
 
 /// When an object goes, among others: first by class, then against the order of applying.
 type Turn = (Class, Reverse<WaveKey>);
@@ -26,19 +33,46 @@ pub(super) fn prune(input: &PlanInput<'_>, plan: &mut Plan) {
         return;
     }
     plan.prune_hold = hold(input);
-    if plan.prune_hold.is_some() {
-        return;
+    match plan.prune_hold {
+        None => sort_out(left, input.live, input.rules.environment, plan),
+        // Handing over is not deleting.
+        Some(PruneHold::Disabled) => {
+            for (id, entry) in left {
+                let claim = input.live.claimed(id);
+                if let Some((live, environment)) = input.live.get(id).zip(claim)
+                    && is_here(live, input.rules.environment)
+                {
+                    let environment = environment.to_owned();
+                    let reason = ReleaseReason::Claimed { environment };
+                    plan.released.push(release(id, entry, live, reason));
+                }
+            }
+        }
+        Some(_) => {}
     }
+}
+
+/// Sorts entries whose objects have to go into what is deleted, let go and forgotten.
+pub(super) fn sort_out(
+    left: Vec<(&ObjectId, &Entry)>,
+    live: &dyn LiveView,
+    environment: &str,
+    plan: &mut Plan,
+) {
     let mut deletions = Vec::new();
     for (id, entry) in left {
-        let live = input.live.get(id);
-        if let Some(reason) = let_go(entry, live, input.rules.environment) {
+        let found = live.get(id);
+        if let Some(reason) = forget(entry, found, environment) {
             let id = id.clone();
             plan.dropped.push(Dropped { id, reason });
-        } else if !input.live.synced(&gvk(id, entry)) {
+        } else if let Some((found, reason)) =
+            found.and_then(|found| Some((found, let_go(entry, live.claimed(id))?)))
+        {
+            plan.released.push(release(id, entry, found, reason));
+        } else if !live.synced(&gvk(id, entry)) {
             plan.held.push(unsynced(id));
         } else {
-            deletions.push((turn(id, entry), deletion(id, entry, live)));
+            deletions.push((turn(id, entry), deletion(id, entry, found)));
         }
     }
     deletions.sort_by(|(a, x), (b, y)| (a, &x.id).cmp(&(b, &y.id)));
@@ -61,20 +95,55 @@ fn hold(input: &PlanInput<'_>) -> Option<PruneHold> {
     }
 }
 
-/// Why the object is not deleted although it has left git, and is forgotten.
-fn let_go(entry: &Entry, live: Option<&LiveFacts>, environment: &str) -> Option<DropReason> {
-    if entry.keep {
-        return Some(DropReason::Kept);
-    }
-    let live = live?;
+/// Why the entry is dropped without touching the object.
+pub(super) fn forget(
+    entry: &Entry,
+    live: Option<&LiveFacts>,
+    environment: &str,
+) -> Option<DropReason> {
+    let kept = entry.keep || entry.fate == Some(Fate::Release);
+    let Some(live) = live else {
+        return kept.then_some(DropReason::Kept);
+    };
     match (&live.environment, &entry.uid) {
         (Some(other), _) if other != environment => Some(DropReason::Moved {
             environment: other.clone(),
         }),
         (_, Some(uid)) if *uid != live.uid => Some(DropReason::Replaced),
         (None, None) if !entry.is_of(live) => Some(DropReason::NeverOurs),
+        (None, _) if kept => Some(DropReason::Kept),
         _ => None,
     }
+}
+
+/// Why the object is let go instead of being deleted.
+fn let_go(entry: &Entry, claimed: Option<&str>) -> Option<ReleaseReason> {
+    let claimed = claimed.map(|environment| ReleaseReason::Claimed {
+        environment: environment.to_owned(),
+    });
+    match &entry.fate {
+        _ if entry.keep => Some(ReleaseReason::Kept),
+        Some(Fate::Release) => claimed.or(Some(ReleaseReason::Decided)),
+        _ => claimed,
+    }
+}
+
+pub(super) fn release(
+    id: &ObjectId,
+    entry: &Entry,
+    live: &LiveFacts,
+    reason: ReleaseReason,
+) -> Release {
+    Release {
+        id: id.clone(),
+        version: entry.version.clone(),
+        uid: live.uid.clone(),
+        reason,
+    }
+}
+
+fn is_here(live: &LiveFacts, environment: &str) -> bool {
+    live.environment.as_deref() == Some(environment)
 }
 
 fn deletion(id: &ObjectId, entry: &Entry, live: Option<&LiveFacts>) -> Deletion {
@@ -85,7 +154,10 @@ fn deletion(id: &ObjectId, entry: &Entry, live: Option<&LiveFacts>) -> Deletion 
             .uid
             .clone()
             .or_else(|| live.map(|live| live.uid.clone())),
+        wave: entry.wave,
         deleting: live.is_some_and(|live| live.deleting),
+        finalizers: live.map(|live| live.finalizers.clone()).unwrap_or_default(),
+        waits: false,
         step: 0,
     }
 }

@@ -1,5 +1,7 @@
 //! The deletions of a plan, step by step.
 
+use krm::ObjectId;
+
 use crate::diff::Deletion;
 
 /// How far the deletions have come.
@@ -7,6 +9,8 @@ use crate::diff::Deletion;
 pub(super) struct Deletions<'p> {
     all: &'p [Deletion],
     states: Vec<State>,
+    /// Those that will not go in this pass: refused, or not approved.
+    stuck: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,60 +18,97 @@ enum State {
     Pending,
     Running,
     Gone,
-    Failed,
+    Stuck,
+    /// Never started: something that needs it is stuck.
+    Blocked,
 }
 
 impl<'p> Deletions<'p> {
     pub(super) fn new(all: &'p [Deletion]) -> Self {
+        let state = |gone: &Deletion| match gone.waits {
+            true => State::Stuck,
+            false => State::Pending,
+        };
+        let stuck = (0..all.len()).filter(|index| all[*index].waits);
         Self {
             all,
-            states: vec![State::Pending; all.len()],
+            states: all.iter().map(state).collect(),
+            stuck: stuck.collect(),
         }
     }
 
-    /// Those that may start now: of the first step that is not all gone.
+    /// Those that may start now: of the first step that is not over, less what something stuck needs.
     pub(super) fn next(&mut self) -> Vec<usize> {
-        let first = self.states.iter().position(|state| *state != State::Gone);
-        let Some(step) = first.map(|first| self.all[first].step) else {
-            return Vec::new();
-        };
-        let mut start = Vec::new();
-        for (index, state) in self.states.iter_mut().enumerate() {
-            if *state == State::Pending && self.all[index].step == step {
-                *state = State::Running;
-                start.push(index);
+        while let Some(first) = self.states.iter().position(|state| state.is_open()) {
+            let step = self.all[first].step;
+            let rest = first..self.all.len();
+            let (mut start, mut running) = (Vec::new(), false);
+            for index in rest.take_while(|index| self.all[*index].step == step) {
+                match self.states[index] {
+                    State::Running => running = true,
+                    State::Pending if self.is_needed(index) => self.states[index] = State::Blocked,
+                    State::Pending => {
+                        self.states[index] = State::Running;
+                        start.push(index);
+                    }
+                    State::Gone | State::Stuck | State::Blocked => {}
+                }
+            }
+            if running || !start.is_empty() {
+                return start;
             }
         }
-        start
+        Vec::new()
     }
 
     pub(super) fn ended(&mut self, index: usize, gone: bool) {
         self.states[index] = match gone {
             true => State::Gone,
-            false => State::Failed,
+            false => State::Stuck,
         };
+        if !gone {
+            self.stuck.push(index);
+        }
     }
 
-    /// True if nothing is left to start or to wait for. A failure ends it with its step: what is deleted
-    /// later may be what the failed one still needs.
+    /// True if nothing is left to start or to wait for.
     pub(super) fn is_over(&self) -> bool {
-        let failed = self.failed_step();
-        let open = |(index, state): (usize, &State)| match state {
-            State::Pending => failed.is_none_or(|failed| self.all[index].step <= failed),
-            State::Running => true,
-            State::Gone | State::Failed => false,
-        };
-        !self.states.iter().enumerate().any(open)
+        !self.states.iter().any(|state| state.is_open())
     }
 
     pub(super) fn left(&self) -> Vec<&'p Deletion> {
         let pairs = self.all.iter().zip(&self.states);
-        let left = pairs.filter(|(_, state)| **state == State::Pending);
-        left.map(|(deletion, _)| deletion).collect()
+        let left = pairs
+            .filter(|(gone, state)| gone.waits || matches!(state, State::Pending | State::Blocked));
+        left.map(|(gone, _)| gone).collect()
     }
 
-    fn failed_step(&self) -> Option<u32> {
-        let failed = self.states.iter().position(|state| *state == State::Failed);
-        failed.map(|index| self.all[index].step)
+    fn is_needed(&self, index: usize) -> bool {
+        let gone = &self.all[index];
+        let mut stuck = self.stuck.iter().map(|stuck| &self.all[*stuck]);
+        stuck.any(|stuck| stuck.step < gone.step && needs(stuck, gone))
     }
+}
+
+impl State {
+    fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+/// True if `stuck`, which stays for now, needs `gone`: git put it into a later wave, or it lives in that
+/// namespace, or is of the kind so defined. Everything else goes: one refusal holds up nobody else.
+fn needs(stuck: &Deletion, gone: &Deletion) -> bool {
+    let ObjectId {
+        group, kind, name, ..
+    } = &gone.id;
+    let on_it = match (group.as_str(), kind.as_str()) {
+        ("", "Namespace") => stuck.id.namespace == *name,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            let mut parts = name.splitn(2, '.');
+            parts.next().is_some() && parts.next() == Some(stuck.id.group.as_str())
+        }
+        _ => false,
+    };
+    on_it || stuck.wave > gone.wave
 }

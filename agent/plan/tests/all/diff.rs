@@ -7,9 +7,9 @@ use plan::{
     desired::{Desired, words},
     diff::{
         Action, AdoptRule, Budget, DriftRule, DropReason, HoldReason, Plan, PlanInput, PruneHold,
-        Rules, plan, unseen, write_ahead,
+        ReleaseReason, Rules, plan, unseen, write_ahead,
     },
-    inventory::{Entry, Inventory, Ownership},
+    inventory::{Entry, Fate, Inventory, Ownership},
     live::{LiveFacts, LiveView},
 };
 use serde_json::{Value, json};
@@ -17,13 +17,14 @@ use serde_json::{Value, json};
 use crate::sample::{HERE, annotated, config, config_id, object, ready};
 
 /// What a plan is made from, with the usual answers filled in.
-struct World {
-    desired: Vec<Desired>,
-    inventory: Inventory,
-    live: BTreeMap<ObjectId, LiveFacts>,
+pub(crate) struct World {
+    pub(crate) desired: Vec<Desired>,
+    pub(crate) inventory: Inventory,
+    pub(crate) live: BTreeMap<ObjectId, LiveFacts>,
     unsynced: BTreeSet<String>,
+    claims: BTreeMap<ObjectId, String>,
     complete: bool,
-    rules: Rules<'static>,
+    pub(crate) rules: Rules<'static>,
 }
 
 impl LiveView for World {
@@ -33,6 +34,10 @@ impl LiveView for World {
 
     fn synced(&self, gvk: &Gvk) -> bool {
         !self.unsynced.contains(&gvk.kind)
+    }
+
+    fn claimed(&self, id: &ObjectId) -> Option<&str> {
+        self.claims.get(id).map(String::as_str)
     }
 }
 
@@ -44,6 +49,7 @@ impl World {
             inventory: Inventory::default(),
             live: BTreeMap::new(),
             unsynced: BTreeSet::new(),
+            claims: BTreeMap::new(),
             complete: true,
             rules: Rules {
                 environment: HERE,
@@ -54,13 +60,12 @@ impl World {
                 },
                 adopt: AdoptRule::Never,
                 drift: DriftRule::Repair,
-                approved: None,
             },
         }
     }
 
     /// Git asked for `before`, all of which was applied, and now asks for `after`.
-    fn applied(before: Vec<Value>, after: Vec<Value>) -> Self {
+    pub(crate) fn applied(before: Vec<Value>, after: Vec<Value>) -> Self {
         let mut world = Self::new(after);
         for object in ready(before) {
             let owned = ownership("first");
@@ -71,6 +76,7 @@ impl World {
                 owned: Some(owned.clone()),
                 wave: object.wave.wave,
                 keep: object.keep,
+                fate: None,
             };
             let facts = LiveFacts {
                 uid: format!("uid-{}", object.id.name),
@@ -85,11 +91,11 @@ impl World {
     }
 
     /// Nothing has changed in git.
-    fn settled(objects: Vec<Value>) -> Self {
+    pub(crate) fn settled(objects: Vec<Value>) -> Self {
         Self::applied(objects.clone(), objects)
     }
 
-    fn live(&mut self, name: &str) -> &mut LiveFacts {
+    pub(crate) fn live(&mut self, name: &str) -> &mut LiveFacts {
         self.live
             .get_mut(&config_id(name))
             .expect("a live object of that name")
@@ -105,7 +111,7 @@ impl World {
         }
     }
 
-    fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         plan(&self.input())
     }
 
@@ -123,7 +129,7 @@ fn ownership(digest: &str) -> Ownership {
     }
 }
 
-fn many(count: usize) -> Vec<Value> {
+pub(crate) fn many(count: usize) -> Vec<Value> {
     (0..count)
         .map(|number| config(&format!("c{number:02}"), "1"))
         .collect()
@@ -138,7 +144,7 @@ fn creates_what_is_not_there_without_force() {
 fn leaves_alone_what_is_as_it_was_applied() {
     let plan = World::settled(many(3)).plan();
     assert!(plan.is_empty() && plan.held.is_empty() && plan.drifted.is_empty());
-    assert_eq!((plan.unchanged, plan.needs_approval), (3, None));
+    assert_eq!(plan.unchanged, 3);
 }
 
 #[test]
@@ -193,6 +199,11 @@ fn takes_over_only_what_it_may() {
         other_tool: tool.map(str::to_owned),
         ..LiveFacts::default()
     };
+    // Applied by us once, and without a label: some Environment has let it go.
+    let released = || LiveFacts {
+        owned: Some(ownership("theirs")),
+        ..stranger(None, None)
+    };
     let (no, may) = (AdoptRule::Never, AdoptRule::Unowned);
     let cases = [
         (stranger(None, None), false, no, Err(HoldReason::NotOwned)),
@@ -212,6 +223,7 @@ fn takes_over_only_what_it_may() {
             Err(HoldReason::OtherEnvironment),
         ),
         (stranger(Some(HERE), None), false, no, Ok(Action::Adopt)),
+        (released(), false, no, Ok(Action::Adopt)),
     ];
     for (live, says, rule, wanted) in cases {
         let object = match says {
@@ -301,7 +313,7 @@ fn deletes_what_left_git_with_its_uid() {
         (&plan.prune[0].id, plan.prune[0].uid.as_deref()),
         (&config_id("c01"), Some("uid-c01"))
     );
-    assert_eq!(plan.needs_approval, None);
+    assert!(!plan.prune[0].waits);
 }
 
 #[test]
@@ -343,7 +355,7 @@ type Case = (fn(&mut World), DropReason);
 
 #[test]
 fn lets_go_instead_of_deleting_what_is_not_its_own_any_more() {
-    let cases: [Case; 4] = [
+    let cases: [Case; 5] = [
         (
             |world| world.live("c01").environment = Some("shop.other".to_owned()),
             DropReason::Moved {
@@ -355,7 +367,18 @@ fn lets_go_instead_of_deleting_what_is_not_its_own_any_more() {
             DropReason::Replaced,
         ),
         (
-            |world| world.inventory.set_keep(&config_id("c01"), true),
+            |world| {
+                world.inventory.set_keep(&config_id("c01"), true);
+                world.live("c01").environment = None;
+            },
+            DropReason::Kept,
+        ),
+        (
+            |world| {
+                let id = config_id("c01");
+                world.inventory.decide(&id, Some("uid-c01"), Fate::Release);
+                world.live("c01").environment = None;
+            },
             DropReason::Kept,
         ),
         (
@@ -393,69 +416,67 @@ fn deletes_an_unconfirmed_object_that_carries_our_label_or_our_fields() {
     assert_eq!(world.plan().prune[0].uid, None, "read it first");
 }
 
-#[test]
-fn holds_a_deletion_beyond_the_budget_until_exactly_it_is_approved() {
-    let mut world = World::applied(many(20), many(13));
-    let plan = world.plan();
-    let approval = plan.needs_approval.unwrap();
-    assert_eq!(approval.deletions, 7);
-    assert!(
-        approval.message.contains("7 of 20") && approval.message.contains("the 6 that"),
-        "{approval:?}"
-    );
-    world.rules.approved = Some(Box::leak(plan.digest.clone().into_boxed_str()));
-    assert_eq!(world.plan().needs_approval, None);
-    // Somebody's edit that is put back does not make it another plan; another deletion does.
-    world.live("c00").owned = None;
-    assert_eq!(world.plan().needs_approval, None);
-    world.desired.pop();
-    assert!(world.plan().needs_approval.is_some());
-}
+/// What happens to an object that has left git, and why its label is then taken off.
+type LetGo = (fn(&mut World), ReleaseReason);
 
 #[test]
-fn the_larger_of_both_budgets_counts() {
-    assert_eq!(
-        World::applied(many(6), many(1)).plan().needs_approval,
-        None,
-        "5 of 6, but 5 are free"
-    );
-    assert_eq!(
-        World::applied(many(40), many(28)).plan().needs_approval,
-        None,
-        "12 of 40 are 30 %"
-    );
-    assert!(
-        World::applied(many(40), many(27))
-            .plan()
-            .needs_approval
-            .is_some()
-    );
-}
-
-#[test]
-fn precious_kinds_always_need_approval() {
-    for precious in [
-        "v1 Namespace",
-        "v1 PersistentVolumeClaim",
-        "apiextensions.k8s.io/v1 CustomResourceDefinition",
-    ] {
-        let before = vec![config("a", "1"), object(precious, "x")];
-        let approval = World::applied(before, vec![config("a", "1")])
-            .plan()
-            .needs_approval
-            .unwrap();
-        assert!(approval.message.contains("/x"), "{approval:?}");
+fn what_is_kept_or_claimed_is_let_go_with_its_uid() {
+    let claimed = |environment: &str| ReleaseReason::Claimed {
+        environment: environment.to_owned(),
+    };
+    let acts: [LetGo; 3] = [
+        (
+            |world| world.inventory.set_keep(&config_id("c01"), true),
+            ReleaseReason::Kept,
+        ),
+        (
+            |world| {
+                let other = "shop.other".to_owned();
+                world.claims.insert(config_id("c01"), other);
+            },
+            claimed("shop.other"),
+        ),
+        (
+            |world| {
+                let id = config_id("c01");
+                world.inventory.decide(&id, Some("uid-c01"), Fate::Release);
+            },
+            ReleaseReason::Decided,
+        ),
+    ];
+    for (act, reason) in acts {
+        let mut world = World::applied(many(2), many(1));
+        act(&mut world);
+        let plan = world.plan();
+        assert!(plan.prune.is_empty() && plan.dropped.is_empty());
+        let release = &plan.released[0];
+        assert_eq!((&release.reason, &*release.uid), (&reason, "uid-c01"));
+        write_ahead(&mut world.inventory, &world.desired, &plan);
+        let fate = world.inventory.get(&config_id("c01")).unwrap().fate.clone();
+        assert_eq!(
+            fate,
+            Some(Fate::Release),
+            "a crash must not turn it into a deletion"
+        );
     }
 }
 
 #[test]
-fn what_is_being_deleted_costs_no_budget() {
-    let mut world = World::applied(many(20), many(10));
-    for number in 10..15 {
-        world.live(&format!("c{number:02}")).deleting = true;
-    }
-    let plan = world.plan();
-    assert_eq!((plan.prune.len(), plan.needs_approval), (10, None));
+fn what_git_still_asks_for_is_let_go_for_nobody() {
+    let mut world = World::settled(many(1));
+    let other = "shop.other".to_owned();
+    world.claims.insert(config_id("c00"), other.clone());
+    assert!(world.plan().is_empty());
+    // Without pruning an object that left git is handed over all the same.
+    let mut world = World::applied(many(2), many(1));
+    world.rules.prune = false;
+    assert!(world.plan().released.is_empty());
+    world.claims.insert(config_id("c01"), other);
+    assert_eq!(world.plan().released.len(), 1);
+    // An empty or broken render concludes nothing.
+    world.complete = false;
+    world.rules.prune = true;
+    assert!(world.plan().released.is_empty());
 }
 
 #[test]
@@ -503,16 +524,4 @@ fn asks_to_read_what_no_watch_shows() {
         unseen(&world.input()),
         [&config_id("c00"), &config_id("c02")]
     );
-}
-
-#[test]
-fn the_digest_names_exactly_what_would_be_done() {
-    let digest = |before, after| World::applied(before, after).plan().digest;
-    let first = digest(many(3), many(2));
-    assert_eq!(first, digest(many(3), many(2)));
-    assert!(first.starts_with("sha256:") && first.len() == 71);
-    assert_ne!(first, digest(many(4), many(2)));
-    let mut other = World::applied(many(3), many(2));
-    other.rules.environment = "shop.other";
-    assert_ne!(first, other.plan().digest);
 }

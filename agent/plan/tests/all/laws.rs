@@ -33,6 +33,7 @@ enum Act {
     RefuseDelete(usize),
     AllowAll,
     Unsync(bool),
+    Claim(usize),
 }
 
 /// One object in git.
@@ -98,6 +99,7 @@ fn happen(model: &mut Model, git: &mut Git, act: Act) {
         Act::RefuseDelete(name) => drop(model.refused_deletes.insert(id(name))),
         Act::AllowAll => calm(model),
         Act::Unsync(unsynced) => model.unsynced = unsynced,
+        Act::Claim(name) => drop(model.claimed.insert(id(name))),
     }
 }
 
@@ -109,6 +111,7 @@ fn bystander(name: usize) -> ObjectId {
 fn calm(model: &mut Model) {
     model.refused_applies.clear();
     model.refused_deletes.clear();
+    model.claimed.clear();
     model.unsynced = false;
 }
 
@@ -214,6 +217,61 @@ fn a_refused_delete_is_not_forgotten() {
 }
 
 #[test]
+fn an_approved_prune_goes_on_after_a_crash_and_deletes_nothing_else() {
+    let (before, after) = (wishes(0..6, 1), git(&wishes(0..1, 1)));
+    // Nothing that was in git is in the next commit: one deletion more than was approved.
+    let next = git(&wishes(8..9, 1));
+    let mut start = settled(&before);
+    start.budget = Some(0);
+    start.pass(&after, None).expect("no crash was asked for");
+    assert_eq!(start.objects.len(), 6, "it waits");
+    start.approve(&after);
+    let mut approved = start.clone();
+    approved.pass(&after, None).expect("no crash was asked for");
+    let mut runs = 0;
+    for start in [&start, &approved] {
+        runs += at_every_write(start, &after, |model| {
+            for _ in 0..PASSES {
+                model.pass(&after, None).expect("no crash was asked for");
+            }
+            let left: Vec<_> = model.objects.keys().cloned().collect();
+            assert_eq!(left, [id(0)], "without a second approval");
+            assert_eq!(model.left_over(&after), []);
+        });
+    }
+    assert!(runs > 14, "{runs}");
+    at_every_write(&approved, &after, |model| {
+        for _ in 0..PASSES {
+            model.pass(&next, None).expect("no crash was asked for");
+        }
+        let left: Vec<_> = model.objects.keys().cloned().collect();
+        assert_eq!(left, [id(0), id(8)], "nobody has approved the first");
+    });
+}
+
+#[test]
+fn a_claimed_object_is_handed_over_through_every_crash() {
+    let (before, after) = (wishes(0..3, 1), git(&wishes(0..1, 1)));
+    let mut start = settled(&before);
+    start.claimed.insert(id(1));
+    let thing = start.objects[&id(1)].clone();
+    let runs = at_every_write(&start, &after, |model| {
+        // The claim may have gone with the memory of the agent, once the decision is written down.
+        let decided = model.is_let_go(&id(1));
+        if decided {
+            model.claimed.clear();
+        }
+        for _ in 0..PASSES {
+            model.pass(&after, None).expect("no crash was asked for");
+        }
+        assert_eq!(model.objects[&id(1)].uid, thing.uid, "decided: {decided}");
+        assert_eq!(model.objects[&id(1)].label, None);
+        assert!(!model.objects.contains_key(&id(2)));
+    });
+    assert!(runs > 8, "{runs}");
+}
+
+#[test]
 fn what_was_remade_by_hand_before_it_left_git_stays() {
     let before = wishes(0..2, 1);
     let after = git(&wishes(0..1, 1));
@@ -294,6 +352,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => NAMES.prop_map(Act::RefuseDelete),
         1 => Just(Act::AllowAll),
         1 => any::<bool>().prop_map(Act::Unsync),
+        1 => NAMES.prop_map(Act::Claim),
     ]
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Tables per rule, recorded cases as files, and laws checked on a small model of a cluster.
 
+mod approval;
 mod desired;
 mod diff;
 mod drift;

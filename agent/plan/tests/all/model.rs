@@ -9,10 +9,12 @@ use krm::{Gvk, ObjectId};
 use plan::{
     desired::Desired,
     diff::{
-        AdoptRule, Budget, DriftRule, DropReason, Plan, PlanInput, Rules, plan, unseen, write_ahead,
+        AdoptRule, Budget, DriftRule, DropReason, Plan, PlanInput, Rules,
+        approval::{ask, grant},
+        plan, unseen, write_ahead,
     },
     health::HealthStatus,
-    inventory::{Entry, Inventory, Ownership, Shard},
+    inventory::{Entry, Fate, Inventory, Ownership, Shard},
     live::{LiveFacts, LiveView},
     waves::{Ended, Progress, PruneGate, Step},
 };
@@ -30,6 +32,12 @@ pub(crate) struct Model {
     pub(crate) refused_applies: BTreeSet<ObjectId>,
     pub(crate) refused_deletes: BTreeSet<ObjectId>,
     pub(crate) unsynced: bool,
+    /// Another Environment asks for these.
+    pub(crate) claimed: BTreeSet<ObjectId>,
+    /// How many deletions need no approval; none set: all.
+    pub(crate) budget: Option<u32>,
+    /// The plan that somebody has approved.
+    pub(crate) approved: Option<String>,
     ticks: u64,
     pub(crate) writes: usize,
 }
@@ -65,6 +73,8 @@ pub(crate) struct Dead;
 struct View {
     facts: BTreeMap<ObjectId, LiveFacts>,
     synced: bool,
+    claimed: BTreeSet<ObjectId>,
+    budget: Option<u32>,
 }
 
 /// One pass under way: what a crash forgets.
@@ -83,6 +93,10 @@ impl LiveView for View {
     fn synced(&self, _: &Gvk) -> bool {
         self.synced
     }
+
+    fn claimed(&self, id: &ObjectId) -> Option<&str> {
+        self.claimed.contains(id).then_some("shop.other")
+    }
 }
 
 impl Model {
@@ -97,6 +111,17 @@ impl Model {
             inventory,
         }
         .run()
+    }
+
+    /// Approves what waits now.
+    pub(crate) fn approve(&mut self, git: &Git) {
+        let plan = self.plan(git);
+        let inventory = Inventory::from_shards(self.shards.values().cloned());
+        let view = self.watched();
+        let rules = input(git, &inventory, &view).rules;
+        let ask = ask(&rules, inventory.len(), &plan, &[]);
+        self.approved = ask.map(|ask| ask.digest);
+        assert!(self.approved.is_some(), "nothing waits");
     }
 
     /// What would be done now.
@@ -130,6 +155,12 @@ impl Model {
         thing.is_some_and(|thing| {
             thing.content == object.digest && thing.label.as_deref() == Some(HERE)
         })
+    }
+
+    /// True if it was decided, and written down, that `id` is let go.
+    pub(crate) fn is_let_go(&self, id: &ObjectId) -> bool {
+        let fate = self.stored(id).map(|entry| entry.fate.clone());
+        fate.is_none_or(|fate| fate == Some(Fate::Release))
     }
 
     /// Somebody deletes it.
@@ -197,6 +228,8 @@ impl Model {
                 .map(|(id, thing)| (id.clone(), thing.facts()))
                 .collect(),
             synced: !self.unsynced,
+            claimed: self.claimed.clone(),
+            budget: self.budget,
         }
     }
 
@@ -234,7 +267,8 @@ impl Model {
                 content: String::new(),
                 owned: None,
             });
-        let free = thing.content.is_empty() || thing.label.as_deref() == Some(HERE);
+        let released = thing.label.is_none() && thing.owned.is_some();
+        let free = thing.content.is_empty() || thing.label.as_deref() == Some(HERE) || released;
         assert!(free || ours == Some(&thing.uid), "took over {}", object.id);
         if thing
             .owned
@@ -251,6 +285,14 @@ impl Model {
         thing.content.clone_from(&object.digest);
         self.ours.insert(object.id.clone(), thing.uid.clone());
         true
+    }
+
+    /// Takes the label off the object with this UID.
+    fn release(&mut self, id: &ObjectId, uid: &str) {
+        if let Some(thing) = self.objects.get_mut(id).filter(|thing| thing.uid == uid) {
+            thing.label = None;
+            self.ours.remove(id);
+        }
     }
 
     /// True if it is gone.
@@ -273,6 +315,10 @@ impl Model {
         assert!(
             git.desired.iter().all(|object| object.id != *id),
             "{id} is still in git"
+        );
+        assert!(
+            !self.claimed.contains(id),
+            "{id} is claimed by another Environment"
         );
         if self.refused_deletes.contains(id) {
             return false;
@@ -314,9 +360,23 @@ impl Pass<'_> {
             self.inventory.confirmed_gone(&dropped.id);
         }
         self.store()?;
+        self.release(&plan)?;
         self.act(&plan)?;
+        let rules = input(git, &self.inventory, &view).rules;
+        let ask = ask(&rules, self.inventory.len(), &plan, &[]);
+        if ask.is_some() && ask.map(|ask| ask.digest) == self.model.approved {
+            grant(&mut self.inventory, &plan, &[]);
+        }
         self.store()?;
         Ok(plan)
+    }
+
+    fn release(&mut self, plan: &Plan) -> Result<(), Dead> {
+        for release in &plan.released {
+            self.write(|model| model.release(&release.id, &release.uid))?;
+            self.inventory.confirmed_gone(&release.id);
+        }
+        Ok(())
     }
 
     fn act(&mut self, plan: &Plan) -> Result<(), Dead> {
@@ -355,6 +415,7 @@ impl Pass<'_> {
             owned: thing.owned.clone(),
             wave: object.wave.wave,
             keep: object.keep,
+            fate: None,
         };
         self.inventory.applied(&object.id, entry);
         Ok(Ended::Well)
@@ -411,12 +472,11 @@ fn input<'a>(git: &'a Git, inventory: &'a Inventory, view: &'a View) -> PlanInpu
             environment: HERE,
             prune: true,
             budget: Budget {
-                objects: 1_000,
-                percent: 100,
+                objects: view.budget.unwrap_or(1_000),
+                percent: view.budget.map_or(100, |_| 0),
             },
             adopt: AdoptRule::Never,
             drift: DriftRule::Repair,
-            approved: None,
         },
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use krm::ObjectId;
 use plan::{
     desired::{Desired, words},
-    diff::{Action, Approval, Change, Deletion, Held, HoldReason, Plan, Wave},
+    diff::{Action, Change, Deletion, Held, HoldReason, Plan, Wave},
     health::HealthStatus::{self, Healthy, Missing, Progressing},
     order::WaveKey,
     waves::{Ended, Progress, PruneGate, Step},
@@ -29,7 +29,10 @@ fn making(desired: &[Desired], gone: &[(u32, &str)]) -> Plan {
         id: config_id(name),
         version: "v1".to_owned(),
         uid: None,
+        wave: 0,
         deleting: false,
+        finalizers: vec![],
+        waits: false,
         step: *step,
     });
     Plan {
@@ -239,28 +242,80 @@ fn deletions_need_not_wait_for_health_if_told_so() {
     assert_eq!(progress.next(&|_| Progressing), Step::Delete(vec![0]));
 }
 
+/// Deletions of these kinds and names, each in a step of its own, all of wave 0.
+fn deleting(ids: &[(&str, &str)]) -> Plan {
+    let mut plan = making(&[], &[]);
+    for ((kind, name), step) in ids.iter().zip(0..) {
+        let mut gone = making(&[], &[(step, name)]).prune.remove(0);
+        let (group, kind) = kind.rsplit_once('/').unwrap_or(("", kind));
+        (gone.id.group, gone.id.kind) = (group.to_owned(), kind.to_owned());
+        plan.prune.push(gone);
+    }
+    plan
+}
+
+/// The names of what is deleted although the first deletion ends badly.
+fn goes_on(plan: &Plan) -> Vec<&str> {
+    let mut progress = Progress::new(plan, &[], PruneGate::Healthy);
+    let mut gone = Vec::new();
+    loop {
+        match progress.next(&all_fine) {
+            Step::Delete(indices) => {
+                for index in indices {
+                    let bad = index == 0;
+                    progress.deleted(index, if bad { Ended::Badly } else { Ended::Well });
+                    gone.extend((!bad).then_some(plan.prune[index].id.name.as_str()));
+                }
+            }
+            Step::Done => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(
+        progress.deletions_left().len() + gone.len() + 1,
+        plan.prune.len()
+    );
+    gone
+}
+
 #[test]
-fn a_refused_deletion_keeps_what_it_may_need() {
-    let plan = making(&[], &[(0, "object"), (1, "definition")]);
-    let mut progress = Progress::new(&plan, &[], PruneGate::Healthy);
-    assert_eq!(progress.next(&all_fine), Step::Delete(vec![0]));
-    progress.deleted(0, Ended::Badly);
-    assert_eq!(progress.next(&all_fine), Step::Done);
-    assert_eq!(progress.deletions_left().len(), 1);
+fn a_refused_deletion_holds_up_nobody_but_what_it_needs() {
+    let plan = deleting(&[
+        ("Service", "web"),
+        ("ConfigMap", "a"),
+        ("Namespace", "shop"),
+        ("Namespace", "other"),
+    ]);
+    assert_eq!(
+        goes_on(&plan),
+        ["a", "other"],
+        "it lives in the namespace shop"
+    );
+    let definition = "apiextensions.k8s.io/CustomResourceDefinition";
+    let plan = deleting(&[
+        ("example.com/Widget", "one"),
+        (definition, "widgets.example.com"),
+        (definition, "toys.other.com"),
+    ]);
+    assert_eq!(goes_on(&plan), ["toys.other.com"], "its definition stays");
+    let mut plan = deleting(&[("Service", "web"), ("ConfigMap", "a"), ("ConfigMap", "b")]);
+    (plan.prune[0].wave, plan.prune[1].wave) = (1, 1);
+    assert_eq!(
+        goes_on(&plan),
+        ["a"],
+        "git put the other into an earlier wave"
+    );
 }
 
 #[test]
 fn nothing_is_deleted_without_the_approval_it_needs() {
-    let mut plan = making(&[], &[(0, "x")]);
-    plan.needs_approval = Some(Approval {
-        deletions: 1,
-        precious: vec![],
-        message: String::new(),
-    });
-    assert_eq!(
-        Progress::new(&plan, &[], PruneGate::Healthy).next(&all_fine),
-        Step::Done
-    );
+    let mut plan = making(&[], &[(0, "x"), (1, "y")]);
+    plan.prune[0].waits = true;
+    let mut progress = Progress::new(&plan, &[], PruneGate::Healthy);
+    assert_eq!(progress.next(&all_fine), Step::Delete(vec![1]));
+    progress.deleted(1, Ended::Well);
+    assert_eq!(progress.next(&all_fine), Step::Done);
+    assert_eq!(progress.deletions_left().len(), 1);
 }
 
 #[test]
