@@ -3,6 +3,8 @@
 //! Numbers change as they do on kustomize's way out: `010` becomes 8 and `1.0` becomes 1. [`go_text`] is what
 //! Go's `encoding/json` prints, byte for byte, since kustomize's hashes are taken over it.
 
+mod through;
+
 use std::fmt::Write;
 
 use serde_json::{Number, Value};
@@ -12,6 +14,8 @@ use crate::yaml::number::{self, Int};
 use crate::yaml::value;
 use crate::yaml::{WriteError, WriteProblem};
 use crate::{Kind, Map, Node, Pos, Scalar, Style, Tag};
+
+pub use through::through_text;
 
 /// The JSON value that `node` becomes.
 pub fn to_value(node: &Node) -> Result<Value, WriteError> {

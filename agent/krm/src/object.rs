@@ -84,13 +84,12 @@ impl Node {
 
     /// Takes the annotation `key` out, and the annotations with it if that was the last.
     pub fn remove_annotation(&mut self, key: &str) -> Option<Node> {
-        let metadata = self.get_mut("metadata")?.as_map_mut()?;
-        let annotations = metadata.get_mut("annotations")?.as_map_mut()?;
-        let removed = annotations.remove(key);
-        if annotations.is_empty() {
-            metadata.remove("annotations");
-        }
-        removed
+        self.remove_in_metadata("annotations", key)
+    }
+
+    /// Takes the label `key` out, and the labels with it if that was the last.
+    pub fn remove_label(&mut self, key: &str) -> Option<Node> {
+        self.remove_in_metadata("labels", key)
     }
 
     /// The map under `key`, made empty where there is none; `None` if this node is not a map itself.
@@ -112,6 +111,16 @@ impl Node {
         if let Some(metadata) = self.map_entry("metadata", value.pos) {
             metadata.set(key, value);
         }
+    }
+
+    fn remove_in_metadata(&mut self, group: &str, key: &str) -> Option<Node> {
+        let metadata = self.get_mut("metadata")?.as_map_mut()?;
+        let entries = metadata.get_mut(group)?.as_map_mut()?;
+        let removed = entries.remove(key);
+        if entries.is_empty() {
+            metadata.remove(group);
+        }
+        removed
     }
 
     fn set_in_metadata(&mut self, group: &str, key: &str, value: Node) {

@@ -17,8 +17,19 @@ use shape::Shape;
 /// The types that a merge may ask about.
 #[derive(Debug)]
 pub struct Schema {
-    built_in: bool,
+    built_in: BuiltIn,
     document: Option<Document>,
+}
+
+/// What holds of the built-in types beside a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BuiltIn {
+    /// Nothing.
+    Absent,
+    /// What the document does not mention.
+    Last,
+    /// Everything; the document adds to it.
+    First,
 }
 
 /// The type of a value at some place of some object.
@@ -51,7 +62,7 @@ pub enum Scope {
 impl Schema {
     /// What kustomize believes about Kubernetes when nobody says otherwise.
     pub const BUILT_IN: Self = Self {
-        built_in: true,
+        built_in: BuiltIn::First,
         document: None,
     };
 
@@ -59,38 +70,62 @@ impl Schema {
     /// The scopes of built-in kinds stay known.
     pub fn from_openapi(document: &crate::Node) -> Result<Self, OpenApiError> {
         Ok(Self {
-            built_in: false,
+            built_in: BuiltIn::Absent,
             document: Some(Document::read(document)?),
         })
     }
 
     /// The same types, with the built-in ones for every kind the document does not mention: what kustomize
-    /// does when it meets the document after the first resource.
+    /// does when it meets the document after its first merge.
     #[must_use]
     pub fn over_built_in(self) -> Self {
         Self {
-            built_in: true,
+            built_in: BuiltIn::Last,
+            ..self
+        }
+    }
+
+    /// The built-in types, with these for every kind that is not built in: what kustomize does when it meets
+    /// the document after an object of a kind it does not know, and before its first merge.
+    #[must_use]
+    pub fn under_built_in(self) -> Self {
+        Self {
+            built_in: BuiltIn::First,
             ..self
         }
     }
 
     /// The type of whole objects of a kind, `None` if unknown.
     pub fn object(&self, api_version: &str, kind: &str) -> Option<Type<'_>> {
-        let document = self.document.as_ref();
-        if let Some(document) = document
-            && let Some(at) = document.object(api_version, kind)
-        {
-            return Some(Type {
+        let built_in = || self.built_in_object(api_version, kind);
+        let own = || {
+            let document = self.document.as_ref()?;
+            Some(Type {
+                at: document.object(api_version, kind)?,
                 shapes: document.shapes(),
-                at,
-            });
+            })
+        };
+        match self.built_in {
+            BuiltIn::First => built_in().or_else(own),
+            _ => own().or_else(built_in),
         }
+    }
+
+    fn built_in_object(&self, api_version: &str, kind: &str) -> Option<Type<'static>> {
         let entry = shape::find(table::KINDS, api_version, kind)?;
         let always = api_version.starts_with("kustomize.config.k8s.io/");
+        let known = entry
+            .shape
+            .filter(|_| self.built_in != BuiltIn::Absent || always);
         Some(Type {
             shapes: table::SHAPES,
-            at: entry.shape.filter(|_| self.built_in || always)?,
+            at: known?,
         })
+    }
+
+    /// Whether the scope of a kind is built in.
+    pub fn has_scope(api_version: &str, kind: &str) -> bool {
+        shape::find(table::KINDS, api_version, kind).is_some_and(|entry| entry.scope.is_some())
     }
 
     /// Whether a kind lives in a namespace; `None` if unknown.

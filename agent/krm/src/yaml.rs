@@ -5,7 +5,7 @@
 //! go-yaml: parsers of YAML 1.2 read tabs, `:` in flow collections, Unicode line breaks and multi-line keys
 //! differently, and a different reading is a different cluster. Neither direction knows what the values mean.
 
-mod base64;
+pub(crate) mod base64;
 mod character;
 mod cursor;
 mod emit;

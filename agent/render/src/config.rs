@@ -104,8 +104,8 @@ impl Config {
     /// What the OpenAPI documents listed under `crds` add.
     pub(crate) fn load_crds(&mut self, paths: &[Text], files: &Files<'_>) -> Outcome {
         for path in paths {
-            if let Some(document) = files.load_settings(path)?.first() {
-                self.merge(crd::read(document))
+            if let Some(document) = files.load_types(path)?.first() {
+                self.merge(crd::read(document)?)
                     .map_err(|text| Problem::at(path.pos, text))?;
             }
         }

@@ -103,16 +103,11 @@ impl<'s> Layer<'s> {
             return Ok(());
         }
         if let Some(path) = &openapi.path {
-            let document = self.files.load_settings(path)?;
+            let document = self.files.load_types(path)?;
             let schema = document.first().map(Schema::from_openapi).transpose();
             let schema = schema.map_err(|error| Problem::at(path.pos, error.to_string()))?;
             let Some(schema) = schema else { return Ok(()) };
-            let is_late = session.has_objects.get();
-            session.set_schema(if is_late {
-                schema.over_built_in()
-            } else {
-                schema
-            });
+            session.set_schema(schema);
             session.schema_is_set.set(true);
         } else if openapi.version.is_some() {
             session.schema_is_set.set(true);
@@ -164,12 +159,12 @@ impl<'s> Layer<'s> {
             EntryKind::File => {
                 let documents = self.files.load_yaml(path)?;
                 let objects = objects::from_documents(documents)?;
-                self.files.session.has_objects.set(true);
                 let origin = self
                     .tracked
                     .as_ref()
                     .map(|tracked| tracked.file(&path.value));
                 for node in objects {
+                    self.files.session.note_object(&node);
                     let mut resource = Resource::from_file(node)?;
                     resource.trace.origin.clone_from(&origin);
                     gathered.set.append(resource, &self.schema())?;
@@ -304,7 +299,7 @@ impl<'s> Layer<'s> {
                 && before
                     .iter()
                     .zip(gathered.set.iter())
-                    .all(|(a, b)| a.node == b.node);
+                    .all(|(before, after)| before.is_unchanged(after));
             if !same {
                 let pos = self
                     .spec

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use krm::{Kind, Node};
+use krm::{Kind, Node, json};
 
 use crate::problem::{Gather, Outcome, Problem};
 
@@ -24,7 +24,12 @@ pub(crate) fn from_documents(documents: Vec<Node>) -> Outcome<Vec<Node>> {
         }
         match take_items(&mut node) {
             None => objects.push(node),
-            Some(Ok(items)) => waiting.extend(items),
+            Some(Ok(mut items)) => {
+                for item in &mut items {
+                    gather.take(as_json(item));
+                }
+                waiting.extend(items);
+            }
             Some(Err(problem)) => gather.add(problem),
         }
     }
@@ -51,6 +56,11 @@ fn take_items(list: &mut Node) -> Option<Result<Vec<Node>, Problem>> {
         Kind::Scalar(scalar) if scalar.tag == krm::Tag::Null => Ok(Vec::new()),
         _ => Err(Problem::at(pos, "`items` must be a list")),
     })
+}
+
+/// Kustomize opens all other lists by way of JSON.
+fn as_json(item: &mut Node) -> Result<(), Problem> {
+    json::through_text(item).map_err(|error| Problem::at(error.pos, error.problem.to_string()))
 }
 
 fn is_empty(node: &Node) -> bool {

@@ -4,6 +4,8 @@
 //! [`Resource`] remembers its former ids until the references are fixed at the top. kustomize keeps them in
 //! annotations; here they never touch the object.
 
+use std::borrow::Cow;
+
 use krm::{
     Node, Pos,
     schema::{Schema, Scope},
@@ -15,6 +17,12 @@ use crate::{origin::Trace, problem::Problem, shared::Shared};
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// Stands for the namespace of an object that has none.
 pub(crate) const NO_NAMESPACE: &str = "_non_namespaceable_";
+
+/// The label that a validator may leave behind.
+const VALIDATED_BY: &str = "validated-by";
+
+/// Stands for all annotations that kustomize keeps for itself, while something looks for annotations.
+pub(crate) const HIDDEN: &str = "internal.config.kubernetes.io/previousNames";
 
 /// An object and what is known about it besides its content.
 #[derive(Clone, Debug)]
@@ -62,8 +70,10 @@ pub(crate) struct Id<'a> {
 /// What a generator wants done with an object of the same id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Behavior {
-    /// Not said: as [`Behavior::Create`].
+    /// No generator made it.
     #[default]
+    NotGenerated,
+    /// Not said: as [`Behavior::Create`].
     Unspecified,
     /// There must be none.
     Create,
@@ -80,7 +90,7 @@ impl Resource {
             former: Vec::new(),
             prefixes: Vec::new(),
             suffixes: Vec::new(),
-            behavior: Behavior::Unspecified,
+            behavior: Behavior::NotGenerated,
             hash: None,
             shared: Shared::default(),
             vars: Vec::new(),
@@ -127,6 +137,33 @@ impl Resource {
         resource.prefixes = prefixes;
         resource.suffixes = suffixes;
         Ok(resource)
+    }
+
+    /// Whether kustomize would have annotations of its own on the object by now.
+    pub(crate) fn is_marked(&self) -> bool {
+        let is_untouched = self.former.is_empty()
+            && self.prefixes.is_empty()
+            && self.suffixes.is_empty()
+            && self.hash.is_none()
+            && self.behavior == Behavior::NotGenerated
+            && self.trace == Trace::default();
+        !is_untouched
+    }
+
+    /// Whether `after` is this object as a validator must leave it: it may only add a label that says so.
+    pub(crate) fn is_unchanged(&self, after: &Self) -> bool {
+        let is_kept = self.former.len() == after.former.len()
+            && self.prefixes == after.prefixes
+            && self.suffixes == after.suffixes;
+        let node = match after.node.label(VALIDATED_BY).is_some() {
+            true => {
+                let mut node = after.node.clone();
+                node.remove_label(VALIDATED_BY);
+                Cow::Owned(node)
+            }
+            false => Cow::Borrowed(&after.node),
+        };
+        is_kept && self.node == *node
     }
 
     /// The line the object was written on.

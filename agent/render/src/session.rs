@@ -34,14 +34,25 @@ pub(crate) struct Session<'t> {
     schema: RefCell<Rc<Schema>>,
     /// Whether some layer has already said which schema to use; later ones are not asked.
     pub(crate) schema_is_set: Cell<bool>,
-    /// Whether any object has been read yet.
-    pub(crate) has_objects: Cell<bool>,
+    /// What has been asked of the built-in types so far.
+    asked: Cell<Asked>,
     /// How much was read so far.
     bytes: Cell<usize>,
     /// How many layers were opened so far.
     layers: Cell<usize>,
     /// How much was copied between objects so far.
     copied: Cell<usize>,
+}
+
+/// What has been asked of the built-in types: a document that comes later is put over or under them by that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    Nothing,
+    /// The scope of a kind that none of them has.
+    Scope,
+    /// How lists merge.
+    Merge,
 }
 
 /// How much replacements may copy: some that copy an object into itself double it each time.
@@ -78,7 +89,7 @@ impl<'t> Session<'t> {
             warnings: RefCell::default(),
             schema: RefCell::new(Rc::new(Schema::BUILT_IN)),
             schema_is_set: Cell::new(false),
-            has_objects: Cell::new(false),
+            asked: Cell::default(),
             bytes: Cell::new(0),
             layers: Cell::new(0),
             copied: Cell::new(0),
@@ -90,8 +101,27 @@ impl<'t> Session<'t> {
         Rc::clone(&self.schema.borrow())
     }
 
+    /// Takes the types of a document from now on.
     pub(crate) fn set_schema(&self, schema: Schema) {
+        let schema = match self.asked.get() {
+            Asked::Nothing => schema,
+            Asked::Scope => schema.under_built_in(),
+            Asked::Merge => schema.over_built_in(),
+        };
         *self.schema.borrow_mut() = Rc::new(schema);
+    }
+
+    /// Notes that an object is there.
+    pub(crate) fn note_object(&self, object: &Node) {
+        let is_known = Schema::has_scope(object.api_version(), object.object_kind());
+        if self.asked.get() == Asked::Nothing && !is_known {
+            self.asked.set(Asked::Scope);
+        }
+    }
+
+    /// Notes that objects are merged.
+    pub(crate) fn note_merge(&self) {
+        self.asked.set(Asked::Merge);
     }
 
     /// Counts what is copied into objects, in bytes.
@@ -177,6 +207,22 @@ impl<'s> Files<'s> {
     /// Reads the documents of a settings file at `path`.
     pub(crate) fn load_settings(&self, path: &Text) -> Result<Vec<Node>, Problem> {
         parse_settings(&self.load(path)?)
+    }
+
+    /// Reads the documents of a file that describes types. What begins as JSON must be JSON.
+    pub(crate) fn load_types(&self, path: &Text) -> Result<Vec<Node>, Problem> {
+        let loaded = self.load(path)?;
+        if loaded.bytes.starts_with(b"{") {
+            serde_json::from_slice::<serde_json::Value>(&loaded.bytes).map_err(|error| {
+                let line = u32::try_from(error.line()).unwrap_or_default();
+                let pos = Pos {
+                    source: loaded.source,
+                    line,
+                };
+                Problem::at(pos, format!("this begins as JSON, but is none: {error}"))
+            })?;
+        }
+        parse_settings(&loaded)
     }
 
     /// The path in the tree that `path` means, if it may be read.

@@ -6,7 +6,7 @@
 //! [`Shared::sync`] carries a change from one to the others. A way through JSON ends it. It also knows the scalars
 //! that no one has given a type, since they are found by their places too.
 
-use krm::{Kind, Node, Pos, Scalar, SourceId, Style, Tag, yaml};
+use krm::{Entry, Kind, Node, Pos, Scalar, SourceId, Style, Tag, yaml};
 
 /// The way to a value by names; positions of items are written as numbers.
 pub(crate) type Names = Vec<String>;
@@ -110,7 +110,7 @@ impl Shared {
             let Some(scalar) = node.as_scalar_mut() else {
                 return false;
             };
-            if !yaml::is_quoted_when_set(&scalar.text) {
+            if scalar.style != Style::Plain || !yaml::is_quoted_when_set(&scalar.text) {
                 return true;
             }
             scalar.tag = Tag::Str;
@@ -188,9 +188,25 @@ pub(crate) fn names(root: &Node, way: &[usize]) -> Names {
     way.iter().map_while(name).collect()
 }
 
-fn collect(
-    node: &mut Node,
-    way: &mut Names,
+/// One step on the way to a value; it becomes a name only if there is something at the end of the way.
+#[derive(Clone, Copy)]
+enum Step<'n> {
+    Key(&'n str),
+    Item(usize),
+}
+
+impl Step<'_> {
+    fn name(self) -> String {
+        match self {
+            Self::Key(key) => key.to_owned(),
+            Self::Item(at) => at.to_string(),
+        }
+    }
+}
+
+fn collect<'n>(
+    node: &'n mut Node,
+    way: &mut Vec<Step<'n>>,
     positions: &[Pos],
     found: &mut [Vec<(Names, Scalar)>],
 ) {
@@ -199,21 +215,22 @@ fn collect(
         Kind::Scalar(scalar) if marked => {
             let number = usize::try_from(node.pos.line).unwrap_or(usize::MAX);
             if let (Some(places), Some(pos)) = (found.get_mut(number), positions.get(number)) {
-                places.push((way.clone(), scalar.clone()));
+                let names = way.iter().map(|step| step.name()).collect();
+                places.push((names, scalar.clone()));
                 node.pos = *pos;
             }
         }
         Kind::Scalar(_) => {}
         Kind::Map(map) => {
-            for entry in map.iter_mut() {
-                way.push(entry.key.clone());
-                collect(&mut entry.value, way, positions, found);
+            for Entry { key, value } in map.iter_mut() {
+                way.push(Step::Key(key));
+                collect(value, way, positions, found);
                 way.pop();
             }
         }
         Kind::Seq(items) => {
             for (at, item) in items.iter_mut().enumerate() {
-                way.push(at.to_string());
+                way.push(Step::Item(at));
                 collect(item, way, positions, found);
                 way.pop();
             }

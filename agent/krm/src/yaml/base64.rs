@@ -12,7 +12,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The bytes that a `!!binary` text stands for.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let clean: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
     LENIENT.decode(clean).ok()
 }

@@ -6,15 +6,24 @@ use std::borrow::Cow;
 use krm::Node;
 
 use super::{Config, NameReference, Specs};
-use crate::field::FieldSpec;
+use crate::{
+    field::FieldSpec,
+    problem::{Outcome, Problem},
+};
 
 /// What the document's types say.
-pub(super) fn read(document: &Node) -> Config {
+pub(super) fn read(document: &Node) -> Outcome<Config> {
     let mut config = Config::default();
     let Some(types) = document.as_map() else {
-        return config;
+        return Ok(config);
     };
     for entry in types {
+        if entry.value.as_map().is_none() && !entry.value.is_null() {
+            let text = format!("`{}` does not describe a type", entry.key);
+            return Err(Problem::at(entry.value.pos, text)
+                .hint("a CustomResourceDefinition belongs under `resources`; `crds` takes OpenAPI definitions by type name")
+                .into());
+        }
         let properties = entry.value.at(&["Schema", "properties"]);
         let looks_like_object = properties.is_some_and(|properties| {
             ["kind", "apiVersion", "metadata"]
@@ -32,7 +41,7 @@ pub(super) fn read(document: &Node) -> Config {
             walk.type_named(&entry.key, "");
         }
     }
-    config
+    Ok(config)
 }
 
 struct Walk<'n> {

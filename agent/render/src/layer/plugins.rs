@@ -58,6 +58,7 @@ impl Layer<'_> {
                 continue;
             };
             let resources = objects.into_iter().map(|node| {
+                self.files.session.note_object(&node);
                 let mut resource = Resource::new(node);
                 resource.trace.origin.clone_from(&origin);
                 resource

@@ -2,15 +2,17 @@
 
 use crate::{
     config::Specs,
-    field::Make,
+    field::{FieldSpec, Make},
     model::Pairs,
     problem::{Outcome, Problem},
-    resource::Resource,
+    resource::{HIDDEN, Resource},
     scalar,
     set::ObjectSet,
     shared,
 };
 use krm::{Kind, Map, Node, Pos, Tag};
+
+const ANNOTATIONS: &str = "metadata/annotations";
 
 /// Keys and values, and the maps that get them.
 #[derive(Clone, Debug)]
@@ -23,8 +25,18 @@ pub(crate) fn apply(spec: &PairsSpec, set: &mut ObjectSet) -> Outcome {
     if spec.pairs.is_empty() {
         return Ok(());
     }
+    let adds_to_annotations = |field: &FieldSpec| field.path == ANNOTATIONS && !field.create;
+    let wants_marks = spec.fields.iter().any(adds_to_annotations);
     for resource in set.iter_mut() {
-        in_object(spec, resource)?;
+        if wants_marks && resource.is_marked() {
+            // What is only added to finds a map because of kustomize's own annotations.
+            let pos = resource.pos();
+            resource.node.set_annotation(HIDDEN, "", pos);
+            in_object(spec, resource)?;
+            resource.node.remove_annotation(HIDDEN);
+        } else {
+            in_object(spec, resource)?;
+        }
     }
     Ok(())
 }

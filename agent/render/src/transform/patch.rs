@@ -36,11 +36,12 @@ pub(crate) fn apply(spec: &PatchSpec, objects: &mut ObjectSet, context: &Context
                 let at = the_target_of(patch, objects, &context.schema)?;
                 let patch = apply::with_options(patch, spec.options);
                 let target = objects.get_mut(at);
+                context.files.session.note_merge();
                 apply::strategic(target, &patch, spec.options, &context.schema)?;
             }
         }
         (Patch::Strategic(patches), Some(matcher)) => {
-            selected(&patches, (spec, &matcher), objects, &context.schema)?;
+            selected(&patches, (spec, &matcher), objects, context)?;
         }
         (Patch::Json(_), None) => return Err(no_target(spec.pos).into()),
         (Patch::Json(patch), Some(matcher)) => {
@@ -61,7 +62,7 @@ fn selected(
     patches: &[Node],
     (spec, matcher): (&PatchSpec, &Matcher),
     objects: &mut ObjectSet,
-    schema: &Schema,
+    context: &Context<'_>,
 ) -> Outcome {
     let [patch] = patches else {
         return match patches.first() {
@@ -71,9 +72,9 @@ fn selected(
     };
     let targets: Vec<_> = objects
         .iter()
-        .map(|target| matcher.matches(target, schema))
+        .map(|target| matcher.matches(target, &context.schema))
         .collect();
-    strategic_selected(patch, spec.options, (objects, &targets), schema)
+    strategic_selected(patch, spec.options, (objects, &targets), context)
 }
 
 /// The one object that has, or once had, the id in `patch`.

@@ -6,9 +6,7 @@ use super::{
 };
 use crate::{
     model::PatchSpec,
-    origin::Trace,
     problem::{Outcome, Problem},
-    resource::{Behavior, Resource},
     selector::Matcher,
     set::ObjectSet,
 };
@@ -30,24 +28,14 @@ pub(crate) fn apply(spec: &PatchSpec, objects: &mut ObjectSet, context: &Context
     let matcher = Matcher::new(target)?;
     for object in objects.iter_mut() {
         if matcher.matches(object, &context.schema) {
-            let hidden = hidden(object);
+            // Unlike `patches`, this writes no annotation of its own before it begins; an earlier step may have.
+            let hidden = match object.is_marked() {
+                true => Hidden::Annotations,
+                false => Hidden::Nothing,
+            };
             json(object, &patch, hidden)?;
         }
     }
     objects.drop_gone();
     Ok(())
-}
-
-/// Unlike `patches`, this writes no annotation of its own before it begins; an earlier step may have.
-fn hidden(object: &Resource) -> Hidden {
-    let untouched = object.former.is_empty()
-        && object.prefixes.is_empty()
-        && object.suffixes.is_empty()
-        && object.hash.is_none()
-        && object.behavior == Behavior::Unspecified
-        && object.trace == Trace::default();
-    match untouched {
-        true => Hidden::Nothing,
-        false => Hidden::Annotations,
-    }
 }

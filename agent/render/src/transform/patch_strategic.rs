@@ -26,7 +26,7 @@ pub(crate) fn apply(entries: &[Text], objects: &mut ObjectSet, context: &Context
         let at = the_target_of(patch, objects, &context.schema)?;
         let targets: Vec<_> = (0..objects.len()).map(|index| index == at).collect();
         let options = PatchOptions::default();
-        strategic_selected(patch, options, (objects, &targets), &context.schema)?;
+        strategic_selected(patch, options, (objects, &targets), context)?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::{
     scalar,
     selector::Matcher,
     set::ObjectSet,
+    shared::Names,
 };
 
 /// A value and where it goes.
@@ -53,18 +54,21 @@ pub(crate) fn apply(spec: &ValueAddSpec, set: &mut ObjectSet, cx: &Context<'_>) 
                 namespace::in_object(&spec, &mut resource.node, is_cluster_scoped)?;
             } else {
                 let path = Some(target.field_path.value.as_str());
-                put(spec, target, &mut resource.node, path)?;
+                let mut names = Names::new();
+                put((spec, target), &mut resource.node, path, &mut names)?;
+                resource.shared.add_untagged(names);
             }
         }
     }
     Ok(())
 }
 
+/// Writes the value at `path` below `node`, and the way to it into `names`.
 fn put(
-    spec: &ValueAddSpec,
-    target: &Target,
+    (spec, target): (&ValueAddSpec, &Target),
     node: &mut Node,
     path: Option<&str>,
+    names: &mut Names,
 ) -> Result<(), Problem> {
     let (pos, value_pos) = (node.pos, spec.value.pos);
     let wrong = |needed: &str| {
@@ -85,11 +89,12 @@ fn put(
     };
     let (name, rest) = split_first(path);
     if name.is_empty() {
-        return put(spec, target, node, rest);
+        return put((spec, target), node, rest, names);
     }
     if let Kind::Seq(items) = &mut node.kind {
-        let item = list_item(items, &name).ok_or_else(|| wrong("such an item"))?;
-        return put(spec, target, item, rest);
+        let at = list_item(items, &name).ok_or_else(|| wrong("such an item"))?;
+        names.push(at.to_string());
+        return put((spec, target), &mut items[at], rest, names);
     }
     let map = node.as_map_mut().ok_or_else(|| wrong("a map"))?;
     if map.get(&name).is_none_or(Node::is_null) {
@@ -100,20 +105,23 @@ fn put(
         map.set(name.clone().into_owned(), made);
     }
     match map.get_mut(&name) {
-        Some(next) => put(spec, target, next, rest),
+        Some(next) => {
+            names.push(name.into_owned());
+            put((spec, target), next, rest, names)
+        }
         None => Ok(()),
     }
 }
 
-/// `[name=nginx]` or a number.
-fn list_item<'n>(items: &'n mut [Node], part: &str) -> Option<&'n mut Node> {
+/// The position of the item that is meant by `[name=nginx]` or a number.
+fn list_item(items: &[Node], part: &str) -> Option<usize> {
     if let Ok(at) = part.parse::<usize>() {
-        return items.get_mut(at);
+        return (at < items.len()).then_some(at);
     }
     let (key, value) = part.strip_prefix('[')?.strip_suffix(']')?.split_once('=')?;
     items
-        .iter_mut()
-        .find(|item| item.text_at(&[key]) == Some(value))
+        .iter()
+        .position(|item| item.text_at(&[key]) == Some(value))
 }
 
 /// Puts `part` into `path` as its part of number `position`, counted from 1; at the end if there are fewer.

@@ -12,9 +12,10 @@ use krm::{
 use crate::{
     model::PatchOptions,
     problem::{Outcome, Problem},
-    resource::Resource,
+    resource::{HIDDEN, Resource},
     set::ObjectSet,
     shared::Shared,
+    transform::Context,
 };
 
 /// Whether kustomize's own annotations are on the object while a JSON patch is applied. They never reach
@@ -24,9 +25,6 @@ pub(crate) enum Hidden {
     Annotations,
     Nothing,
 }
-
-/// Stands for all of kustomize's own annotations.
-const HIDDEN: &str = "internal.config.kubernetes.io/previousNames";
 
 /// Merges `patch` into one object. Kind, name and namespace stay unless the options allow otherwise.
 pub(crate) fn strategic(
@@ -75,11 +73,13 @@ pub(crate) fn strategic_selected(
     patch: &Node,
     options: PatchOptions,
     (objects, targets): (&mut ObjectSet, &[bool]),
-    schema: &Schema,
+    context: &Context<'_>,
 ) -> Outcome {
     if !targets.contains(&true) {
         return Ok(());
     }
+    let schema = &*context.schema;
+    context.files.session.note_merge();
     let mut patch = patch.clone();
     plain_marks(&mut patch, "labels");
     plain_marks(&mut patch, "annotations");

@@ -225,8 +225,8 @@ impl Search {
     fn aside(&mut self, scalar: &Scalar, rest: &[String]) -> Result<(), PathError> {
         let mut document = match read_text(&scalar.text) {
             Document::Value(document) => document,
-            Document::Blank => Node::null(Pos::default()),
-            Document::None => return Err(PathError::Text(rest[0].clone())),
+            Document::Null => Node::null(Pos::default()),
+            Document::None | Document::Nothing => return Err(PathError::Text(rest[0].clone())),
         };
         for place in find(&mut document, rest, self.create)? {
             self.found.push(match place {
@@ -246,8 +246,10 @@ impl Search {
 pub(super) enum Document {
     /// It is not YAML.
     None,
-    /// Nothing but blanks, comments or null.
-    Blank,
+    /// Blanks and comments only.
+    Nothing,
+    /// Null.
+    Null,
     /// The first document.
     Value(Node),
 }
@@ -256,10 +258,17 @@ pub(super) fn read_text(text: &str) -> Document {
     match yaml::read(text.as_bytes(), SourceId::default(), &Limits::default()) {
         Err(_) => Document::None,
         Ok(documents) => match documents.into_iter().next() {
-            None => Document::Blank,
+            None if text.lines().all(is_blank) => Document::Nothing,
+            None => Document::Null,
             Some(first) => Document::Value(first),
         },
     }
+}
+
+/// A line that says nothing.
+fn is_blank(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty() || line.starts_with('#')
 }
 
 /// A scalar nobody has given a meaning yet.

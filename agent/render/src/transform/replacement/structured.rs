@@ -47,7 +47,7 @@ fn text_on_the_way<'p>(object: &Node, path: &'p [String]) -> Option<(Way, &'p [S
 fn changed(text: &str, path: &[String], value: &Node, to: &Target<'_>) -> Option<String> {
     let mut document = match search::read_text(text) {
         Document::Value(document) => document,
-        Document::Blank if !text.trim().is_empty() => Node::null(Pos::default()),
+        Document::Null => Node::null(Pos::default()),
         _ => return None,
     };
     let places = search::find(&mut document, path, to.create(value)).ok()?;

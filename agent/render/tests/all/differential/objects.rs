@@ -1,6 +1,9 @@
 //! Objects as people write them, in many spellings.
 
-use super::dice::Dice;
+use super::{
+    dice::Dice,
+    pods::{pod, pod_spec},
+};
 
 /// An object of a tree, as far as overlays want to know it.
 #[derive(Clone, Debug)]
@@ -14,6 +17,24 @@ pub(super) struct Object {
     /// Made by a generator.
     pub generated: bool,
     pub labels: Vec<(String, String)>,
+    /// Its labels have an anchor.
+    pub anchored: bool,
+}
+
+impl Object {
+    /// One that a generator makes.
+    pub(super) fn generated(kind: &'static str, name: String) -> Self {
+        Self {
+            kind,
+            api: "v1",
+            name,
+            namespace: None,
+            containers: Vec::new(),
+            generated: true,
+            labels: Vec::new(),
+            anchored: false,
+        }
+    }
 }
 
 const KINDS: &[(&str, &str)] = &[
@@ -41,18 +62,32 @@ const KINDS: &[(&str, &str)] = &[
     ("NetworkPolicy", "networking.k8s.io/v1"),
     ("Namespace", "v1"),
     ("Widget", "example.com/v1"),
+    ("Pod", "v1"),
+    ("PersistentVolume", "v1"),
+    ("StorageClass", "storage.k8s.io/v1"),
+    ("PriorityClass", "scheduling.k8s.io/v1"),
+    (
+        "ValidatingWebhookConfiguration",
+        "admissionregistration.k8s.io/v1",
+    ),
+    ("CustomResourceDefinition", "apiextensions.k8s.io/v1"),
+    ("APIService", "apiregistration.k8s.io/v1"),
+];
+
+/// Kinds that are in no namespace.
+const CLUSTER_WIDE: &[&str] = &[
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Namespace",
+    "PersistentVolume",
+    "StorageClass",
+    "PriorityClass",
+    "ValidatingWebhookConfiguration",
+    "CustomResourceDefinition",
+    "APIService",
 ];
 
 pub(super) const NAMES: &[&str] = &["web", "api", "db", "cache", "my-app", "worker"];
-const IMAGES: &[&str] = &[
-    "nginx",
-    "nginx:1.25",
-    "registry.example.com:5000/team/app:v1.2",
-    "busybox@sha256:24a0c4b4a4c0eb97a1aabb8e29f18e917d05abfe1b7a7c07857230879ce7d3d3",
-    "postgres:16",
-    "app:latest",
-    "gcr.io/x/y",
-];
 /// Scalars in spellings that readers and printers disagree about.
 pub(super) const SCALARS: &[&str] = &[
     "1",
@@ -102,8 +137,7 @@ pub(super) fn object(dice: &mut Dice, taken: &[Object]) -> Option<(Object, Strin
     {
         return None;
     }
-    let cluster = ["ClusterRole", "ClusterRoleBinding", "Namespace"].contains(&kind);
-    let namespace = (!cluster && dice.chance(20))
+    let namespace = (!CLUSTER_WIDE.contains(&kind) && dice.chance(20))
         .then(|| (*dice.pick(&["default", "ns-a", "ns-b"])).to_owned());
     let labels: Vec<_> = dice
         .some(&["app", "tier", "app.kubernetes.io/name"], 40)
@@ -117,6 +151,7 @@ pub(super) fn object(dice: &mut Dice, taken: &[Object]) -> Option<(Object, Strin
         namespace,
         containers: Vec::new(),
         generated: false,
+        anchored: !labels.is_empty() && dice.chance(8),
         labels,
     };
     let body = body(dice, &mut object, taken);
@@ -133,22 +168,37 @@ fn head(dice: &mut Dice, object: &Object) -> String {
         text += &format!("  namespace: {namespace}\n");
     }
     if !object.labels.is_empty() {
-        text += "  labels:\n";
+        text += match object.anchored {
+            true => "  labels: &labels\n",
+            false => "  labels:\n",
+        };
         for (key, value) in &object.labels {
             text += &format!("    {key}: {value}\n");
         }
     }
     if dice.chance(20) {
-        text += "  annotations:\n";
-        for key in ["note", "example.com/x"].iter().take(dice.between(1, 2)) {
-            text += &format!(
-                "    {key}: {}\n",
-                dice.pick(&["x", "\"1\"", "'true'", "\"a b\"", "$(VAR)"])
-            );
-        }
+        text += &annotations(dice);
     }
     if dice.chance(5) {
         text += "  finalizers: [a.b/c, d.e/f]\n";
+    }
+    text
+}
+
+fn annotations(dice: &mut Dice) -> String {
+    let mut text = "  annotations:\n".to_owned();
+    for key in ["note", "example.com/x"].iter().take(dice.between(1, 2)) {
+        let value = dice.pick(&["x", "\"1\"", "'true'", "\"a b\"", "$(VAR)"]);
+        text += &format!("    {key}: {value}\n");
+    }
+    let meaning = [
+        "config.kubernetes.io/local-config: \"true\"",
+        "kustomize.config.k8s.io/needs-hash: \"true\"",
+        "config.kubernetes.io/index: \"3\"",
+        "config.kubernetes.io/path: a.yaml",
+    ];
+    if dice.chance(12) {
+        text += &format!("    {}\n", dice.pick(&meaning));
     }
     text
 }
@@ -162,6 +212,7 @@ fn body(dice: &mut Dice, object: &mut Object, others: &[Object]) -> String {
             "spec:\n  schedule: \"*/5 * * * *\"\n  jobTemplate:\n    spec:\n      template:\n{}",
             indent(&pod(dice, object, others, "OnFailure"), 8)
         ),
+        "Pod" => pod_spec(dice, object, others),
         "Service" => service(dice, &name),
         "ConfigMap" => data(dice, "data"),
         "Secret" => match dice.chance(50) {
@@ -182,8 +233,43 @@ fn body(dice: &mut Dice, object: &mut Object, others: &[Object]) -> String {
             let key = if object.kind == "NetworkPolicy" { "podSelector" } else { "selector" };
             format!("spec:\n  {key}:\n    matchLabels:\n      app: {name}\n")
         }
-        "PersistentVolumeClaim" => "spec:\n  accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Gi\n".to_owned(),
         "Widget" => widget(dice, others),
+        _ => little(dice, object.kind, others),
+    }
+}
+
+/// Objects that say little but whom they belong to.
+fn little(dice: &mut Dice, kind: &str, others: &[Object]) -> String {
+    match kind {
+        "PersistentVolumeClaim" => format!(
+            "spec:\n  accessModes: [ReadWriteOnce]\n  volumeName: {}\n  resources:\n    requests:\n      storage: 1Gi\n  storageClassName: {}\n",
+            reference(dice, others, "PersistentVolume"),
+            reference(dice, others, "StorageClass")
+        ),
+        "PersistentVolume" => format!(
+            "spec:\n  capacity: {{storage: 1Gi}}\n  claimRef:\n    name: {}\n    namespace: default\n",
+            reference(dice, others, "PersistentVolumeClaim")
+        ),
+        "StorageClass" => "provisioner: example.com/disk\n".to_owned(),
+        "PriorityClass" => "value: 100000\n".to_owned(),
+        "ServiceAccount" => format!(
+            "secrets:\n- name: {}\nimagePullSecrets:\n- name: {}\n",
+            reference(dice, others, "Secret"),
+            reference(dice, others, "Secret")
+        ),
+        "ValidatingWebhookConfiguration" => format!(
+            "webhooks:\n- name: a.example.com\n  clientConfig:\n    service:\n      name: {}\n      namespace: {}\n",
+            reference(dice, others, "Service"),
+            dice.pick(&["default", "ns-a"])
+        ),
+        "CustomResourceDefinition" => format!(
+            "spec:\n  group: example.com\n  conversion:\n    strategy: Webhook\n    webhook:\n      clientConfig:\n        service:\n          name: {}\n          namespace: default\n",
+            reference(dice, others, "Service")
+        ),
+        "APIService" => format!(
+            "spec:\n  service:\n    name: {}\n    namespace: default\n",
+            reference(dice, others, "Service")
+        ),
         _ => String::new(),
     }
 }
@@ -202,118 +288,6 @@ fn workload(dice: &mut Dice, object: &mut Object, others: &[Object]) -> String {
         }
     }
     text + &format!("  template:\n{}", indent(&pod(dice, object, others, ""), 4))
-}
-
-fn pod(dice: &mut Dice, object: &mut Object, others: &[Object], restart: &str) -> String {
-    let mut text = format!("metadata:\n  labels:\n    app: {}\n", object.name);
-    if dice.chance(20) {
-        text += &format!(
-            "  annotations:\n    checksum: {}\n",
-            dice.pick(&["\"123\"", "abc", "'1e3'"])
-        );
-    }
-    text += "spec:\n";
-    if !restart.is_empty() {
-        text += &format!("  restartPolicy: {restart}\n");
-    }
-    if dice.chance(25) {
-        text += &format!(
-            "  serviceAccountName: {}\n",
-            reference(dice, others, "ServiceAccount")
-        );
-    }
-    if dice.chance(15) {
-        text += &format!(
-            "  initContainers:\n  - name: init\n    image: {}\n",
-            dice.pick(IMAGES)
-        );
-    }
-    text += "  containers:\n";
-    for name in ["main", "sidecar", "log"].iter().take(dice.between(1, 3)) {
-        object.containers.push((*name).to_owned());
-        text += &indent(&container(dice, name, others), 2);
-    }
-    if dice.chance(50) {
-        text += "  volumes:\n";
-        text += &format!(
-            "  - name: config\n    configMap:\n      name: {}\n",
-            reference(dice, others, "ConfigMap")
-        );
-        if dice.chance(50) {
-            text += &format!(
-                "  - name: secret\n    secret:\n      secretName: {}\n",
-                reference(dice, others, "Secret")
-            );
-        }
-        if dice.chance(30) {
-            text += "  - name: tmp\n    emptyDir: {}\n";
-        }
-    }
-    text
-}
-
-fn container(dice: &mut Dice, name: &str, others: &[Object]) -> String {
-    let mut text = format!("- name: {name}\n  image: {}\n", dice.pick(IMAGES));
-    if dice.chance(30) {
-        text += &format!(
-            "  args: [\"--name\", \"{}\"]\n",
-            dice.pick(&["x", "$(VAR)", "$(VAR)-a-$(OTHER)", "$$(VAR)"])
-        );
-    }
-    if dice.chance(50) {
-        text += "  env:\n";
-        for key in dice.some(&["A", "B", "C"], 60) {
-            text += &env(dice, key, others);
-        }
-        text += "  - name: LAST\n    value: \"1\"\n";
-    }
-    if dice.chance(20) {
-        let kind = *dice.pick(&["ConfigMap", "Secret"]);
-        let field = if kind == "Secret" {
-            "secretRef"
-        } else {
-            "configMapRef"
-        };
-        text += &format!(
-            "  envFrom:\n  - {field}:\n      name: {}\n",
-            reference(dice, others, kind)
-        );
-    }
-    if dice.chance(50) {
-        text += "  ports:\n";
-        for port in dice.some(&["80", "8080", "9090"], 60) {
-            text += &format!("  - containerPort: {port}\n");
-            if dice.chance(50) {
-                text += &format!("    protocol: {}\n", dice.pick(&["TCP", "UDP"]));
-            }
-        }
-        text += "  - containerPort: 7000\n    name: admin\n";
-    }
-    if dice.chance(30) {
-        text += "  volumeMounts:\n  - name: config\n    mountPath: /etc/config\n  - name: tmp\n    mountPath: /tmp\n";
-    }
-    if dice.chance(20) {
-        text += "  resources:\n    limits: {cpu: \"1\", memory: 1Gi}\n";
-    }
-    text
-}
-
-fn env(dice: &mut Dice, key: &str, others: &[Object]) -> String {
-    match dice.below(4) {
-        0 => format!(
-            "  - name: {key}\n    valueFrom:\n      configMapKeyRef:\n        name: {}\n        key: k\n",
-            reference(dice, others, "ConfigMap")
-        ),
-        1 => format!(
-            "  - name: {key}\n    valueFrom:\n      secretKeyRef:\n        name: {}\n        key: k\n",
-            reference(dice, others, "Secret")
-        ),
-        2 => format!("  - name: {key}\n    value: \"$(VAR)\"\n"),
-        _ => format!(
-            "  - name: {key}\n    value: {}\n",
-            dice.pick(&["\"x\"", "plain", "'1'", "\"true\"", "\"\""])
-        ),
-    }
 }
 
 fn service(dice: &mut Dice, name: &str) -> String {
@@ -339,6 +313,9 @@ pub(super) fn data(dice: &mut Dice, field: &str) -> String {
     if dice.chance(10) {
         text += "  file.json: '{\"a\": {\"b\": 1}, \"c\": [1, 2]}'\n";
     }
+    if dice.chance(6) {
+        text += "  anchored: &word some\n  alias: *word\n";
+    }
     text + "  last: word\n"
 }
 
@@ -361,6 +338,13 @@ fn widget(dice: &mut Dice, others: &[Object]) -> String {
         "spec:\n  configRef: {}\n  parts:\n  - name: one\n    size: 1\n  - name: two\n    size: 2\n",
         reference(dice, others, "ConfigMap")
     );
+    if dice.chance(30) {
+        text += &format!(
+            "  secretRef:\n    name: {}\n  mapRef:\n    map: {}\n  marks: {{a: b}}\n",
+            reference(dice, others, "Secret"),
+            reference(dice, others, "ConfigMap")
+        );
+    }
     for key in dice.some(&["x", "y", "z"], 60) {
         text += &format!("  {key}: {}\n", dice.pick(SCALARS));
     }
@@ -368,7 +352,7 @@ fn widget(dice: &mut Dice, others: &[Object]) -> String {
 }
 
 /// The name of some object of a kind, mostly one that is there.
-fn reference(dice: &mut Dice, others: &[Object], kind: &str) -> String {
+pub(super) fn reference(dice: &mut Dice, others: &[Object], kind: &str) -> String {
     let fitting: Vec<_> = others.iter().filter(|other| other.kind == kind).collect();
     match fitting.is_empty() || dice.chance(10) {
         true => (*dice.pick(NAMES)).to_owned(),

@@ -15,9 +15,11 @@ pub(super) fn patch(
         return "target:\n  kind: Nothing\npatch: \"- {op: remove, path: /spec}\"\n".to_owned();
     };
     let json = dice.chance(35);
-    let text = match json {
-        true => operations(dice, &object),
-        false => strategic(dice, &object),
+    let has_target = json || dice.chance(40);
+    let text = match (json, has_target) {
+        (true, _) => operations(dice, &object),
+        (false, true) => strategic(dice, &object),
+        (false, false) => several(dice, &object, known),
     };
     let mut entry = if dice.chance(60) {
         format!("patch: |-\n{}", indent(&text, 2))
@@ -26,7 +28,7 @@ pub(super) fn patch(
         files.push((name.clone(), text));
         format!("path: {name}\n")
     };
-    if json || dice.chance(40) {
+    if has_target {
         entry += &target(dice, &object);
     }
     if !json && dice.chance(10) {
@@ -34,6 +36,15 @@ pub(super) fn patch(
         entry += &format!("options:\n  {option}: true\n");
     }
     entry
+}
+
+/// A strategic merge patch, now and then with a second one behind it.
+pub(super) fn several(dice: &mut Dice, object: &Object, known: &[Object]) -> String {
+    let text = strategic(dice, object);
+    match some_object(dice, known).filter(|_| dice.chance(6)) {
+        Some(other) => format!("{text}---\n{}", strategic(dice, &other)),
+        None => text,
+    }
 }
 
 fn some_object(dice: &mut Dice, known: &[Object]) -> Option<Object> {
@@ -49,7 +60,7 @@ fn some_object(dice: &mut Dice, known: &[Object]) -> Option<Object> {
 
 fn target(dice: &mut Dice, object: &Object) -> String {
     let mut text = format!("target:\n  kind: {}\n", object.kind);
-    match dice.below(6) {
+    match dice.below(7) {
         0 => text += &format!("  name: {}\n", object.name),
         1 => text += &format!("  name: .*{}.*\n", &object.name[..1]),
         2 => {
@@ -59,6 +70,7 @@ fn target(dice: &mut Dice, object: &Object) -> String {
         }
         3 => text = format!("target:\n  name: {}|other\n", object.name),
         4 => text += "  namespace: default\n",
+        5 => text += "  annotationSelector: note\n",
         _ => {
             let (group, version) = object.api.split_once('/').unwrap_or(("", object.api));
             if !group.is_empty() {
@@ -82,6 +94,13 @@ pub(super) fn strategic(dice: &mut Dice, object: &Object) -> String {
     if dice.chance(5) {
         return text + "$patch: delete\n";
     }
+    if dice.chance(4) {
+        text += *dice.pick(&[
+            "  $deleteFromPrimitiveList/finalizers: [a.b/c]\n",
+            "  finalizers: [d.e/f, g.h/i]\n  $setElementOrder/finalizers: [g.h/i, d.e/f]\n",
+            "  finalizers: [new.example.com/x]\n",
+        ]);
+    }
     if dice.chance(30) {
         text += &format!(
             "  labels:\n    patched: {}\n",
@@ -97,17 +116,29 @@ pub(super) fn strategic(dice: &mut Dice, object: &Object) -> String {
             dice.pick(&["y", "null", "\"2\"", "3"])
         );
     }
+    if dice.chance(3) {
+        text += *dice.pick(&["$patch: replace\n", "$patch: merge\n"]);
+    }
     text + &body(dice, object)
 }
 
 fn body(dice: &mut Dice, object: &Object) -> String {
     match object.kind {
         "Deployment" | "StatefulSet" | "DaemonSet" | "Job" => {
+            let strategy = match object.kind == "Deployment" && dice.chance(8) {
+                true => *dice.pick(&[
+                    "  strategy:\n    $retainKeys: [type]\n    type: Recreate\n",
+                    "  strategy:\n    type: Recreate\n    rollingUpdate: null\n",
+                    "  strategy:\n    rollingUpdate: {maxSurge: 1}\n",
+                ]),
+                false => "",
+            };
             format!(
-                "spec:\n  template:\n    spec:\n{}",
+                "spec:\n{strategy}  template:\n    spec:\n{}",
                 indent(&pod(dice, object), 6)
             )
         }
+        "Pod" => format!("spec:\n{}", indent(&pod(dice, object), 2)),
         "CronJob" => format!(
             "spec:\n  jobTemplate:\n    spec:\n      template:\n        spec:\n{}",
             indent(&pod(dice, object), 10)
@@ -244,6 +275,7 @@ pub(super) fn operations(dice: &mut Dice, object: &Object) -> String {
 fn operation(dice: &mut Dice, object: &Object) -> String {
     let image = match object.kind {
         "Deployment" | "StatefulSet" | "DaemonSet" | "Job" => "/spec/template/spec/containers/0",
+        "Pod" => "/spec/containers/0",
         "CronJob" => "/spec/jobTemplate/spec/template/spec/containers/0",
         _ => "",
     };

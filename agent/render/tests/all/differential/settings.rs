@@ -1,9 +1,6 @@
-//! The fields of a kustomization that touch many objects at once, and transformers given as configuration.
+//! The fields of a kustomization that touch many objects at once.
 
-use super::{
-    dice::Dice,
-    objects::{Object, indent},
-};
+use super::{dice::Dice, objects::Object};
 
 /// Fields with some of the values that they may have.
 const SETTINGS: &[(&str, &[&str])] = &[
@@ -25,6 +22,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "- pairs: {l: m, o: \"1\"}\n  includeSelectors: true",
             "- pairs: {t: u}\n  includeTemplates: true",
             "- pairs: {app: renamed}",
+            "- pairs: {s: \"true\"}\n  includeSelectors: true\n  includeTemplates: true\n- pairs: {second: x}",
             "- pairs: {f: g}\n  fields:\n  - {path: spec/labels, create: true, kind: Widget}",
         ],
     ),
@@ -35,6 +33,9 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "- name: registry.example.com:5000/team/app\n  newName: mirror/app\n  digest: sha256:abc",
             "- name: busybox\n  newTag: \"0012345\"\n- name: app\n  newName: other",
             "- name: nginx\n  tagSuffix: -slim",
+            "- name: nginx\n  newTag: '1.10'\n- name: postgres\n  newTag: \"1234e56\"",
+            "- name: app\n  newTag: v2\n  digest: sha256:def\n- name: .*\n  newTag: all",
+            "- name: gcr.io/x/y\n  newName: localhost:5000/y\n  newTag: \"2\"",
         ],
     ),
 ];
@@ -55,6 +56,9 @@ const RARE: &[(&str, &[&str])] = &[
             "  order: fifo",
             "  order: legacy",
             "  order: legacy\n  legacySortOptions:\n    orderFirst: [Service]\n    orderLast: [Secret]",
+            "  order: legacy\n  legacySortOptions:\n    orderFirst: [Deployment, Namespace]\n    orderLast: [Widget, ConfigMap]",
+            "  order: fifo\n  legacySortOptions:\n    orderFirst: [Service]",
+            "  order: random",
         ],
     ),
 ];
@@ -89,9 +93,15 @@ pub(super) fn configuration(dice: &mut Dice) -> (String, String) {
         "varReference:\n- {path: spec/x, kind: Widget}\n",
         "images:\n- {path: spec/image, kind: Widget}\n",
         "namePrefix:\n- {path: spec/configRef, kind: Widget}\n",
+        "nameSuffix:\n- {path: spec/configRef, kind: Widget}\n- {path: metadata/name}\n",
+        "namespace:\n- {path: spec/space, create: true, kind: Widget}\n",
+        "labels:\n- {path: spec/marks, create: true, kind: Widget}\n",
+        "templateLabels:\n- {path: spec/pod/labels, create: true, kind: Widget}\n",
+        "commonAnnotations:\n- {path: spec/notes, create: true, kind: Widget}\n",
+        "replicas:\n- {path: spec/size, create: true, kind: Widget}\n",
     ];
     let text = dice
-        .some(&parts, 40)
+        .some(&parts, 25)
         .into_iter()
         .copied()
         .collect::<String>();
@@ -101,44 +111,4 @@ pub(super) fn configuration(dice: &mut Dice) -> (String, String) {
         text
     };
     ("configuration.yaml".to_owned(), text)
-}
-
-/// An inline entry of `transformers`.
-pub(super) fn transformer(dice: &mut Dice, objects: &[Object]) -> String {
-    let scaled = objects.iter().find(|object| object.kind == "Deployment");
-    let name = scaled.map_or("web", |object| &object.name);
-    let specs = [
-        ("PrefixTransformer", "prefix: t-\nfieldSpecs:\n- path: metadata/name\n".to_owned()),
-        (
-            "LabelTransformer",
-            "labels: {by: transformer}\nfieldSpecs:\n- {path: metadata/labels, create: true}\n- {path: spec/selector, kind: Service}\n".to_owned(),
-        ),
-        (
-            "AnnotationsTransformer",
-            "annotations: {by: transformer}\nfieldSpecs:\n- {path: metadata/annotations, create: true}\n".to_owned(),
-        ),
-        (
-            "ReplicaCountTransformer",
-            format!("replica: {{name: {name}, count: 4}}\nfieldSpecs:\n- {{path: spec/replicas, create: true, kind: Deployment}}\n"),
-        ),
-        (
-            "ImageTagTransformer",
-            "imageTag: {name: nginx, newTag: transformed}\nfieldSpecs:\n- {path: spec/template/spec/containers[]/image}\n".to_owned(),
-        ),
-        (
-            "PatchTransformer",
-            format!("target: {{name: {name}}}\npatch: '[{{\"op\": \"add\", \"path\": \"/metadata/annotations/pt\", \"value\": \"x\"}}]'\n"),
-        ),
-        (
-            "NamespaceTransformer",
-            "metadata:\n  name: t\n  namespace: ns-t\nfieldSpecs:\n- {path: metadata/namespace, create: true}\n".to_owned(),
-        ),
-    ];
-    let (kind, spec) = dice.pick(&specs);
-    let metadata = match spec.starts_with("metadata") {
-        true => "",
-        false => "metadata:\n  name: t\n",
-    };
-    let text = format!("apiVersion: builtin\nkind: {kind}\n{metadata}{spec}");
-    format!("|-\n{}", indent(&text, 2))
 }

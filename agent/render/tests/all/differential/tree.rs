@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     dice::Dice,
     objects::{self, NAMES, Object, indent},
-    patches, settings,
+    patches, plugins, schemas, settings,
+    spelling::{self, Sort},
 };
 
 /// Files by path.
@@ -58,12 +59,22 @@ impl Layer {
     }
 }
 
+impl Layer {
+    fn place(&mut self, dice: &mut Dice, field: &str, text: &str) {
+        let placed = plugins::place(dice, field, text);
+        self.list(field, &[placed.entry]);
+        self.files.extend(placed.files);
+    }
+}
+
 impl Maker {
     fn base(&mut self, folder: &str) -> (String, Vec<Object>) {
         let mut layer = Layer::default();
         self.resources(&mut layer, 5);
         self.generators(&mut layer);
         self.settings(&mut layer, 15);
+        self.schemas(&mut layer);
+        self.plugins(&mut layer, 4);
         self.changes(&mut layer, 15);
         self.finish(folder, layer)
     }
@@ -79,6 +90,12 @@ impl Maker {
             entries.push(format!("../{path}\n"));
             layer.objects.extend(objects);
         }
+        if self.dice.chance(5) {
+            // The old way to list them; they come behind what `resources` lists.
+            layer.list("bases", &entries);
+            layer.text += "resources:\n";
+            entries.clear();
+        }
         layer.list("resources", &entries);
         if self.dice.chance(40) {
             let mut extra = Layer::default();
@@ -92,6 +109,8 @@ impl Maker {
         }
         self.generators(&mut layer);
         self.settings(&mut layer, 30);
+        self.schemas(&mut layer);
+        self.plugins(&mut layer, 8);
         self.changes(&mut layer, 40);
         self.finish(folder, layer)
     }
@@ -102,8 +121,13 @@ impl Maker {
             ..Layer::default()
         };
         inner.text += "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n";
+        if self.dice.chance(20) {
+            self.resources(&mut inner, 1);
+        }
         self.generators(&mut inner);
         self.settings(&mut inner, 15);
+        self.schemas(&mut inner);
+        self.plugins(&mut inner, 5);
         self.changes(&mut inner, 40);
         let (path, objects) = self.finish(&format!("{folder}-component"), inner);
         layer.objects = objects;
@@ -115,9 +139,22 @@ impl Maker {
         if text.trim().is_empty() || !text.contains(':') {
             "namePrefix: n-\n".clone_into(&mut text);
         }
-        self.files
-            .insert(format!("{folder}/kustomization.yaml"), text);
+        let dice = &mut self.dice;
+        if dice.chance(10) && !text.contains("apiVersion: kustomize") {
+            text.insert_str(
+                0,
+                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+            );
+        }
+        let name = match dice.below(30) {
+            0 => "Kustomization",
+            1 => "kustomization.yml",
+            _ => "kustomization.yaml",
+        };
+        let text = spelling::respell(dice, Sort::Kustomization, text);
+        self.files.insert(format!("{folder}/{name}"), text);
         for (name, content) in layer.files {
+            let content = spelling::respell(&mut self.dice, Sort::of(&name), content);
             self.files.insert(format!("{folder}/{name}"), content);
         }
         (folder.to_owned(), layer.objects)
@@ -212,15 +249,7 @@ impl Maker {
         }
         let name = format!("gen-{}", self.dice.pick(NAMES));
         let text = format!("name: {name}\n");
-        layer.objects.push(Object {
-            kind,
-            api: "v1",
-            name,
-            namespace: None,
-            containers: Vec::new(),
-            generated: true,
-            labels: Vec::new(),
-        });
+        layer.objects.push(Object::generated(kind, name));
         text
     }
 
@@ -231,9 +260,40 @@ impl Maker {
             layer.list("configurations", &[format!("{name}\n")]);
             layer.files.push((name, text));
         }
-        if self.dice.chance(percent / 5) {
-            let entry = settings::transformer(&mut self.dice, &layer.objects);
-            layer.list("transformers", &[entry]);
+    }
+
+    fn schemas(&mut self, layer: &mut Layer) {
+        let dice = &mut self.dice;
+        if dice.chance(5) {
+            let (name, text) = schemas::crds(dice);
+            layer.list("crds", &[format!("{name}\n")]);
+            layer.files.push((name, text));
+        }
+        if dice.chance(4) {
+            let (field, file) = schemas::openapi(dice);
+            layer.text += &field;
+            layer.files.extend(file);
+        }
+    }
+
+    /// Built-ins as configuration objects.
+    fn plugins(&mut self, layer: &mut Layer, percent: usize) {
+        let dice = &mut self.dice;
+        if dice.chance(percent) {
+            let (text, made) = plugins::generator(dice);
+            let made = made.into_iter();
+            layer
+                .objects
+                .extend(made.map(|(kind, name)| Object::generated(kind, name)));
+            layer.place(dice, "generators", &text);
+        }
+        if dice.chance(percent) {
+            let text = plugins::transformers(dice, &layer.objects);
+            layer.place(dice, "transformers", &text);
+        }
+        if dice.chance(percent / 2) {
+            let text = plugins::validator(dice, &layer.objects);
+            layer.place(dice, "validators", &text);
         }
     }
 
@@ -253,8 +313,15 @@ impl Maker {
             .collect();
         if !plain.is_empty() && dice.chance(percent / 4) {
             let object = dice.pick(&plain).clone();
-            let text = format!("|-\n{}", indent(&patches::strategic(dice, &object), 2));
-            layer.list("patchesStrategicMerge", &[text]);
+            let text = patches::several(dice, &object, &layer.objects);
+            let entry = match dice.chance(50) {
+                true => format!("|-\n{}", indent(&text, 2)),
+                false => "strategic.yaml\n".to_owned(),
+            };
+            if !entry.starts_with('|') {
+                layer.files.push(("strategic.yaml".to_owned(), text));
+            }
+            layer.list("patchesStrategicMerge", &[entry]);
         }
         if !plain.is_empty() && dice.chance(percent / 5) {
             let object = dice.pick(&plain).clone();
@@ -272,7 +339,16 @@ impl Maker {
             let entries: Vec<_> = (0..dice.between(1, 2))
                 .map(|_| patches::replacement(dice, &layer.objects))
                 .collect();
-            layer.list("replacements", &entries);
+            match dice.chance(15) {
+                true => {
+                    let mut list = Layer::default();
+                    list.list("x", &entries);
+                    let text = list.text.trim_start_matches("x:\n").to_owned();
+                    layer.files.push(("replacements.yaml".to_owned(), text));
+                    layer.list("replacements", &["path: replacements.yaml\n".to_owned()]);
+                }
+                false => layer.list("replacements", &entries),
+            }
         }
         self.vars(layer, percent / 4);
     }
