@@ -24,6 +24,10 @@ pub const ADOPT: &str = "driftless.dev/adopt";
 pub const REQUESTED_AT: &str = "driftless.dev/requested-at";
 /// Annotation on an Environment: the digest of the plan somebody approved.
 pub const APPROVED_PLAN: &str = "driftless.dev/approved-plan";
+/// Annotation on an Environment: the revision that may be applied outside of `spec.windows`.
+pub const OUTSIDE_WINDOW: &str = "driftless.dev/outside-window";
+/// Annotation on an Environment: why; without it the one above counts for nothing.
+pub const OUTSIDE_WINDOW_REASON: &str = "driftless.dev/outside-window-reason";
 /// Annotation on a Release or Environment request: who asked.
 pub const REQUESTED_BY: &str = "driftless.dev/requested-by";
 

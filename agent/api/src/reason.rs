@@ -56,6 +56,10 @@ pub enum Reason {
     DependencyNotReady,
     /// Environments depend on each other in a circle.
     DependencyCycle,
+    /// A new revision waits until `spec.windows` let it through.
+    OutsideWindow,
+    /// A revision was let through outside of `spec.windows`.
+    WindowOverridden,
     /// The cluster differs from git.
     Drifted,
     /// A difference was put right.
@@ -91,6 +95,8 @@ impl Reason {
             Self::Forbidden => "Forbidden",
             Self::DependencyNotReady => "DependencyNotReady",
             Self::DependencyCycle => "DependencyCycle",
+            Self::OutsideWindow => "OutsideWindow",
+            Self::WindowOverridden => "WindowOverridden",
             Self::Drifted => "Drifted",
             Self::DriftRepaired => "DriftRepaired",
             Self::Superseded => "Superseded",

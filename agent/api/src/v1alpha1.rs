@@ -4,6 +4,7 @@ pub mod environment;
 pub mod inventory;
 pub mod release;
 pub mod removal;
+pub mod window;
 
 pub use environment::{
     Adopt, DependencyRef, DriftAction, DriftEntry, DriftMode, DriftStatus, Environment,
@@ -16,3 +17,6 @@ pub use release::{
     StageName, StageRecord, StageResult, WaitingFor,
 };
 pub use removal::{Leaving, OnDelete};
+pub use window::{
+    PlannedAction, PlannedChange, WaitingRevision, Window, WindowKind, WindowOverride,
+};

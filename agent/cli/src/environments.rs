@@ -1,7 +1,7 @@
 //! Environments as the commands see them: read from the cluster, and judged by their conditions alone.
 
 use api::v1alpha1::{Environment, Failure, Health};
-use api::{ConditionType, conditions};
+use api::{ConditionType, Reason, conditions};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
@@ -18,6 +18,8 @@ pub(crate) enum Standing {
     Ready,
     /// The agent is at it.
     Progressing,
+    /// A new revision waits for its time.
+    Waiting,
     /// Switched off.
     Suspended,
     /// Somebody has to look.
@@ -121,6 +123,8 @@ pub(crate) fn standing(environment: &Environment) -> Standing {
         Standing::Unknown
     } else if holds(environment, ConditionType::Ready) {
         Standing::Ready
+    } else if waits(environment) {
+        Standing::Waiting
     } else if holds(environment, ConditionType::Stalled) {
         Standing::Failed
     } else if holds(environment, ConditionType::Reconciling) {
@@ -128,6 +132,12 @@ pub(crate) fn standing(environment: &Environment) -> Standing {
     } else {
         Standing::Failed
     }
+}
+
+/// Whether a new revision waits for its time.
+fn waits(environment: &Environment) -> bool {
+    let outside = |ready: &Condition| ready.reason == Reason::OutsideWindow.as_str();
+    condition(environment, ConditionType::Ready).is_some_and(outside)
 }
 
 /// What there is to say about `environment`.

@@ -11,11 +11,12 @@ use api::{
     names,
     v1alpha1::{DriftAction, Environment, Health},
 };
+use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::{Backoff, until},
+    backoff::{Backoff, reached, until},
     context::Context,
     fights::Fights,
     key::EnvironmentKey,
@@ -46,6 +47,8 @@ pub(crate) struct Actor {
     state: State,
     backoff: Backoff,
     retry: Option<Instant>,
+    /// When a window lets through what waits.
+    opens: Option<Timestamp>,
     /// When a status that differs only in words is written.
     settle: Option<Instant>,
     told: Option<Instant>,
@@ -67,6 +70,7 @@ impl Actor {
             others: context.registry.watch(),
             backoff: Backoff::new(RETRY.0, RETRY.1, seed),
             retry: None,
+            opens: None,
             settle: None,
             told: None,
             fights: Fights::default(),
@@ -110,6 +114,7 @@ impl Actor {
                     Stir::Reach => Some(Trigger::Reach),
                 },
                 () = until(self.retry) => Some(Trigger::Retry),
+                () = reached(self.opens) => Some(Trigger::Window),
                 () = until(self.settle) => Some(Trigger::Live(BTreeSet::new())),
                 () = until(deadline) => Some(Trigger::Deadline),
             };
@@ -145,7 +150,9 @@ impl Actor {
             return Some(Trigger::Request);
         }
         let approved = asked(names::APPROVED_PLAN);
-        (approved != self.state.approved).then_some(Trigger::Request)
+        let let_through = asked(names::OUTSIDE_WINDOW);
+        let news = approved != self.state.approved || let_through != self.state.let_through;
+        news.then_some(Trigger::Request)
     }
 
     /// News of the repo matter if the branch moved or reading it failed or works again.
@@ -247,6 +254,10 @@ impl Actor {
         let again = match &outcome.stop {
             Some(stop) => stop.retry == Retry::Later,
             None => !outcome.failures.is_empty(),
+        };
+        self.opens = match outcome.stop.as_ref().map(|stop| stop.retry) {
+            Some(Retry::At(opens)) => Some(opens),
+            _ => None,
         };
         self.retry = match (again, &outcome.stop) {
             (true, _) => Some(Instant::now() + self.backoff.next()),

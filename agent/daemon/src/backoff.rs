@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// Doubles from `first` up to `most`, and starts over after a success.
@@ -49,6 +50,19 @@ pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits until the clock on the wall shows `moment`, or for ever without one. Looks at the clock every hour, as it may
+/// be set and machines may sleep.
+pub(crate) async fn reached(moment: Option<Timestamp>) {
+    let Some(moment) = moment else {
+        return std::future::pending().await;
+    };
+    while let Ok(left) = Duration::try_from(moment.duration_since(Timestamp::now()))
+        && !left.is_zero()
+    {
+        tokio::time::sleep(left.min(Duration::from_hours(1))).await;
     }
 }
 

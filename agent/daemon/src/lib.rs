@@ -33,7 +33,9 @@ mod state;
 mod targets;
 mod trigger;
 mod verify;
+mod windows;
 mod words;
 
 pub use config::{Config, Secret};
 pub use run::{RunError, run};
+pub use windows::windows;

@@ -6,9 +6,11 @@ use api::{
     Reason,
     v1alpha1::{
         Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, Health, Leaving,
-        PendingPlan, StageName, StageRecord, StageResult, WaitingFor,
+        PendingPlan, StageName, StageRecord, StageResult, WaitingFor, WaitingRevision,
+        WindowOverride,
     },
 };
+use jiff::Timestamp;
 use source::Revision;
 
 /// Everything one pass has to tell.
@@ -46,6 +48,10 @@ pub(crate) struct Outcome {
     pub(crate) deleting: Vec<krm::ObjectId>,
     /// True if later waves wait for the health of earlier ones.
     pub(crate) waves_wait: bool,
+    /// The revision that has to wait for its time, and what it would change.
+    pub(crate) waiting: Option<WaitingRevision>,
+    /// Set by the pass that began a revision outside of its windows.
+    pub(crate) overridden: Option<WindowOverride>,
     /// Why the pass could not be finished.
     pub(crate) stop: Option<Stop>,
 }
@@ -84,6 +90,8 @@ pub(crate) enum Retry {
     OnChange,
     /// At once: something newer is there.
     Now,
+    /// At this time.
+    At(Timestamp),
 }
 
 impl Outcome {

@@ -6,7 +6,7 @@
 //! Every pass starts from what git, inventory and cluster say now and returns an [`Outcome`]; it tells nobody.
 
 use api::{
-    Reason,
+    Reason, names,
     v1alpha1::{Environment, Health, StageName, StageResult, WaitingFor},
 };
 use cluster::Cluster;
@@ -34,6 +34,7 @@ mod release;
 mod rights;
 mod scopes;
 mod stock;
+mod windows;
 
 /// One pass over one environment.
 pub(crate) struct Pass<'a> {
@@ -73,6 +74,7 @@ impl<'a> Pass<'a> {
     pub(crate) async fn run(mut self, trigger: &Trigger, cancel: &CancellationToken) -> Outcome {
         self.state.generation = self.environment.metadata.generation;
         self.state.waits_for_others = false;
+        self.state.let_through = self.annotation(names::OUTSIDE_WINDOW).map(str::to_owned);
         self.state.waves_wait = false;
         match self.environment.spec.suspend {
             true => self.outcome.stop(
@@ -121,13 +123,22 @@ impl<'a> Pass<'a> {
             return;
         };
         let began = Instant::now();
-        let choice = self.choose(&news).await;
-        let Some(verified) = self.accept(choice, began) else {
-            return;
-        };
-        if !self.load().await {
+        self.resume().await;
+        let mut choice = self.choose(&news).await;
+        let preview = choice.take_preview();
+        let rendering = self.accept(choice, began);
+        if (rendering.is_none() && preview.is_none()) || !self.load().await {
             return;
         }
+        if let Some(preview) = preview {
+            if self.aim().await.is_none() {
+                return;
+            }
+            self.preview(preview).await;
+        }
+        let Some(rendering) = rendering else {
+            return;
+        };
         if let Some(stop) = self.others() {
             self.state.waits_for_others = true;
             self.outcome.stop = Some(stop);
@@ -137,7 +148,7 @@ impl<'a> Pass<'a> {
             return;
         }
         self.release(trigger).await;
-        self.converge(verified, cancel).await;
+        self.converge(rendering, cancel).await;
         if self
             .state
             .ledger

@@ -138,6 +138,7 @@ async fn write_status(context: &Context, key: &EnvironmentKey, status: &Environm
         "pending",
         "leaving",
         "claims",
+        "waiting",
         "handledRequest",
         "conditions",
     ] {

@@ -2,7 +2,7 @@
 
 use api::{
     names,
-    v1alpha1::{Environment, Release, ReleaseSpec, ReleaseStatus},
+    v1alpha1::{Environment, Release, ReleaseSpec, ReleaseStatus, WindowOverride},
 };
 use kube::{
     Api, Client, ResourceExt as _,
@@ -25,6 +25,12 @@ pub(crate) struct OpenRelease {
     pub(crate) status: ReleaseStatus,
 }
 
+/// Why a release is opened.
+pub(crate) struct Cause<'a> {
+    pub(crate) trigger: &'a str,
+    pub(crate) window_override: Option<WindowOverride>,
+}
+
 impl OpenRelease {
     /// True once it no longer changes.
     pub(crate) fn has_ended(&self) -> bool {
@@ -38,14 +44,14 @@ pub(crate) async fn open(
     environment: &Environment,
     last: Option<&str>,
     head: &Head,
-    trigger: &str,
+    cause: &Cause<'_>,
 ) -> Result<OpenRelease, kube::Error> {
     let key = EnvironmentKey::of(environment);
     let api: Api<Release> = Api::namespaced(client, &key.namespace);
     let first = last.and_then(number).unwrap_or(0) + 1;
     let mut number = first;
     loop {
-        let release = document(environment, &key, number, head, trigger);
+        let release = document(environment, &key, number, head, cause);
         match api.create(&PostParams::default(), &release).await {
             Ok(made) => {
                 forget(&api, &key, number).await;
@@ -101,7 +107,7 @@ fn document(
     key: &EnvironmentKey,
     number: u64,
     head: &Head,
-    trigger: &str,
+    cause: &Cause<'_>,
 ) -> Release {
     let source = &environment.spec.source;
     let status = environment.status.as_ref();
@@ -121,7 +127,8 @@ fn document(
             branch: source.branch.clone(),
             path: source.path.clone(),
             commit: head.commit.clone(),
-            trigger: trigger.to_owned(),
+            trigger: cause.trigger.to_owned(),
+            window_override: cause.window_override.clone(),
         },
         status: None,
     }

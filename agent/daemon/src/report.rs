@@ -81,6 +81,7 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         pending: outcome.pending.clone(),
         leaving: outcome.leaving.iter().take(LEAVING).cloned().collect(),
         claims: outcome.claims.iter().map(plan::inventory::key).collect(),
+        waiting: outcome.waiting.clone(),
         handled_request: before.request.map(str::to_owned),
         conditions,
     }
@@ -134,6 +135,13 @@ pub(crate) fn events(outcome: &Outcome, old: &EnvironmentStatus) -> Vec<Event> {
             message: verdict::drift_sentence(entry),
         });
     }
+    if let Some(overridden) = &outcome.overridden {
+        events.push(Event {
+            warning: true,
+            reason: Reason::WindowOverridden,
+            message: verdict::override_sentence(outcome, overridden),
+        });
+    }
     let ready = api::conditions::find(&old.conditions, ConditionType::Ready);
     let told = ready.is_some_and(|ready| {
         ready.reason == judgement.ready.reason.as_str() && ready.message == judgement.ready.message
@@ -170,7 +178,7 @@ fn drift(outcome: &Outcome, old: &DriftStatus) -> DriftStatus {
 fn phase(outcome: &Outcome) -> Phase {
     if let Some(stop) = &outcome.stop {
         return match stop.retry {
-            Retry::Now => Phase::Progressing,
+            Retry::Now | Retry::At(_) => Phase::Progressing,
             Retry::Later | Retry::OnChange => Phase::Failed,
         };
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use api::{
-    names,
+    Reason, names,
     v1alpha1::{Environment, EnvironmentStatus, SourceSpec},
 };
 use krm::ObjectId;
@@ -12,7 +12,11 @@ use source::{Fingerprint, Revision};
 use tokio::time::Instant;
 
 use crate::{
-    ledger::Ledger, outcome::Outcome, releases::OpenRelease, repos::Subscription, targets::Aim,
+    ledger::Ledger,
+    outcome::{Outcome, Stop},
+    releases::OpenRelease,
+    repos::Subscription,
+    targets::Aim,
     trigger::Trigger,
 };
 
@@ -24,6 +28,8 @@ pub(crate) struct State {
     pub(crate) generation: Option<i64>,
     /// The approval that was last acted on.
     pub(crate) approved: Option<String>,
+    /// The revision that was last let through outside of its windows.
+    pub(crate) let_through: Option<String>,
     /// The config repo it follows.
     pub(crate) followed: Option<Followed>,
     /// The cluster its objects are in, once found.
@@ -77,6 +83,7 @@ impl State {
             status: environment.status.clone().unwrap_or_default(),
             generation: None,
             approved: annotations.and_then(|all| all.get(names::APPROVED_PLAN).cloned()),
+            let_through: None,
             followed: None,
             aim: None,
             ledger: None,
@@ -108,7 +115,10 @@ impl State {
             return false;
         };
         if self.waves_wait
-            || last.stop.is_some()
+            || last
+                .stop
+                .as_ref()
+                .is_some_and(|stop| !waits_for_its_time(stop))
             || last.pending.is_some()
             || !last.failures.is_empty()
         {
@@ -146,4 +156,9 @@ impl State {
             .map(ToString::to_string)
             .collect()
     }
+}
+
+/// True if a new revision waits while what was applied before is kept up as ever.
+fn waits_for_its_time(stop: &Stop) -> bool {
+    stop.reason == Reason::OutsideWindow
 }

@@ -25,6 +25,8 @@ pub(crate) enum Trigger {
     Dependency,
     /// It failed before and is tried again.
     Retry,
+    /// A window lets new revisions through.
+    Window,
     /// It has been unhealthy for as long as the spec allows.
     Deadline,
 }
@@ -42,6 +44,7 @@ impl Trigger {
             Self::Reach => "ClusterReach",
             Self::Dependency => "Dependency",
             Self::Retry => "Retry",
+            Self::Window => "Window",
             Self::Deadline => "Deadline",
         }
     }

@@ -3,7 +3,7 @@
 //! Everything here is a pure function or a state machine over plain values: what git asks for
 //! ([`desired`]), what was made ([`inventory`]), what is there ([`live`]). [`diff::plan`] compares the
 //! three, [`waves`] walks the result in order, [`health`] reads a live object's state, [`drift`] reads its
-//! managed fields. Nothing here knows the network, a clock, an API client or Git. Secret values never
+//! managed fields, [`windows`] says when new revisions may be applied. Nothing here knows the network, a clock, an API client or Git. Secret values never
 //! appear in a message or a `Debug`.
 
 pub mod desired;
@@ -14,3 +14,4 @@ pub mod inventory;
 pub mod live;
 pub mod order;
 pub mod waves;
+pub mod windows;

@@ -1,6 +1,9 @@
 //! One scenario's own environment: a namespace, a config repo, an agent, and what a person does with them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    process::{Command, Output},
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use api::{
@@ -69,6 +72,14 @@ impl Shop {
     /// Starts an agent for this namespace alone.
     pub fn agent(&self) -> Result<Agent> {
         Agent::start(self.world, AgentOptions::alone(&self.namespace))
+    }
+
+    /// Runs the program as a person with all rights would.
+    pub fn driftless(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(crate::agent::program()?);
+        command.args(arguments).args(["-n", &self.namespace]);
+        command.env("KUBECONFIG", self.world.control_plane.kubeconfig());
+        command.output().context("driftless")
     }
 
     /// Commits files to `master` and returns the commit's id. Content `None` removes the file.

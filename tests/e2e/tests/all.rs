@@ -14,3 +14,5 @@ mod quiet;
 mod remote;
 #[path = "all/sample.rs"]
 mod sample;
+#[path = "all/windows.rs"]
+mod windows;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Interval,
-    v1alpha1::{Leaving, OnDelete},
+    v1alpha1::{Leaving, OnDelete, WaitingRevision, Window},
 };
 
 /// What to keep equal to what.
@@ -87,6 +87,10 @@ pub struct EnvironmentSpec {
     /// Environments that must be ready at their newest revision before this one is applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<DependencyRef>,
+    /// When new revisions may be applied. Left out: always. Drift is put right at any time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub windows: Vec<Window>,
 }
 
 /// One branch and one path of a config repo.
@@ -221,6 +225,9 @@ pub struct EnvironmentStatus {
     /// Once that one lets go, they are handed over instead of being deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<String>,
+    /// The revision that waits until `spec.windows` let it through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingRevision>,
     /// The value of `driftless.dev/requested-at` that was last acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled_request: Option<String>,

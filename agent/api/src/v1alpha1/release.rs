@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::environment::{Failure, Health};
+use super::window::WindowOverride;
 
 /// Which revision went into which environment.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +60,9 @@ pub struct ReleaseSpec {
     pub commit: CommitRecord,
     /// What made the agent look: `Commit`, `Webhook`, `Poll`, `Request`, `SpecChange`, `Start`.
     pub trigger: String,
+    /// Set if it was let through outside of `spec.windows`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_override: Option<WindowOverride>,
 }
 
 /// What a commit says about itself.

@@ -29,6 +29,12 @@ pub(crate) struct Sync {
     /// How long to wait, such as `90s` or `10m`
     #[arg(long, value_name = "TIME", default_value = "10m", requires = "wait")]
     pub(crate) timeout: api::Interval,
+    /// Let the revision that waits through, outside of spec.windows; recorded in its Release
+    #[arg(long, requires = "reason")]
+    pub(crate) outside_window: bool,
+    /// Why it cannot wait
+    #[arg(long, value_name = "TEXT", requires = "outside_window")]
+    pub(crate) reason: Option<String>,
 }
 
 /// Arguments of `suspend` and `resume`.

@@ -2,6 +2,7 @@
 
 mod lines;
 mod watch;
+mod windows;
 
 use std::io::Write as _;
 

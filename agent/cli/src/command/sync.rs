@@ -3,13 +3,14 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use api::names::{REQUESTED_AT, REQUESTED_BY};
+use api::names::{OUTSIDE_WINDOW, OUTSIDE_WINDOW_REASON, REQUESTED_AT, REQUESTED_BY};
 use api::v1alpha1::Environment;
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Sync;
 use crate::connect::{Link, connect};
@@ -33,6 +34,8 @@ enum SyncError {
     },
     #[error("Environment `{0}` was deleted while waiting")]
     Gone(String),
+    #[error("no revision of Environment `{0}` waits for a window")]
+    NothingWaits(String),
 }
 
 /// What the last look at the Environment told.
@@ -51,13 +54,16 @@ impl Explain for SyncError {
             Self::TimedOut { name, .. } => {
                 Some(format!("follow it with `driftless status {name} --watch`"))
             }
+            Self::NothingWaits(name) => {
+                Some(format!("`driftless status {name}` shows what it waits for"))
+            }
             Self::Gone(_) => None,
         }
     }
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Suspended(_) => Exit::Difference,
+            Self::Suspended(_) | Self::NothingWaits(_) => Exit::Difference,
             Self::TimedOut { .. } | Self::Gone(_) => Exit::Error,
         }
     }
@@ -66,11 +72,20 @@ impl Explain for SyncError {
 /// Asks, and waits where that is wanted.
 pub(super) async fn run(args: &Sync, context: &Context) -> Result<Exit, Failure> {
     let link = connect(context).await?;
-    if environments::get(&link, &args.name).await?.spec.suspend {
+    let environment = environments::get(&link, &args.name).await?;
+    if environment.spec.suspend {
         return Err(SyncError::Suspended(args.name.clone()).into());
     }
     let asked = context.now().to_string();
-    let requested = request(&args.name, &asked, &link).await?;
+    let mut annotations = json!({ REQUESTED_AT: asked, REQUESTED_BY: EDITOR });
+    if let Some(reason) = &args.reason {
+        let waiting = environment.status.and_then(|status| status.waiting);
+        let waiting = waiting.ok_or_else(|| SyncError::NothingWaits(args.name.clone()))?;
+        annotations[OUTSIDE_WINDOW] = waiting.revision.into();
+        annotations[OUTSIDE_WINDOW_REASON] = reason.as_str().into();
+        annotations[REQUESTED_BY] = whoami(&link).await.into();
+    }
+    let requested = request(&args.name, &annotations, &link).await?;
     if !args.wait {
         if !context.print(&environments::summary(&requested))? {
             writeln!(context.out(), "{}: asked for a pass", args.name)?;
@@ -93,9 +108,23 @@ pub(super) async fn run(args: &Sync, context: &Context) -> Result<Exit, Failure>
     })
 }
 
-async fn request(name: &str, asked: &str, link: &Link) -> Result<Environment, RequestError> {
-    let patch =
-        json!({ "metadata": { "annotations": { REQUESTED_AT: asked, REQUESTED_BY: EDITOR } } });
+/// Who the cluster says we are; it may be too old to say, or not let us ask.
+async fn whoami(link: &Link) -> String {
+    let api: kube::Api<SelfSubjectReview> = kube::Api::all(link.client.clone());
+    let (params, question) = (PostParams::default(), SelfSubjectReview::default());
+    let review = api.create(&params, &question).await;
+    let user = review
+        .ok()
+        .and_then(|review| review.status?.user_info?.username);
+    user.unwrap_or_else(|| EDITOR.to_owned())
+}
+
+async fn request(
+    name: &str,
+    annotations: &Value,
+    link: &Link,
+) -> Result<Environment, RequestError> {
+    let patch = json!({ "metadata": { "annotations": annotations } });
     let params = PatchParams {
         field_manager: Some(EDITOR.to_owned()),
         ..PatchParams::default()

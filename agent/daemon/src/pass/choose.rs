@@ -11,7 +11,7 @@ use render::TreePath;
 use source::{Mirror, Revision};
 use tokio::{task::spawn_blocking, time::Instant};
 
-use super::Pass;
+use super::{Pass, windows::Shut};
 use crate::{
     outcome::{Head, Retry, Stop},
     rendered::{self, Rendering},
@@ -28,6 +28,8 @@ pub(super) struct Choice {
     /// True if the head touches what this environment reads, or may.
     concerns: bool,
     verified: Option<Verified>,
+    /// The head, if it may be applied, but not now.
+    preview: Option<Verified>,
     hold: Option<Stop>,
     failures: Vec<Failure>,
 }
@@ -42,6 +44,7 @@ struct Chooser {
     seen: Option<String>,
     path: TreePath,
     allow_rewrite: bool,
+    shut: Option<Shut>,
 }
 
 impl Pass<'_> {
@@ -93,6 +96,7 @@ impl Pass<'_> {
             seen: status.seen.clone(),
             path,
             allow_rewrite: source.allow_rewrite,
+            shut: self.shut(jiff::Timestamp::now()),
         };
         let chosen = spawn_blocking(move || chooser.choose()).await;
         let mut choice = chosen.unwrap_or_else(|broken| {
@@ -133,6 +137,11 @@ impl Pass<'_> {
 }
 
 impl Choice {
+    /// The head that has to wait for its time.
+    pub(super) fn take_preview(&mut self) -> Option<Rendering> {
+        self.preview.take().map(Verified::into_rendering)
+    }
+
     fn stop(reason: Reason, message: String) -> Self {
         let hold = Some(Stop {
             reason,
@@ -168,15 +177,42 @@ impl Chooser {
             (false, Some(applied)) => applied,
             _ => self.head,
         };
-        match verify(&self.mirror, rendering, &rules) {
-            Ok(verified) => Choice {
+        let shut = self
+            .shut
+            .as_ref()
+            .filter(|shut| concerns && !shut.lets(&self.head));
+        match (verify(&self.mirror, rendering, &rules), shut) {
+            (Ok(verified), Some(shut)) => self.wait(verified, shut),
+            (Ok(verified), None) => Choice {
                 head: Some(rendered::head(&self.mirror, &told)),
                 concerns,
                 verified: Some(verified),
                 ..Choice::default()
             },
-            Err(refused) => self.fall_back(Reason::HistoryRewritten, &refused, Vec::new()),
+            (Err(refused), _) => self.fall_back(Reason::HistoryRewritten, &refused, Vec::new()),
         }
+    }
+
+    /// The head has to wait: what was begun or applied before is kept up.
+    fn wait(&self, head: Verified, shut: &Shut) -> Choice {
+        let before = shut.begun.or(self.applied);
+        Choice {
+            head: Some(rendered::head(&self.mirror, &self.head)),
+            verified: before.and_then(|before| self.again(&before)),
+            preview: Some(head),
+            hold: Some(shut.stop(&self.head)),
+            ..Choice::default()
+        }
+    }
+
+    /// What was applied before, once more.
+    fn again(&self, before: &Revision) -> Option<Verified> {
+        let rules = Rules {
+            applied: Some(before),
+            allow_rewrite: false,
+        };
+        let rendering = rendered::render(&self.mirror, before, &self.path).ok()?;
+        verify(&self.mirror, rendering, &rules).ok()
     }
 
     /// Holds on to what was applied, so that it can still be kept up when the branch leaves it behind.
@@ -218,19 +254,14 @@ impl Chooser {
         let head = self.head.to_string();
         let new = self.seen.as_deref() != Some(head.as_str());
         let applied = self.applied.filter(|applied| *applied != self.head);
-        let rules = Rules {
-            applied: applied.as_ref(),
-            allow_rewrite: false,
-        };
-        let verified = applied
-            .and_then(|applied| rendered::render(&self.mirror, &applied, &self.path).ok())
-            .and_then(|rendering| verify(&self.mirror, rendering, &rules).ok());
+        let verified = applied.and_then(|applied| self.again(&applied));
         Choice {
             head: Some(rendered::head(&self.mirror, &self.head)),
             concerns: new && reason == Reason::RenderFailed,
             verified,
             hold,
             failures,
+            ..Choice::default()
         }
     }
 }

@@ -99,7 +99,10 @@ impl Pass<'_> {
     }
 
     /// Makes the rendered objects ready to apply. `None` if the cluster cannot be asked.
-    async fn desires(&mut self, objects: Vec<(Value, Option<Origin>)>) -> Option<(Kinds, Desires)> {
+    pub(super) async fn desires(
+        &mut self,
+        objects: Vec<(Value, Option<Origin>)>,
+    ) -> Option<(Kinds, Desires)> {
         let mut wanted = kinds_of(objects.iter().map(|(object, _)| object));
         wanted.extend(self.kept_kinds());
         let mut kinds = Kinds::default();
@@ -147,13 +150,25 @@ impl Pass<'_> {
         self.outcome.failures.extend(failures);
     }
 
-    /// Sees to the watches, and reads what they do not show. `None` if that failed.
+    /// What is there, with what is gone taken out of the inventory. `None` if that failed.
     async fn observe(
         &mut self,
         kinds: &Kinds,
         desired: &[Desired],
         complete: bool,
     ) -> Option<Snapshot> {
+        let (seen, unseen) = self.see(kinds, desired, complete).await?;
+        self.forget_gone(desired, &unseen, &seen);
+        Some(seen)
+    }
+
+    /// Sees to the watches, and reads what they do not show. `None` if that failed.
+    pub(super) async fn see(
+        &mut self,
+        kinds: &Kinds,
+        desired: &[Desired],
+        complete: bool,
+    ) -> Option<(Snapshot, Vec<ObjectId>)> {
         let faults = self.target().live.follow(&kinds.resources()).await;
         if let Some((gvk, fault)) = faults.first_key_value() {
             let message = format!("cannot watch {gvk}: {}", fault.message);
@@ -181,8 +196,7 @@ impl Pass<'_> {
                 for facts in &found {
                     seen.add(facts);
                 }
-                self.forget_gone(desired, &unseen, &seen);
-                Some(seen)
+                Some((seen, unseen))
             }
             Err(error) => {
                 self.no_cluster(crate::words::call(&error), &crate::chain::text(&error));
@@ -266,7 +280,7 @@ impl Pass<'_> {
         Ok(found)
     }
 
-    fn plan(&self, desired: &[Desired], seen: &Snapshot, complete: bool) -> Plan {
+    pub(super) fn plan(&self, desired: &[Desired], seen: &Snapshot, complete: bool) -> Plan {
         let empty = plan::inventory::Inventory::default();
         let inventory = self
             .state

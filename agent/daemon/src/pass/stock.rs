@@ -7,7 +7,8 @@ use crate::{
     chain,
     ledger::{Ledger, LedgerError},
     outcome::Retry,
-    publish, releases,
+    publish,
+    releases::{self, Cause},
     trigger::Trigger,
 };
 
@@ -48,6 +49,20 @@ impl Pass<'_> {
         }
     }
 
+    /// Goes on with the release that was under way when the agent stopped.
+    pub(super) async fn resume(&mut self) {
+        let seen = self.state.status.revision.seen.as_ref();
+        let name = self.state.status.release.as_ref();
+        if let (Some(seen), Some(name), None, None) =
+            (seen, name, &self.state.release, &self.state.last)
+        {
+            let client = self.context.cluster.client();
+            let found = releases::resume(client, &self.key.namespace, name).await;
+            let waits = self.state.status.waiting.is_some();
+            self.state.release = found.filter(|release| waits || release.revision == *seen);
+        }
+    }
+
     /// Opens a release for a revision that was not dealt with before.
     pub(super) async fn release(&mut self, trigger: &Trigger) {
         let Some(head) = self.outcome.head.clone() else {
@@ -55,13 +70,10 @@ impl Pass<'_> {
         };
         let revision = head.revision.to_string();
         let client = self.context.cluster.client();
-        let known = self.state.status.revision.seen.as_deref() == Some(revision.as_str());
-        if known && self.state.release.is_none() && self.state.last.is_none() {
-            let name = self.state.status.release.clone().unwrap_or_default();
-            let found = releases::resume(client, &self.key.namespace, &name).await;
-            self.state.release = found.filter(|release| release.revision == revision);
-            return;
-        }
+        let waited = self.state.status.waiting.as_ref();
+        let waited = waited.is_some_and(|waiting| waiting.revision == revision);
+        let seen = self.state.status.revision.seen.as_deref() == Some(revision.as_str());
+        let known = seen && !waited;
         let open = self
             .state
             .release
@@ -80,15 +92,17 @@ impl Pass<'_> {
             .map(|release| release.name.clone());
         let last = last.or_else(|| self.state.status.release.clone());
         publish::supersede(self.context, self.key, self.state).await;
-        let opened = releases::open(
-            client,
-            self.environment,
-            last.as_deref(),
-            &head,
-            trigger.as_str(),
-        );
+        let window_override = self.override_for(&head.revision, jiff::Timestamp::now());
+        let cause = Cause {
+            trigger: trigger.as_str(),
+            window_override: window_override.clone(),
+        };
+        let opened = releases::open(client, self.environment, last.as_deref(), &head, &cause);
         match opened.await {
-            Ok(release) => self.state.release = Some(release),
+            Ok(release) => {
+                self.state.release = Some(release);
+                self.outcome.overridden = window_override;
+            }
             Err(error) => {
                 // The record matters less than what it records.
                 tracing::warn!(environment = %self.key, %error, "could not open a release");

@@ -3,7 +3,7 @@
 use api::{
     Reason,
     conditions::{ConditionType, Verdict},
-    v1alpha1::{DriftAction, DriftEntry, Failure, Health},
+    v1alpha1::{DriftAction, DriftEntry, Failure, Health, WindowOverride},
 };
 
 use crate::outcome::{Outcome, Retry, Stop, Wellbeing};
@@ -151,6 +151,15 @@ pub(crate) fn failure_sentence(failure: &Failure) -> String {
         (None, Some(at)) => format!("{at}: {}", failure.message),
         (None, None) => failure.message.clone(),
     }
+}
+
+/// `revision 4f2c1aa: applied outside of its windows, by jane: the shop is down`
+pub(super) fn override_sentence(outcome: &Outcome, overridden: &WindowOverride) -> String {
+    let WindowOverride { by, reason } = overridden;
+    at(
+        outcome,
+        &format!("applied outside of its windows, by {by}: {reason}"),
+    )
 }
 
 fn healthy(outcome: &Outcome) -> Verdict {

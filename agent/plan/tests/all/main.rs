@@ -12,3 +12,4 @@ mod laws;
 mod model;
 mod sample;
 mod waves;
+mod windows;

@@ -4,6 +4,7 @@ use anstyle::Style;
 use api::v1alpha1::{Environment, Health};
 use jiff::Timestamp;
 
+use super::windows;
 use crate::environments::{self, Standing, Summary};
 use crate::term::age::age;
 use crate::term::table::{Cell, Table};
@@ -29,6 +30,9 @@ pub(super) fn table(found: &[Environment], namespaces: bool, now: Timestamp) -> 
         }
         table.row(row);
         remarks(&mut table, environment, &summary);
+        for remark in windows::remarks(environment, now) {
+            table.remark(&remark, style::DIM);
+        }
     }
     table
 }
@@ -38,6 +42,7 @@ pub(super) fn state(standing: Standing) -> (&'static str, Style) {
     match standing {
         Standing::Ready => ("✓ Ready", style::GOOD),
         Standing::Progressing => ("… Progressing", style::WAIT),
+        Standing::Waiting => ("◷ Waiting", style::WAIT),
         Standing::Suspended => ("‖ Suspended", style::WAIT),
         Standing::Failed => ("✗ Failed", style::BAD),
         Standing::Unknown => ("? Unknown", style::WAIT),
@@ -139,7 +144,7 @@ fn why(table: &mut Table, summary: &Summary) {
                 style::DIM,
             );
         }
-        Standing::Progressing | Standing::Failed => {
+        Standing::Progressing | Standing::Waiting | Standing::Failed => {
             if let (Some(reason), Some(message)) = (&summary.reason, &summary.message) {
                 table.remark(&format!("{reason}: {message}"), state(summary.standing).1);
             }
