@@ -9,12 +9,11 @@
 )]
 
 pub mod conditions;
-pub mod duration;
 pub mod names;
 pub mod reason;
 pub mod schema;
 pub mod v1alpha1;
 
 pub use conditions::ConditionType;
-pub use duration::Interval;
 pub use reason::Reason;
+pub use rollout::{Interval, duration};

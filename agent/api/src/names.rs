@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
+pub use rollout::words::{
+    APPROVALS as ROLLOUT_APPROVALS, COMMAND as ROLLOUT_COMMAND, ROLLOUT, STRATEGY, VERSION_LABEL,
+};
+
 /// The API group, and the prefix of every label and annotation.
 pub const GROUP: &str = "driftless.dev";
 /// The field manager of every server-side apply.

@@ -66,6 +66,30 @@ pub enum Reason {
     DriftRepaired,
     /// A newer revision took its place.
     Superseded,
+    /// A new revision is on its way to its users, step by step.
+    RollingOut,
+    /// A rollout waits for somebody.
+    RolloutWaiting,
+    /// A number was beyond its limit; the last good revision serves.
+    AnalysisFailed,
+    /// A number was missing for too long; the last good revision serves.
+    AnalysisMissing,
+    /// Pods of the new version did not become ready in time; the last good revision serves.
+    CanaryNotReady,
+    /// Pods of the new version crash; the last good revision serves.
+    CanaryCrashing,
+    /// A synthetic check failed; the last good revision serves.
+    SyntheticAlarm,
+    /// Somebody ended a rollout; the last good revision serves.
+    RolloutAborted,
+    /// Git went back to what serves while a rollout was under way.
+    RolloutReverted,
+    /// A revision has passed all steps and serves everybody.
+    Promoted,
+    /// A strategy is missing, wrong or cannot be used for what it is to roll out.
+    InvalidStrategy,
+    /// What was stored of a rollout cannot be read; nothing moves.
+    RolloutStateUnreadable,
 }
 
 impl Reason {
@@ -100,6 +124,18 @@ impl Reason {
             Self::Drifted => "Drifted",
             Self::DriftRepaired => "DriftRepaired",
             Self::Superseded => "Superseded",
+            Self::RollingOut => "RollingOut",
+            Self::RolloutWaiting => "RolloutWaiting",
+            Self::AnalysisFailed => "AnalysisFailed",
+            Self::AnalysisMissing => "AnalysisMissing",
+            Self::CanaryNotReady => "CanaryNotReady",
+            Self::CanaryCrashing => "CanaryCrashing",
+            Self::SyntheticAlarm => "SyntheticAlarm",
+            Self::RolloutAborted => "RolloutAborted",
+            Self::RolloutReverted => "RolloutReverted",
+            Self::Promoted => "Promoted",
+            Self::InvalidStrategy => "InvalidStrategy",
+            Self::RolloutStateUnreadable => "RolloutStateUnreadable",
         }
     }
 }

@@ -3,11 +3,16 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
-use crate::v1alpha1::{Environment, Inventory, Release};
+use crate::v1alpha1::{Environment, Inventory, Release, Strategy};
 
 /// Every CRD, in the order of the files.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![Environment::crd(), Inventory::crd(), Release::crd()]
+    vec![
+        Environment::crd(),
+        Inventory::crd(),
+        Release::crd(),
+        Strategy::crd(),
+    ]
 }
 
 /// File name and text of every CRD.

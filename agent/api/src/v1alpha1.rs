@@ -4,6 +4,8 @@ pub mod environment;
 pub mod inventory;
 pub mod release;
 pub mod removal;
+pub mod rollout;
+pub mod strategy;
 pub mod window;
 
 pub use environment::{
@@ -17,6 +19,11 @@ pub use release::{
     StageName, StageRecord, StageResult, WaitingFor,
 };
 pub use removal::{Leaving, OnDelete};
+pub use rollout::{
+    HeldRevision, MetricState, PodCount, ReleaseRollout, RolloutPhase, RolloutStatus, StrategyRule,
+    WorkloadKind, WorkloadSelector, WorkloadShare,
+};
+pub use strategy::{Strategy, StrategySpec};
 pub use window::{
     PlannedAction, PlannedChange, WaitingRevision, Window, WindowKind, WindowOverride,
 };

@@ -84,7 +84,7 @@ fn prints_the_crds_that_are_deployed() {
     let ran = driftless(here().path(), &["schema"]);
     assert_eq!(ran.code, 0);
     let deployed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/crds/");
-    for name in ["environments", "inventories", "releases"] {
+    for name in ["environments", "inventories", "releases", "strategies"] {
         let file = std::fs::read_to_string(format!("{deployed}{name}.yaml")).unwrap();
         assert!(ran.out.contains(&file), "{name}");
     }

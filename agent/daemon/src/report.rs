@@ -82,6 +82,7 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         leaving: outcome.leaving.iter().take(LEAVING).cloned().collect(),
         claims: outcome.claims.iter().map(plan::inventory::key).collect(),
         waiting: outcome.waiting.clone(),
+        rollout: old.rollout.clone(),
         handled_request: before.request.map(str::to_owned),
         conditions,
     }
@@ -115,6 +116,7 @@ pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) ->
             .as_ref()
             .and_then(|health| health.waiting_for.clone()),
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
+        rollout: old.rollout.clone(),
     }
 }
 

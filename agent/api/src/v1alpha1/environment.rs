@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rollout::{RolloutStatus, StrategyRule};
 use crate::{
     Interval,
     v1alpha1::{Leaving, OnDelete, WaitingRevision, Window},
@@ -40,6 +41,17 @@ use crate::{
     ),
     printcolumn(name = "Release", type_ = "string", json_path = ".status.release"),
     printcolumn(name = "Health", type_ = "string", json_path = ".status.health"),
+    printcolumn(
+        name = "Rollout",
+        type_ = "string",
+        json_path = ".status.rollout.phase"
+    ),
+    printcolumn(
+        name = "Weight",
+        type_ = "integer",
+        json_path = ".status.rollout.weight",
+        priority = 1
+    ),
     printcolumn(name = "Drift", type_ = "integer", json_path = ".status.drift.count"),
     printcolumn(
         name = "Message",
@@ -91,6 +103,10 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub windows: Vec<Window>,
+    /// How new revisions reach users; the first rule that picks a workload counts. Left out: all at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub strategies: Vec<StrategyRule>,
 }
 
 /// One branch and one path of a config repo.
@@ -228,6 +244,9 @@ pub struct EnvironmentStatus {
     /// The revision that waits until `spec.windows` let it through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingRevision>,
+    /// Progressive delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
     /// The value of `driftless.dev/requested-at` that was last acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled_request: Option<String>,

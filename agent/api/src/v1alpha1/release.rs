@@ -5,8 +5,11 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::environment::{Failure, Health};
-use super::window::WindowOverride;
+use super::{
+    environment::{Failure, Health},
+    rollout::ReleaseRollout,
+    window::WindowOverride,
+};
 
 /// Which revision went into which environment.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -106,6 +109,9 @@ pub struct ReleaseStatus {
     /// What went wrong with single objects, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
+    /// Its way to the users, if a strategy says how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<ReleaseRollout>,
 }
 
 /// Where a release stands.

@@ -11,27 +11,30 @@ use tidy::{Source, root, sources};
 use super::none;
 
 /// Crate, and the crates of ours it may import. `lab` is for the demo and for tests.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("krm", &[]),
     ("render", &["krm"]),
     ("plan", &["krm"]),
-    ("api", &["krm"]),
+    ("rollout", &["krm", "plan"]),
+    ("api", &["krm", "rollout"]),
     ("source", &["render"]),
     ("cluster", &["krm", "api"]),
     (
         "daemon",
-        &["krm", "render", "plan", "api", "source", "cluster"],
+        &[
+            "krm", "render", "plan", "rollout", "api", "source", "cluster",
+        ],
     ),
     (
         "cli",
         &[
-            "krm", "render", "plan", "api", "source", "cluster", "daemon", "lab",
+            "krm", "render", "plan", "rollout", "api", "source", "cluster", "daemon", "lab",
         ],
     ),
 ];
 
 /// Crates without clock, network, environment, file system, threads or randomness.
-const PURE: [&str; 3] = ["krm", "render", "plan"];
+const PURE: [&str; 4] = ["krm", "render", "plan", "rollout"];
 
 /// The one file of a pure crate that may read files: the disk as a tree.
 const DISK: &str = "agent/render/src/disk.rs";

@@ -1,0 +1,111 @@
+//! Back: to the old version while a rollout is under way, to the former release after it.
+
+use super::{Run, short};
+use crate::{
+    state::{Cause, Direction, Phase, REJECTIONS, Rejection},
+    strategy::builtin,
+    wish::Event,
+};
+
+impl Run<'_> {
+    /// Everybody goes back to the stable version, at once.
+    pub(super) fn end(&mut self, cause: Cause) {
+        let Some(rollout) = &mut self.state.rollout else {
+            return;
+        };
+        let aborted = matches!(cause, Cause::Aborted { .. });
+        if rollout.direction == Direction::Back && !aborted {
+            // There is nothing behind the former release. Side by side it takes its place pod by pod, without a
+            // proof; a namespace whose pods are not there is given nobody.
+            return match rollout.strategy.namespaces.is_some() {
+                true => self.waiting = cause.sentence(),
+                false => self.up(),
+            };
+        }
+        rollout.weight = 0;
+        self.state.flags.clone_from(&rollout.flags_before);
+        let message = format!("{}: {}", cause.as_str(), cause.sentence());
+        rollout.phase = Phase::Ending {
+            since: self.now,
+            cause: cause.clone(),
+        };
+        self.record(Event::Ending, message);
+        if let (Some(record), Cause::AnalysisFailed { decision }) = (self.records.last_mut(), cause)
+        {
+            record.decision = Some(decision);
+        }
+    }
+
+    /// Until nobody is led to the canary and no disturbance is left.
+    pub(super) fn ending(&mut self) {
+        let Some(rollout) = &self.state.rollout else {
+            return;
+        };
+        let chaos = self
+            .seen
+            .chaos
+            .then(|| "what the disturbance made is not gone yet".to_owned());
+        let unseen = self.seen.workloads.is_empty();
+        let unseen = unseen.then(|| "the workloads have not been seen".to_owned());
+        if let Some(why) = rollout.unrouted(self.seen).or(chaos).or(unseen) {
+            self.waiting = why;
+            return;
+        }
+        let Some(rollout) = self.state.rollout.take() else {
+            return;
+        };
+        let Phase::Ending { cause, .. } = rollout.phase else {
+            return;
+        };
+        self.record(
+            Event::Ended,
+            format!("{} is off", short(&rollout.target.commit)),
+        );
+        if rollout.direction == Direction::Back {
+            // Somebody wants to keep what the alarm was about.
+            let good = self.state.good.clone();
+            self.state
+                .rejected
+                .retain(|one| Some(&one.revision) != good.as_ref());
+        } else if cause.rejects() {
+            self.reject(Rejection {
+                revision: rollout.target,
+                attempt: rollout.attempt,
+                at: self.now,
+                cause,
+                retry: false,
+            });
+        }
+    }
+
+    /// After promotion: rejects what serves, and brings the former release back. False if there is none.
+    pub(super) fn roll_back(&mut self, cause: Cause) -> bool {
+        let (Some(rollout), Some(former)) = (self.state.rollout.take(), self.state.former.clone())
+        else {
+            let message = format!("{}; there is no former release", cause.sentence());
+            self.record(Event::Ignored, message);
+            return false;
+        };
+        let message = format!("{}; back to {}", cause.sentence(), short(&former.commit));
+        self.state.flags.clone_from(&rollout.flags_before);
+        let strategy = builtin::way_back(&rollout.strategy);
+        self.reject(Rejection {
+            revision: rollout.target,
+            attempt: rollout.attempt,
+            at: self.now,
+            cause,
+            retry: false,
+        });
+        self.start(former, strategy, Direction::Back, 1);
+        self.record(Event::RollingBack, message);
+        true
+    }
+
+    fn reject(&mut self, rejection: Rejection) {
+        let rejected = &mut self.state.rejected;
+        rejected.retain(|one| one.revision != rejection.revision);
+        rejected.push(rejection);
+        let surplus = rejected.len().saturating_sub(REJECTIONS);
+        rejected.drain(..surplus);
+    }
+}

@@ -1,0 +1,182 @@
+//! Commands and approvals: each counts once, and only for what it was meant for.
+
+use super::{Run, step_at};
+use crate::{
+    observe::{Action, Command},
+    state::{Cause, Phase, Rejection, Rollout},
+    strategy::Step,
+    wish::Event,
+};
+
+impl Run<'_> {
+    /// Obeys the newest command, unless it was obeyed before.
+    pub(super) fn heed(&mut self) {
+        let Some(command) = &self.seen.command else {
+            return;
+        };
+        if self.state.handled.as_ref() == Some(&command.id) {
+            return;
+        }
+        self.state.handled = Some(command.id.clone());
+        let done = self.fits(command) && self.obey(command);
+        let word = command.action.as_str();
+        match done {
+            true => self.record_by(Event::Commanded, word, &command.by),
+            false => self.record_by(
+                Event::Ignored,
+                format!("{word} came for something else"),
+                &command.by,
+            ),
+        }
+    }
+
+    /// True if what it was meant for is what is there.
+    fn fits(&self, command: &Command) -> bool {
+        let here = match command.action {
+            Action::Retry => self.rejected_head().map(Rejection::id),
+            _ => self.state.rollout.as_ref().map(Rollout::id),
+        };
+        let step = self.state.rollout.as_ref().map(|rollout| rollout.step);
+        let for_this = command.rollout.is_none() || command.rollout == here;
+        for_this && (command.step.is_none() || command.step == step)
+    }
+
+    fn obey(&mut self, command: &Command) -> bool {
+        match command.action {
+            Action::Abort => self.abort(&command.by),
+            Action::Retry => self.retry(),
+            Action::Pause => self.pause(&command.by),
+            Action::Promote => self.promote(&command.by),
+            Action::Skip => self.skip(),
+            Action::PromoteFully => self.promote_fully(),
+        }
+    }
+
+    fn abort(&mut self, by: &str) -> bool {
+        let cause = Cause::Aborted { by: by.to_owned() };
+        match self.state.rollout.as_ref().map(|rollout| &rollout.phase) {
+            None | Some(Phase::Ending { .. }) => false,
+            Some(Phase::Baking { .. }) => self.roll_back(cause),
+            Some(_) => {
+                self.end(cause);
+                true
+            }
+        }
+    }
+
+    fn retry(&mut self) -> bool {
+        let head = self.seen.head.as_ref();
+        let mut rejected = self.state.rejected.iter_mut();
+        let found =
+            rejected.find(|rejection| Some(&rejection.revision) == head && !rejection.retry);
+        match found {
+            Some(rejection) if self.state.rollout.is_none() => {
+                rejection.retry = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn pause(&mut self, by: &str) -> bool {
+        match &mut self.state.rollout {
+            Some(rollout) if matches!(rollout.phase, Phase::Stepping(_)) => {
+                rollout.paused = Some(by.to_owned());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn promote(&mut self, by: &str) -> bool {
+        let Some(rollout) = &mut self.state.rollout else {
+            return false;
+        };
+        if rollout.paused.take().is_some() {
+            return true;
+        }
+        let waits = matches!(
+            step_at(&rollout.strategy.steps, rollout.step),
+            Some(Step::Pause(_) | Step::Approve(_))
+        );
+        match &mut rollout.phase {
+            Phase::Stepping(stepping) if waits => stepping.approvals.insert(by.to_owned()),
+            _ => false,
+        }
+    }
+
+    fn skip(&mut self) -> bool {
+        match &mut self.state.rollout {
+            Some(rollout) if matches!(rollout.phase, Phase::Stepping(_)) => {
+                rollout.paused = None;
+                self.next();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Two namespaces change places only when the new one carries everybody; workloads side by side are replaced in
+    /// the way of their own kind, which keeps their pods serving.
+    fn promote_fully(&mut self) -> bool {
+        let Some(rollout) = &mut self.state.rollout else {
+            return false;
+        };
+        if !matches!(rollout.phase, Phase::Stepping(_)) {
+            return false;
+        }
+        rollout.paused = None;
+        let last = rollout.strategy.steps.len();
+        match rollout.strategy.namespaces.is_some() {
+            true => {
+                rollout.strategy.steps.push(Step::Weight(100));
+                self.enter(last);
+            }
+            false => self.up(),
+        }
+        true
+    }
+
+    /// Counts the approvals of this very step.
+    pub(super) fn count_approvals(&mut self) {
+        let Some(rollout) = &mut self.state.rollout else {
+            return;
+        };
+        let (id, step) = (rollout.id(), rollout.step);
+        let waits = matches!(
+            step_at(&rollout.strategy.steps, step),
+            Some(Step::Pause(_) | Step::Approve(_))
+        );
+        let Phase::Stepping(stepping) = &mut rollout.phase else {
+            return;
+        };
+        let meant = self
+            .seen
+            .approvals
+            .iter()
+            .filter(|approval| waits && approval.rollout == id && approval.step == step);
+        let mut new = Vec::new();
+        for approval in meant {
+            if stepping.approvals.insert(approval.by.clone()) {
+                new.push(approval.by.clone());
+            }
+        }
+        for by in new {
+            self.record_by(Event::Approved, format!("step {} approved", step + 1), &by);
+        }
+    }
+}
+
+impl Action {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Promote => "promote",
+            Self::PromoteFully => "promote --full",
+            Self::Skip => "skip",
+            Self::Pause => "pause",
+            Self::Abort => "abort",
+            Self::Retry => "retry",
+        }
+    }
+}

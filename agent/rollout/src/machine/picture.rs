@@ -1,0 +1,158 @@
+//! The whole picture that a state wishes for, and when time alone can change it.
+
+use jiff::Timestamp;
+
+use super::{later, samples::Armed, step_at, up};
+use crate::{
+    observe::Observation,
+    state::{Phase, Rollout, State, Stepping, Tallies},
+    strategy::Step,
+    wish::{Canary, Check, Disturbance, Wish},
+};
+
+pub(super) fn picture(
+    state: &State,
+    seen: &Observation,
+    now: Timestamp,
+) -> (Wish, Option<Timestamp>) {
+    let standby = state.standby_until.is_some_and(|until| now < until);
+    let mut wish = Wish {
+        base: state.good.clone(),
+        standby: state.former.clone().filter(|_| standby),
+        namespaces: state.namespaces.clone(),
+        active: state.active,
+        flags: state.flags.clone(),
+        ..Wish::default()
+    };
+    let mut wake: Vec<Timestamp> = state.standby_until.into_iter().collect();
+    if let Some(rollout) = &state.rollout {
+        rollout.paint(&mut wish, seen, now);
+        wake.extend(rollout.wakes(state, seen, now));
+    }
+    (wish, wake.into_iter().filter(|at| *at > now).min())
+}
+
+impl Rollout {
+    fn paint(&self, wish: &mut Wish, seen: &Observation, now: Timestamp) {
+        for armed in self.armed(seen) {
+            wish.checks.extend(self.checks(&armed, now));
+        }
+        if let Phase::Baking { .. } = self.phase {
+            return;
+        }
+        if let Phase::Promoting { .. } | Phase::Returning { .. } = self.phase {
+            wish.base = Some(self.target.clone());
+        }
+        if wish.namespaces.is_none() {
+            wish.namespaces.clone_from(&self.strategy.namespaces);
+        }
+        wish.chaos = self.chaos(now);
+        wish.canary = Some(self.canary(seen, now));
+    }
+
+    fn canary(&self, seen: &Observation, now: Timestamp) -> Canary {
+        let ending = matches!(self.phase, Phase::Ending { .. });
+        let workloads = || seen.workloads.iter();
+        let disturbed = match (
+            self.disturbance(now),
+            step_at(&self.strategy.steps, self.step),
+        ) {
+            (Some(_), Some(Step::Chaos(chaos))) => chaos.scale,
+            _ => None,
+        };
+        let pods = |key: &String, one| match disturbed {
+            Some(amount) => amount.of(self.pods(key, one)),
+            None => self.pods(key, one),
+        };
+        Canary {
+            revision: self.target.clone(),
+            traffic: self.strategy.traffic,
+            weight: self.weight,
+            target: if ending { 0 } else { self.target() },
+            pods: workloads()
+                .map(|(key, one)| (key.clone(), pods(key, one)))
+                .collect(),
+            floors: workloads()
+                .map(|(key, one)| (key.clone(), self.need(key, one)))
+                .collect(),
+            testers: self.testers(seen),
+        }
+    }
+
+    /// Testers come as soon as somebody is there to serve them, and go with everybody else.
+    fn testers(&self, seen: &Observation) -> Option<crate::strategy::Testers> {
+        let serving = seen.workloads.values().all(|one| one.canary_ready() > 0);
+        let stepping = matches!(self.phase, Phase::Stepping(_));
+        self.strategy
+            .testers
+            .clone()
+            .filter(|_| serving && stepping)
+    }
+
+    fn chaos(&self, now: Timestamp) -> Option<Disturbance> {
+        let until = self.disturbance(now)?;
+        match step_at(&self.strategy.steps, self.step)? {
+            Step::Chaos(chaos) => Some(Disturbance {
+                id: format!("{}/{}", self.id(), self.step),
+                chaos: chaos.clone(),
+                until,
+            }),
+            _ => None,
+        }
+    }
+
+    fn checks(&self, armed: &Armed, now: Timestamp) -> Vec<Check> {
+        let tallies = self.tallies_of(armed.is_gate);
+        let metrics = armed.analysis.metrics.iter();
+        metrics
+            .map(|metric| Check {
+                key: armed.key(metric),
+                metric: metric.clone(),
+                due: armed.due(tallies.and_then(|all| all.get(&metric.name)), now),
+            })
+            .collect()
+    }
+
+    fn tallies_of(&self, gate: bool) -> Option<&Tallies> {
+        match &self.phase {
+            Phase::Stepping(Stepping { gate: own, .. }) if gate => Some(own),
+            Phase::Stepping(Stepping { watch, .. })
+            | Phase::Promoting { watch, .. }
+            | Phase::Baking { watch, .. } => Some(watch),
+            Phase::Returning { .. } | Phase::Ending { .. } => None,
+        }
+    }
+
+    /// When something can change by time alone.
+    fn wakes(&self, state: &State, seen: &Observation, now: Timestamp) -> Vec<Timestamp> {
+        let mut wakes = Vec::new();
+        let deadline = self.strategy.progress_deadline.duration();
+        match &self.phase {
+            Phase::Stepping(stepping) => {
+                wakes.extend(stepping.waiting.map(|since| later(since, deadline)));
+                wakes.extend(self.disturbance(now));
+                if let (Some(Step::Pause(pause)), Some(reached)) =
+                    (step_at(&self.strategy.steps, self.step), stepping.reached)
+                {
+                    wakes.extend(
+                        pause
+                            .duration
+                            .map(|length| later(reached, length.duration())),
+                    );
+                }
+            }
+            Phase::Promoting { since, .. } => wakes.push(later(*since, deadline)),
+            Phase::Baking { .. } => wakes.extend(up::bake_ends(state, &self.strategy)),
+            Phase::Returning { .. } | Phase::Ending { .. } => {}
+        }
+        for armed in self.armed(seen) {
+            let tallies = self.tallies_of(armed.is_gate);
+            let metrics = armed.analysis.metrics.iter();
+            wakes.extend(
+                metrics
+                    .map(|metric| armed.wake(tallies.and_then(|all| all.get(&metric.name)), now)),
+            );
+        }
+        wakes
+    }
+}

@@ -1,0 +1,129 @@
+//! Nothing under way: is there something new, and may it begin?
+
+use super::{Run, short};
+use crate::{
+    observe::Router,
+    state::{Direction, Phase, Rejection, Revision, Rollout, Stepping},
+    strategy::Strategy,
+    wish::Event,
+};
+
+impl Run<'_> {
+    pub(super) fn settled(&mut self) {
+        let Some(head) = &self.seen.head else {
+            return;
+        };
+        let Some(good) = &self.state.good else {
+            // Nobody is served yet whom a bad revision could hurt.
+            self.state.namespaces = self.namespaces_asked();
+            self.state.good = Some(head.clone());
+            return;
+        };
+        if good == head {
+            self.state.good = Some(head.clone());
+            return;
+        }
+        if let Some(rejection) = self.state.rejection(head) {
+            self.waiting = format!(
+                "{} was rejected: {}; a newer commit or `driftless rollout retry` goes on",
+                short(&head.commit),
+                rejection.cause.sentence()
+            );
+            return;
+        }
+        match &self.seen.strategy {
+            None => self.at_once(head.clone()),
+            Some(strategy) => self.begin(head.clone(), strategy.clone()),
+        }
+    }
+
+    fn namespaces_asked(&self) -> Option<crate::strategy::Namespaces> {
+        let strategy = self.seen.strategy.as_ref()?;
+        strategy.namespaces.clone()
+    }
+
+    fn at_once(&mut self, head: Revision) {
+        self.state.former = self.state.good.replace(head);
+    }
+
+    fn begin(&mut self, head: Revision, strategy: Strategy) {
+        if let Some(fault) = strategy.faults().first() {
+            self.waiting = format!("the strategy cannot be used: {fault}");
+            return;
+        }
+        if self.seen.workloads.is_empty() {
+            "the workloads have not been seen".clone_into(&mut self.waiting);
+            return;
+        }
+        if strategy.namespaces.is_none() && self.leftovers() {
+            "the canary of the revision before is not gone yet".clone_into(&mut self.waiting);
+            return;
+        }
+        let message = format!("{} begins", short(&head.commit));
+        let tried = self.state.rejected.iter();
+        let tried = tried.filter(|rejection| rejection.revision == head);
+        let attempt = tried.map(|rejection| rejection.attempt).max().unwrap_or(0);
+        self.start(head, strategy, Direction::Forward, attempt + 1);
+        self.record(Event::Started, message);
+        self.enter(0);
+    }
+
+    /// True while something of another rollout is there: two canaries never stand side by side.
+    fn leftovers(&self) -> bool {
+        let mut workloads = self.seen.workloads.values();
+        let left = workloads.any(|one| match one.router {
+            Router::InPlace => one.canary_ready() > 0,
+            Router::Route | Router::Selector | Router::Replicas => one.canary.is_some(),
+        });
+        left || self.seen.chaos
+    }
+
+    pub(super) fn start(
+        &mut self,
+        target: Revision,
+        strategy: Strategy,
+        direction: Direction,
+        attempt: u32,
+    ) {
+        let seen = self.seen.workloads.iter();
+        self.state.rollout = Some(Rollout {
+            target,
+            attempt,
+            direction,
+            strategy,
+            began: self.now,
+            baseline: seen
+                .map(|(key, one)| (key.clone(), one.stable.wanted))
+                .collect(),
+            paused: None,
+            flags_before: self.state.flags.clone(),
+            step: 0,
+            weight: 0,
+            phase: Phase::Stepping(Stepping::new(self.now)),
+        });
+    }
+
+    pub(super) fn rejected_head(&self) -> Option<&Rejection> {
+        self.state.rejection(self.seen.head.as_ref()?)
+    }
+}
+
+impl Rejection {
+    /// The rollout that was rejected: what a retry is bound to.
+    pub fn id(&self) -> String {
+        format!("{}#{}", self.revision.release, self.attempt)
+    }
+}
+
+impl Stepping {
+    pub(super) fn new(now: jiff::Timestamp) -> Self {
+        Self {
+            entered: now,
+            reached: None,
+            waiting: None,
+            approvals: std::collections::BTreeSet::new(),
+            gate: crate::state::Tallies::new(),
+            watch: crate::state::Tallies::new(),
+        }
+    }
+}

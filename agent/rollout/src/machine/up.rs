@@ -1,0 +1,161 @@
+//! The new revision takes the place of the old one.
+
+use super::{Run, elapsed, later, short};
+use crate::{
+    state::{Cause, Direction, Phase, State, Tallies},
+    strategy::Strategy,
+    wish::Event,
+};
+
+impl Run<'_> {
+    /// All steps are passed.
+    pub(super) fn up(&mut self) {
+        let Some(rollout) = &mut self.state.rollout else {
+            return;
+        };
+        if rollout.strategy.namespaces.is_some() {
+            return self.change_places();
+        }
+        rollout.phase = Phase::Promoting {
+            since: self.now,
+            watch: rollout.take_watch(),
+        };
+        self.record(Event::Promoting, "all steps are passed");
+    }
+
+    /// Two namespaces: everybody is there already.
+    fn change_places(&mut self) {
+        let keep = self.state.rollout.as_ref().and_then(|rollout| {
+            let namespaces = rollout.strategy.namespaces.as_ref()?;
+            Some(later(self.now, namespaces.keep.duration()))
+        });
+        self.state.active = self.state.active.other();
+        self.state.standby_until = keep;
+        self.promoted();
+    }
+
+    /// Until every stable workload is of the new revision, with all its pods.
+    pub(super) fn promoting(&mut self) {
+        let back = self.is_back();
+        let cause = self.reverted().or_else(|| match back {
+            true => None,
+            false => self.alarm().or_else(|| self.sample()),
+        });
+        if let Some(cause) = cause {
+            return self.end(cause);
+        }
+        self.cap();
+        let Some(rollout) = &mut self.state.rollout else {
+            return;
+        };
+        let Phase::Promoting { since, .. } = &rollout.phase else {
+            return;
+        };
+        let late = elapsed(*since, self.now) >= rollout.strategy.progress_deadline.duration();
+        let waits = self.seen.workloads.iter().find_map(|(key, one)| {
+            let need = rollout.need(key, one);
+            let settled = one.stable.settled.as_ref() == Some(&rollout.target.digest);
+            (!settled || one.stable.ready < need)
+                .then(|| format!("{key}: {} of {need} pods are ready", one.stable.ready))
+        });
+        let unseen = self.seen.workloads.is_empty();
+        let unseen = unseen.then(|| "the workloads have not been seen".to_owned());
+        match waits.or(unseen).or_else(|| rollout.watch_misses()) {
+            // On the way back there is nothing better to turn to.
+            Some(why) if late && !back => self.end(Cause::NotReady { why }),
+            Some(why) => self.waiting = why,
+            None => {
+                rollout.weight = 0;
+                rollout.phase = Phase::Returning { since: self.now };
+            }
+        }
+    }
+
+    /// Until nobody is led to the canary.
+    pub(super) fn returning(&mut self) {
+        let Some(rollout) = &self.state.rollout else {
+            return;
+        };
+        match rollout.unrouted(self.seen) {
+            Some(why) => self.waiting = why,
+            None => self.promoted(),
+        }
+    }
+
+    fn promoted(&mut self) {
+        let Some(mut rollout) = self.state.rollout.take() else {
+            return;
+        };
+        let target = rollout.target.clone();
+        let state = &mut self.state;
+        state.namespaces.clone_from(&rollout.strategy.namespaces);
+        let before = state.good.replace(target.clone());
+        if rollout.direction == Direction::Forward {
+            state.former = before;
+            state.rejected.retain(|one| one.revision != target);
+        } else {
+            // What was left behind is rejected; before the former release nothing is known to be good.
+            state.former = before.filter(|_| rollout.strategy.namespaces.is_some());
+        }
+        self.record(
+            Event::Promoted,
+            format!("{} is promoted", short(&target.commit)),
+        );
+        if rollout.direction == Direction::Forward && rollout.strategy.bake.is_some() {
+            rollout.weight = 0;
+            rollout.phase = Phase::Baking {
+                since: self.now,
+                watch: Tallies::new(),
+            };
+            self.state.rollout = Some(rollout);
+        }
+    }
+
+    /// Promoted, and still watched.
+    pub(super) fn baking(&mut self) {
+        if let Some(cause) = self.alarm().or_else(|| self.sample()) {
+            self.roll_back(cause);
+            return;
+        }
+        let Some(rollout) = &self.state.rollout else {
+            return;
+        };
+        let Phase::Baking { since, .. } = &rollout.phase else {
+            return;
+        };
+        let bake = rollout.strategy.bake.map(crate::Interval::duration);
+        let over = elapsed(*since, self.now) >= bake.unwrap_or_default();
+        let moved = |head: &crate::state::Revision| *head != rollout.target;
+        if over || self.seen.head.as_ref().is_some_and(moved) {
+            self.state.rollout = None;
+        } else {
+            self.waiting = format!(
+                "the bake time, until {}",
+                later(*since, bake.unwrap_or_default())
+            );
+        }
+    }
+
+    fn is_back(&self) -> bool {
+        let rollout = self.state.rollout.as_ref();
+        rollout.is_some_and(|rollout| rollout.direction == Direction::Back)
+    }
+
+    /// While workloads are being replaced only a revert turns round: anything newer is tried after this.
+    fn reverted(&self) -> Option<Cause> {
+        self.news().filter(|cause| *cause == Cause::Reverted)
+    }
+
+    fn alarm(&self) -> Option<Cause> {
+        let why = self.seen.alarm.clone()?;
+        Some(Cause::Alarm { why })
+    }
+}
+
+/// What the bake time is for a strategy; for display.
+pub(super) fn bake_ends(state: &State, strategy: &Strategy) -> Option<jiff::Timestamp> {
+    let Phase::Baking { since, .. } = &state.rollout.as_ref()?.phase else {
+        return None;
+    };
+    Some(later(*since, strategy.bake?.duration()))
+}

@@ -1,0 +1,141 @@
+//! What somebody has seen: the cluster, the numbers, the people, git. Values only.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{judge::Reading, state::Revision, strategy::Strategy};
+
+pub mod pods;
+
+/// Everything that is known now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// When the cluster was last seen. Nothing goes on upon an old view.
+    pub at: Timestamp,
+    /// The newest verified revision; `None` while git cannot be asked.
+    pub head: Option<Revision>,
+    /// How the change from the last good revision to the newest is to be brought out. `None`: at once.
+    pub strategy: Option<Strategy>,
+    /// The workloads that the rollout changes, by `Deployment/shop/web`.
+    pub workloads: BTreeMap<String, Workload>,
+    /// What metrics said since the last look. Seeing one twice does no harm.
+    pub samples: Vec<Sample>,
+    /// Approvals that stand.
+    pub approvals: Vec<Approval>,
+    /// The newest command.
+    pub command: Option<Command>,
+    /// A synthetic check that fails, and what it saw.
+    pub alarm: Option<String>,
+    /// True while anything that a chaos step made is still there.
+    pub chaos: bool,
+}
+
+/// One workload in both versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// How its users are divided.
+    pub router: Router,
+    /// The workload under its own name.
+    pub stable: Pods,
+    /// The one beside it: none if there is none. For a workload that is changed in place: its pods of the new revision.
+    pub canary: Option<Pods>,
+    /// Per cent that the routes, as read back, give to the canary.
+    pub achieved: Option<u8>,
+}
+
+/// How users are divided between the versions of a workload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Router {
+    /// By weights of routes.
+    #[default]
+    Route,
+    /// By the selectors of Services: none or all.
+    Selector,
+    /// By the number of pods behind one Service.
+    Replicas,
+    /// By how many pods of a StatefulSet or DaemonSet have been replaced.
+    InPlace,
+}
+
+/// The pods of one version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pods {
+    /// How many are wanted, by `spec.replicas` as it is in the cluster.
+    pub wanted: u32,
+    /// How many can serve.
+    pub ready: u32,
+    /// Digest of the revision that all of them are of; `None` while they are being replaced.
+    pub settled: Option<String>,
+    /// A failure that waiting does not mend, in its own words.
+    pub stuck: Option<String>,
+}
+
+/// A number that came back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// What it answers: [`crate::wish::Check::key`].
+    pub key: String,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// What came back.
+    pub reading: Reading,
+}
+
+/// Somebody's consent to one step of one rollout.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// The rollout, as [`crate::state::Rollout::id`] says it.
+    pub rollout: String,
+    /// The step, from 0.
+    pub step: usize,
+    /// Who.
+    pub by: String,
+}
+
+/// Something that a person wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Command {
+    /// Never the same twice; what counts a command once.
+    pub id: String,
+    /// What.
+    pub action: Action,
+    /// Who.
+    pub by: String,
+    /// The rollout it is meant for, as [`crate::state::Rollout::id`] says it; another one ignores it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<String>,
+    /// The step it is meant for, from 0; at another one it is ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+}
+
+/// What a person can want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Go on: ends a pause.
+    Promote,
+    /// Leave all remaining steps out.
+    PromoteFully,
+    /// Leave this step out.
+    Skip,
+    /// Stay at this step.
+    Pause,
+    /// Back to the old version, and reject the new one.
+    Abort,
+    /// Try the rejected revision again.
+    Retry,
+}
+
+impl Workload {
+    /// Ready pods of the canary.
+    pub(crate) fn canary_ready(&self) -> u32 {
+        self.canary.as_ref().map_or(0, |pods| pods.ready)
+    }
+}

@@ -1,0 +1,111 @@
+//! Reads the pods of one version from their bodies, as the API server gives them.
+
+use serde_json::Value;
+
+/// Reasons of a container's waiting that waiting does not mend. A failed pull is not among them: a registry comes
+/// back, and the deadline sees to the rest.
+const HOPELESS: [&str; 4] = [
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "InvalidImageName",
+    "RunContainerError",
+];
+
+/// What can be told from a list of pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Pods that can serve.
+    pub ready: u32,
+    /// Pods that are there and not on their way out.
+    pub present: u32,
+    /// What is wrong with one of them that waiting does not mend: `web-canary-1: CrashLoopBackOff: …`.
+    pub stuck: Option<String>,
+}
+
+/// Looks at `pods`, all of one version.
+pub fn look<'a>(pods: impl IntoIterator<Item = &'a Value>) -> Seen {
+    let mut seen = Seen::default();
+    for pod in pods {
+        let leaving = !pod["metadata"]["deletionTimestamp"].is_null();
+        let over = matches!(
+            pod["status"]["phase"].as_str(),
+            Some("Succeeded" | "Failed")
+        );
+        if leaving || over {
+            continue;
+        }
+        seen.present += 1;
+        seen.ready += u32::from(is_ready(pod));
+        if seen.stuck.is_none() {
+            seen.stuck = stuck(pod);
+        }
+    }
+    seen
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    conditions
+        .filter(|condition| condition["type"] == "Ready")
+        .any(|condition| condition["status"] == "True")
+}
+
+fn stuck(pod: &Value) -> Option<String> {
+    let lists = ["initContainerStatuses", "containerStatuses"];
+    let mut containers = lists
+        .iter()
+        .filter_map(|list| pod["status"][*list].as_array())
+        .flatten();
+    containers.find_map(|container| {
+        let waiting = &container["state"]["waiting"];
+        let reason = waiting["reason"].as_str()?;
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        let code = &container["lastState"]["terminated"]["exitCode"];
+        let exit = match code.as_i64() {
+            Some(code) => format!(", exit code {code}"),
+            None => String::new(),
+        };
+        HOPELESS
+            .contains(&reason)
+            .then(|| format!("{name}: {reason}{exit}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_crash_loop_is_hopeless_and_a_failed_pull_is_not() {
+        let pod = |reason: &str| {
+            json!({
+                "metadata": {"name": "web-1"},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": "False"}],
+                    "containerStatuses": [{
+                        "state": {"waiting": {"reason": reason}},
+                        "lastState": {"terminated": {"exitCode": 137}}
+                    }]
+                }
+            })
+        };
+        let crashing = look([&pod("CrashLoopBackOff")]);
+        assert_eq!(
+            crashing.stuck.as_deref(),
+            Some("web-1: CrashLoopBackOff, exit code 137")
+        );
+        assert_eq!((crashing.ready, crashing.present), (0, 1));
+        assert_eq!(look([&pod("ImagePullBackOff")]).stuck, None);
+    }
+
+    #[test]
+    fn a_pod_on_its_way_out_serves_nobody() {
+        let leaving = json!({
+            "metadata": {"name": "web-1", "deletionTimestamp": "2026-01-01T00:00:00Z"},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]}
+        });
+        assert_eq!(look([&leaving]), Seen::default());
+    }
+}

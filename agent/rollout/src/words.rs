@@ -1,0 +1,16 @@
+//! Labels and annotations that rollouts read and write.
+
+/// Label on pods and workloads beside the stable ones: `canary`.
+pub const VERSION_LABEL: &str = "driftless.dev/version";
+/// Its value.
+pub const CANARY: &str = "canary";
+/// Annotation in git, on a workload: the strategy it follows; `none` for all at once.
+pub const STRATEGY: &str = "driftless.dev/strategy";
+/// Annotation in git, on any object: `first` applies a change when a rollout begins, `promotion` when it is promoted.
+pub const ROLLOUT: &str = "driftless.dev/rollout";
+/// Annotation on an Environment: the newest command, as JSON of [`crate::observe::Command`].
+pub const COMMAND: &str = "driftless.dev/rollout-command";
+/// Annotation on an Environment: approvals, as a JSON list of [`crate::observe::Approval`].
+pub const APPROVALS: &str = "driftless.dev/rollout-approvals";
+/// What the name of a workload, Service or config beside the stable one ends in.
+pub const SUFFIX: &str = "-canary";

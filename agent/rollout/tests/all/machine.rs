@@ -1,0 +1,578 @@
+//! The stories: what happens to a revision, good or bad, and to those who are served meanwhile.
+
+use rollout::{
+    State, Strategy,
+    observe::{Action, Approval, Command, Router},
+    state::{Cause, Direction, Phase, StateError},
+    strategy::{
+        Amount, Analysis, Approve, Chaos, Flag, Namespaces, OnMissing, Pause, Step, Synthetic,
+        builtin,
+    },
+    wish::Event,
+};
+use serde_json::json;
+
+use crate::world::{Metrics, WEB, World, error_rate, revision, watched};
+
+fn weights(all: &[u8]) -> Strategy {
+    Strategy::of(all.iter().copied().map(Step::Weight).collect())
+}
+
+fn command(id: &str, action: Action) -> Command {
+    Command {
+        id: id.to_owned(),
+        action,
+        by: "ada".to_owned(),
+        rollout: None,
+        step: None,
+    }
+}
+
+#[test]
+fn a_good_revision_goes_all_the_way_and_the_canary_goes() {
+    let mut world = World::new(Router::Route);
+    world.push("b", builtin("canary"));
+    let mut seen = Vec::new();
+    for _ in 0..200 {
+        let effects = world.turn();
+        let weight = effects.wish.canary.as_ref().map(|canary| canary.weight);
+        if seen.last() != Some(&weight) {
+            seen.push(weight);
+        }
+        world.pass(30);
+    }
+    let share = |all: &[u8]| all.iter().copied().map(Some).collect::<Vec<_>>();
+    let mut expected = share(&[0, 1, 5, 10, 25, 50, 100, 0]);
+    expected.push(None);
+    assert_eq!(seen, expected);
+    assert!(world.is_settled_on("b"));
+    assert_eq!(world.state.former, Some(revision("a")));
+}
+
+#[test]
+fn the_first_revision_and_one_without_strategy_go_at_once() {
+    let mut world = World::new(Router::Route);
+    world.state = State::default();
+    let effects = world.turn();
+    assert_eq!(effects.wish.base, Some(revision("a")));
+    world.push("b", None);
+    let effects = world.turn();
+    assert_eq!(effects.wish.base, Some(revision("b")));
+    assert!(effects.wish.canary.is_none());
+}
+
+#[test]
+fn a_bad_number_sends_everybody_back_in_one_write_and_the_revision_stays_out() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(watched(weights(&[10, 50]))));
+    world.until(10, |world| world.at_step() == Some(1));
+    world.metrics = Metrics::Bad;
+    world.turn();
+    world.pass(10);
+    let effects = world.turn();
+    let canary = effects
+        .wish
+        .canary
+        .expect("still there until nobody is on it");
+    assert_eq!(
+        (canary.weight, &effects.wish.base),
+        (0, &Some(revision("a")))
+    );
+    let bad = effects
+        .records
+        .iter()
+        .find(|record| record.event == Event::Ending);
+    let decision = bad
+        .and_then(|record| record.decision.clone())
+        .expect("the number");
+    assert_eq!(
+        (decision.number, decision.limit.as_str()),
+        (Some(0.25), "at most 0.01")
+    );
+    world.until(10, |world| world.is_settled_on("a"));
+    for _ in 0..50 {
+        let effects = world.turn();
+        assert!(effects.wish.canary.is_none());
+        assert!(
+            effects.waiting.contains("error-rate: 0.25 is above 0.01"),
+            "{}",
+            effects.waiting
+        );
+        world.pass(600);
+    }
+}
+
+#[test]
+fn a_restart_forgets_no_rejection_and_a_retry_is_a_second_chance() {
+    let mut world = World::new(Router::Route);
+    world.metrics = Metrics::Bad;
+    world.push("b", Some(watched(weights(&[10]))));
+    world.until(10, |world| !world.state.rejected.is_empty());
+    world.state = State::read(&world.state.write()).unwrap();
+    world.until(10, |world| world.is_settled_on("a"));
+    world.metrics = Metrics::Good;
+    world.seen.command = Some(command("1", Action::Retry));
+    world.until(10, |world| world.is_settled_on("b"));
+    assert!(world.state.rejected.is_empty());
+}
+
+#[test]
+fn another_commit_with_the_same_objects_is_as_rejected_as_the_first() {
+    let mut world = World::new(Router::Route);
+    world.metrics = Metrics::Bad;
+    world.push("b", Some(watched(weights(&[10]))));
+    world.until(10, |world| {
+        world.is_settled_on("a") && !world.state.rejected.is_empty()
+    });
+    world.seen.head.as_mut().unwrap().commit = "another".to_owned();
+    assert!(world.turn().wish.canary.is_none());
+    assert!(world.state.rollout.is_none());
+}
+
+#[test]
+fn no_number_is_never_a_good_number() {
+    for metrics in [Metrics::Empty, Metrics::Nan, Metrics::Silent] {
+        let mut world = World::new(Router::Route);
+        world.metrics = metrics;
+        world.push("b", Some(watched(weights(&[10, 100]))));
+        world.until(10, |world| {
+            world.state.rollout.is_none() && !world.state.rejected.is_empty()
+        });
+        let cause = &world.state.rejected[0].cause;
+        assert!(
+            matches!(cause, Cause::AnalysisMissing { .. }),
+            "{metrics:?}: {cause:?}"
+        );
+        let mut patient = watched(weights(&[10, 100]));
+        if let Some(analysis) = &mut patient.analysis {
+            analysis.on_missing = OnMissing::Hold;
+        }
+        let mut world = World::new(Router::Route);
+        world.metrics = metrics;
+        world.push("b", Some(patient));
+        for _ in 0..500 {
+            world.turn();
+            world.pass(30);
+        }
+        assert_eq!(world.at_step(), Some(0), "{metrics:?}");
+        world.metrics = Metrics::Good;
+        world.until(10, |world| world.is_settled_on("b"));
+    }
+}
+
+#[test]
+fn pods_that_never_become_ready_end_it_and_nobody_was_sent_there() {
+    let mut world = World::new(Router::Route);
+    world.sound = false;
+    world.push("b", builtin("canary"));
+    for _ in 0..100 {
+        let effects = world.turn();
+        assert_eq!(effects.wish.canary.map_or(0, |canary| canary.weight), 0);
+        assert_eq!(effects.wish.base, Some(revision("a")));
+        world.pass(10);
+    }
+    assert_eq!(world.state.rejected[0].cause.as_str(), "CanaryNotReady");
+}
+
+#[test]
+fn pods_that_die_lose_their_share_at_once() {
+    let mut world = World::new(Router::Route);
+    world.push("b", builtin("canary"));
+    world.until(10, |world| {
+        world.state.rollout.as_ref().is_some_and(|r| r.weight == 50)
+    });
+    world.web().canary.as_mut().unwrap().ready = 1;
+    world.sound = false;
+    let effects = world.turn();
+    assert_eq!(effects.wish.canary.unwrap().weight, 25, "one of four pods");
+    world.web().canary.as_mut().unwrap().stuck = Some("web-1: CrashLoopBackOff".to_owned());
+    let effects = world.turn();
+    assert_eq!(effects.wish.canary.unwrap().weight, 0);
+    world.until(10, |world| world.is_settled_on("a"));
+    assert_eq!(world.state.rejected[0].cause.as_str(), "CanaryCrashing");
+}
+
+#[test]
+fn a_newer_commit_begins_anew_and_a_revert_ends_it_without_blame() {
+    let mut world = World::new(Router::Route);
+    world.push("b", builtin("canary"));
+    world.until(10, |world| world.at_step() == Some(4));
+    world.push("c", builtin("canary"));
+    let effects = world.turn();
+    let canary = effects.wish.canary.unwrap();
+    assert_eq!(
+        (canary.weight, canary.revision),
+        (0, revision("b")),
+        "first everybody goes back"
+    );
+    let mut gone = false;
+    world.until(10, |world| world.at_step() == Some(4));
+    gone |= world.state.rollout.as_ref().unwrap().target == revision("c");
+    assert!(gone && world.state.rejected.is_empty());
+    world.push("a", None);
+    world.turn();
+    assert_eq!(world.state.rollout.as_ref().unwrap().weight, 0);
+    world.until(10, |world| world.is_settled_on("a"));
+    assert!(world.state.rejected.is_empty());
+}
+
+#[test]
+fn approvals_count_once_and_only_for_their_step() {
+    let mut world = World::new(Router::Route);
+    let steps = vec![
+        Step::Weight(10),
+        Step::Approve(Approve { needed: 2 }),
+        Step::Weight(100),
+    ];
+    world.push("b", Some(Strategy::of(steps)));
+    world.until(10, |world| world.at_step() == Some(1));
+    let approval = |rollout: &str, step, by: &str| Approval {
+        rollout: rollout.to_owned(),
+        step,
+        by: by.to_owned(),
+    };
+    let mine = "production-b#1";
+    world.seen.approvals = vec![
+        approval(mine, 1, "ada"),
+        approval(mine, 1, "ada"),
+        approval(mine, 2, "bob"),
+        approval("production-a#1", 1, "cyd"),
+        approval("production-b#2", 1, "dee"),
+    ];
+    for _ in 0..50 {
+        world.turn();
+        world.pass(3600);
+    }
+    assert_eq!(world.at_step(), Some(1), "one person is not two");
+    world.seen.approvals.push(approval(mine, 1, "eve"));
+    world.until(10, |world| world.is_settled_on("b"));
+}
+
+#[test]
+fn a_command_counts_once_and_only_for_what_it_is_meant_for() {
+    let mut world = World::new(Router::Route);
+    let wait = || Step::Pause(Pause::default());
+    world.push(
+        "b",
+        Some(Strategy::of(vec![wait(), wait(), Step::Weight(100)])),
+    );
+    world.until(10, |world| world.seen.workloads[WEB].canary.is_some());
+    world.seen.command = Some(command("1", Action::Promote));
+    for _ in 0..10 {
+        world.turn();
+        world.pass(10);
+    }
+    assert_eq!(
+        world.at_step(),
+        Some(1),
+        "the same command again is no second one"
+    );
+    let mut late = command("2", Action::Skip);
+    late.step = Some(0);
+    world.seen.command = Some(late);
+    let effects = world.turn();
+    assert_eq!(world.at_step(), Some(1));
+    assert!(
+        effects
+            .records
+            .iter()
+            .any(|record| record.event == Event::Ignored)
+    );
+    let mut wrong = command("3", Action::Abort);
+    wrong.rollout = Some("production-x#1".to_owned());
+    world.seen.command = Some(wrong);
+    world.turn();
+    assert_eq!(world.at_step(), Some(1));
+    world.seen.command = Some(command("4", Action::PromoteFully));
+    world.until(10, |world| world.is_settled_on("b"));
+}
+
+#[test]
+fn a_paused_rollout_stays_where_it_is_but_is_still_watched() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(watched(weights(&[10, 50, 100]))));
+    world.until(10, |world| {
+        world.at_step() == Some(0) && world.state.rollout.as_ref().is_some_and(|r| r.weight == 10)
+    });
+    world.seen.command = Some(command("1", Action::Pause));
+    for _ in 0..100 {
+        world.turn();
+        world.pass(30);
+    }
+    assert_eq!(world.at_step(), Some(0));
+    world.metrics = Metrics::Bad;
+    world.until(10, |world| world.is_settled_on("a"));
+    assert_eq!(world.state.rejected[0].cause.as_str(), "AnalysisFailed");
+}
+
+#[test]
+fn an_alarm_in_the_bake_time_brings_the_former_release_back() {
+    let mut world = World::new(Router::Route);
+    let mut strategy = watched(weights(&[10, 100]));
+    strategy.bake = Some(rollout::Interval::seconds(600));
+    world.push("b", Some(strategy));
+    let baking = |world: &World| {
+        let rollout = world.state.rollout.as_ref();
+        rollout.is_some_and(|rollout| matches!(rollout.phase, Phase::Baking { .. }))
+    };
+    world.until(10, baking);
+    world.seen.alarm = Some("shop-front: 503".to_owned());
+    world.turn();
+    let rollout = world.state.rollout.as_ref().unwrap();
+    assert_eq!(
+        (rollout.direction, &rollout.target),
+        (Direction::Back, &revision("a"))
+    );
+    world.until(10, |world| world.is_settled_on("a"));
+    assert_eq!(world.state.rejected[0].revision, revision("b"));
+    assert_eq!(world.state.rejected[0].cause.as_str(), "SyntheticAlarm");
+    world.seen.alarm = None;
+    world.turn();
+    assert!(world.is_settled_on("a"), "what git says is rejected");
+}
+
+#[test]
+fn the_stable_pods_stay_while_an_autoscaler_sees_them_idle() {
+    let mut world = World::new(Router::Route);
+    world.push("b", builtin("canary"));
+    world.until(10, |world| {
+        world
+            .state
+            .rollout
+            .as_ref()
+            .is_some_and(|r| r.weight == 100)
+    });
+    world.web().stable.wanted = 1;
+    let effects = world.turn();
+    let canary = effects.wish.canary.unwrap();
+    assert_eq!((canary.floors[WEB], canary.pods[WEB]), (4, 4));
+    world.web().stable.wanted = 9;
+    let effects = world.look();
+    let canary = effects.wish.canary.unwrap();
+    assert_eq!((canary.floors[WEB], canary.pods[WEB]), (9, 9));
+    assert_eq!(canary.weight, 44, "four of the nine that are needed now");
+}
+
+#[test]
+fn promotion_waits_until_every_stable_pod_is_new() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(weights(&[100])));
+    world.until(10, |world| {
+        world
+            .state
+            .rollout
+            .as_ref()
+            .is_some_and(|r| matches!(r.phase, Phase::Promoting { .. }))
+    });
+    world.web().stable.settled = None;
+    world.pass(10);
+    world.seen.at = world.now;
+    let effects = world.look();
+    assert_eq!(
+        effects.wish.canary.unwrap().weight,
+        100,
+        "the canary goes on serving"
+    );
+    assert_eq!(effects.wish.base, Some(revision("b")));
+    world.until(10, |world| world.is_settled_on("b"));
+}
+
+#[test]
+fn a_promotion_that_gets_stuck_is_taken_back() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(weights(&[100])));
+    world.until(10, |world| {
+        world
+            .state
+            .rollout
+            .as_ref()
+            .is_some_and(|r| matches!(r.phase, Phase::Promoting { .. }))
+    });
+    world.web().stable.ready = 2;
+    for _ in 0..100 {
+        world.turn();
+        world.pass(10);
+    }
+    assert_eq!(world.state.rejected[0].cause.as_str(), "CanaryNotReady");
+    assert_eq!(world.state.good, Some(revision("a")));
+}
+
+#[test]
+fn an_old_view_moves_nothing_but_an_abort_is_heard() {
+    let mut world = World::new(Router::Route);
+    world.push("b", builtin("canary"));
+    world.until(10, |world| world.at_step() == Some(2));
+    let before = world.state.clone();
+    world.pass(3600);
+    world.look();
+    assert_eq!(world.state, before);
+    world.seen.command = Some(command("1", Action::Abort));
+    let effects = world.look();
+    assert_eq!(effects.wish.canary.unwrap().weight, 0);
+}
+
+#[test]
+fn a_clock_that_goes_back_ends_no_pause() {
+    let mut world = World::new(Router::Route);
+    world.push("b", builtin("canary"));
+    world.until(10, |world| world.at_step() == Some(1));
+    world.pass(-86_400);
+    for _ in 0..5 {
+        world.turn();
+        world.pass(10);
+    }
+    assert_eq!(world.at_step(), Some(1));
+}
+
+#[test]
+fn without_a_router_pods_make_the_share() {
+    let mut world = World::new(Router::Replicas);
+    let steps = vec![
+        Step::Replicas(Amount::Count(1)),
+        Step::Replicas(Amount::Percent(50)),
+        Step::Weight(50),
+    ];
+    world.push("b", Some(Strategy::of(steps)));
+    let mut pods = Vec::new();
+    while !world.is_settled_on("b") {
+        let effects = world.turn();
+        let wanted = effects.wish.canary.map(|canary| canary.pods[WEB]);
+        if pods.last() != Some(&wanted) {
+            pods.push(wanted);
+        }
+        world.pass(10);
+    }
+    assert_eq!(pods, [Some(1), Some(2), Some(4), None]);
+}
+
+#[test]
+fn a_disturbance_ends_by_itself_and_with_the_rollout() {
+    let chaos = Chaos {
+        duration: rollout::Interval::seconds(60),
+        kill: Some(50),
+        isolate: false,
+        scale: None,
+        objects: Vec::new(),
+        also: Vec::new(),
+    };
+    let steps = vec![Step::Weight(50), Step::Chaos(chaos), Step::Weight(100)];
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(watched(Strategy::of(steps))));
+    world.until(10, |world| world.seen.chaos);
+    world.web().canary.as_mut().unwrap().ready = 1;
+    let effects = world.turn();
+    assert_eq!(effects.wish.canary.as_ref().unwrap().weight, 25);
+    assert!(effects.wish.chaos.is_some());
+    let mut other = world.clone();
+    world.until(10, |world| world.is_settled_on("b"));
+    other.metrics = Metrics::Bad;
+    let mut seen = false;
+    for _ in 0..10 {
+        let effects = other.turn();
+        seen |= other.state.rollout.is_some() && effects.wish.chaos.is_none();
+        other.pass(10);
+    }
+    assert!(seen && other.is_settled_on("a") && !other.seen.chaos);
+}
+
+#[test]
+fn a_flag_goes_up_with_the_steps_and_off_with_an_abort() {
+    let flag = |percent| {
+        Step::Flag(Flag {
+            config_map: "flags".to_owned(),
+            key: "flags.json".to_owned(),
+            flag: "checkout".to_owned(),
+            variant: "on".to_owned(),
+            percent,
+            by: "targetingKey".to_owned(),
+        })
+    };
+    let mut world = World::new(Router::Route);
+    let steps = vec![
+        Step::Weight(10),
+        flag(1),
+        flag(50),
+        Step::Pause(Pause::default()),
+    ];
+    world.push("b", Some(Strategy::of(steps)));
+    world.until(10, |world| world.at_step() == Some(3));
+    let effects = world.turn();
+    let percents: Vec<_> = effects
+        .wish
+        .flags
+        .values()
+        .map(|flag| flag.percent)
+        .collect();
+    assert_eq!(percents, [50]);
+    world.seen.command = Some(command("1", Action::Abort));
+    assert!(world.turn().wish.flags.is_empty());
+}
+
+#[test]
+fn gates_ask_and_count() {
+    let gate = Analysis {
+        count: Some(4),
+        ..Analysis::of(vec![error_rate()])
+    };
+    let synthetic = Synthetic {
+        checks: vec!["front".to_owned()],
+        count: 2,
+        interval: rollout::Interval::seconds(10),
+    };
+    let steps = vec![
+        Step::Weight(10),
+        Step::Analysis(gate),
+        Step::Synthetic(synthetic),
+    ];
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(Strategy::of(steps)));
+    world.until(10, |world| world.at_step() == Some(1));
+    let turns = world.until(30, |world| world.at_step() != Some(1));
+    assert!(turns >= 4, "{turns}");
+    // 0.001 is no answer of a check, which is 1 or 0.
+    world.until(10, |world| world.is_settled_on("a"));
+    assert_eq!(world.state.rejected[0].cause.as_str(), "AnalysisFailed");
+}
+
+#[test]
+fn two_namespaces_take_turns_and_the_way_back_is_instant() {
+    let mut strategy = watched(weights(&[100]));
+    strategy.bake = Some(rollout::Interval::seconds(600));
+    strategy.namespaces = Some(Namespaces {
+        blue: "shop-blue".to_owned(),
+        green: "shop-green".to_owned(),
+        keep: rollout::Interval::seconds(3600),
+    });
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(strategy));
+    world.until(10, |world| world.state.good == Some(revision("b")));
+    assert_eq!(format!("{:?}", world.state.active), "Green");
+    let effects = world.look();
+    assert_eq!(effects.wish.standby, Some(revision("a")));
+}
+
+#[test]
+fn a_state_of_a_newer_agent_is_refused_and_a_damaged_one_too() {
+    let newer = State::read(&json!({"format": 2})).unwrap_err();
+    assert!(matches!(newer, StateError::Newer(2)), "{newer}");
+    assert!(State::read(&json!({"format": 1, "rejected": 3})).is_err());
+    let fresh = State::read(&json!({"format": 1})).unwrap();
+    assert_eq!(fresh, State::default());
+}
+
+#[test]
+fn the_state_is_small() {
+    let mut world = World::new(Router::Route);
+    world.metrics = Metrics::Bad;
+    for name in ["b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
+        world.push(name, builtin("canary-traefik"));
+        if let Some(strategy) = &mut world.seen.strategy {
+            strategy.analysis = Some(Analysis::of(vec![error_rate()]));
+        }
+        world.until(10, |world| world.state.rejection(&revision(name)).is_some());
+    }
+    world.push("m", builtin("canary-traefik"));
+    world.turn();
+    let bytes = world.state.write().to_string().len();
+    assert!(bytes < 8 * 1024, "{bytes} bytes");
+}

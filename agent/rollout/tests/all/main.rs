@@ -1,0 +1,5 @@
+//! The brain, as a black box.
+
+mod judge;
+mod machine;
+mod world;

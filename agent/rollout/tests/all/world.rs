@@ -1,0 +1,252 @@
+//! A cluster in miniature that carries wishes out, late or in part as a test wants it.
+//!
+//! It knows pods, routes and time, and nothing of strategies: what the machine believes is held against it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use rollout::{
+    Observation, State,
+    judge::{Numbers, Reading},
+    observe::{Pods, Router, Sample, Workload},
+    state::{Phase, Revision},
+    strategy::{Analysis, Metric, Source, Strategy, analysis::Prometheus},
+    wish::{Effects, Wish},
+};
+
+/// What the only workload is called.
+pub(crate) const WEB: &str = "Deployment/shop/web";
+
+/// What a number says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Metrics {
+    /// Within limits.
+    Good,
+    /// Beyond one.
+    Bad,
+    /// No result.
+    Empty,
+    /// Not a number.
+    Nan,
+    /// Nobody asks.
+    Silent,
+}
+
+/// Git, cluster, people and time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) seen: Observation,
+    pub(crate) state: State,
+    pub(crate) metrics: Metrics,
+    /// Canary pods become ready.
+    pub(crate) sound: bool,
+    /// Routes follow.
+    pub(crate) routes: bool,
+    /// Canary revision that stands in the cluster.
+    canary: Option<Revision>,
+    /// Stable revision that stands in the cluster.
+    base: Option<Revision>,
+}
+
+pub(crate) fn revision(name: &str) -> Revision {
+    Revision {
+        commit: format!("{name}{name}{name}{name}{name}{name}{name}"),
+        digest: name.to_owned(),
+        release: format!("production-{name}"),
+    }
+}
+
+pub(crate) fn start() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).expect("in range")
+}
+
+/// An error rate of at most 1 per cent.
+pub(crate) fn error_rate() -> Metric {
+    Metric {
+        name: "error-rate".to_owned(),
+        from: Source::Prometheus(Prometheus {
+            query: "errors".to_owned(),
+            samples: None,
+            window: rollout::Interval::seconds(60),
+            address: None,
+        }),
+        max: Some(0.01),
+        min: None,
+        compare: None,
+        condition: None,
+        min_samples: 0,
+    }
+}
+
+pub(crate) fn watched(mut strategy: Strategy) -> Strategy {
+    strategy.analysis = Some(Analysis::of(vec![error_rate()]));
+    strategy
+}
+
+impl World {
+    /// Revision `a` serves with four pods behind a route.
+    pub(crate) fn new(router: Router) -> Self {
+        let state = State {
+            good: Some(revision("a")),
+            ..State::default()
+        };
+        let stable = Pods {
+            wanted: 4,
+            ready: 4,
+            settled: Some("a".to_owned()),
+            stuck: None,
+        };
+        let workload = Workload {
+            router,
+            stable,
+            canary: None,
+            achieved: router_share(router, 0),
+        };
+        Self {
+            now: start(),
+            seen: Observation {
+                at: start(),
+                head: Some(revision("a")),
+                strategy: None,
+                workloads: BTreeMap::from([(WEB.to_owned(), workload)]),
+                samples: Vec::new(),
+                approvals: Vec::new(),
+                command: None,
+                alarm: None,
+                chaos: false,
+            },
+            state,
+            metrics: Metrics::Good,
+            sound: true,
+            routes: true,
+            canary: None,
+            base: Some(revision("a")),
+        }
+    }
+
+    pub(crate) fn push(&mut self, name: &str, strategy: Option<Strategy>) {
+        self.seen.head = Some(revision(name));
+        self.seen.strategy = strategy;
+    }
+
+    pub(crate) fn web(&mut self) -> &mut Workload {
+        self.seen.workloads.get_mut(WEB).expect("the only one")
+    }
+
+    /// The machine looks once.
+    pub(crate) fn look(&mut self) -> Effects {
+        let (state, effects) = rollout::step(&self.state, &self.seen, self.now);
+        self.state = state;
+        effects
+    }
+
+    /// The machine looks, and the cluster does as it is told.
+    pub(crate) fn turn(&mut self) -> Effects {
+        self.seen.at = self.now;
+        let effects = self.look();
+        self.obey(&effects.wish);
+        self.measure(&effects.wish);
+        effects
+    }
+
+    pub(crate) fn pass(&mut self, seconds: i64) {
+        self.now += SignedDuration::from_secs(seconds);
+    }
+
+    /// Turns with `seconds` between them until `done`; the number of turns it took.
+    pub(crate) fn until(&mut self, seconds: i64, done: impl Fn(&Self) -> bool) -> usize {
+        for turn in 0..2000 {
+            if done(self) {
+                return turn;
+            }
+            self.turn();
+            self.pass(seconds);
+        }
+        panic!("it never came to that: {:#?} {:#?}", self.state, self.seen);
+    }
+
+    /// Pods and routes become what is wished for, as far as they can.
+    pub(crate) fn obey(&mut self, wish: &Wish) {
+        let sound = self.sound;
+        let (old, base) = (self.canary.take(), wish.base.clone());
+        let rolled = self.base != base;
+        self.base.clone_from(&base);
+        let routes = self.routes;
+        let workload = self.seen.workloads.get_mut(WEB).expect("the only one");
+        if rolled || workload.stable.settled.is_none() {
+            workload.stable.settled = base.map(|base| base.digest);
+        }
+        match &wish.canary {
+            None => workload.canary = None,
+            Some(canary) => {
+                let wanted = canary.pods[WEB];
+                let known = old.as_ref() == Some(&canary.revision);
+                let before = workload.canary.as_ref().filter(|_| known);
+                let before = before.map_or(0, |pods| pods.ready);
+                workload.canary = Some(Pods {
+                    wanted,
+                    ready: if sound { wanted } else { before.min(wanted) },
+                    settled: Some(canary.revision.digest.clone()),
+                    stuck: None,
+                });
+                self.canary = Some(canary.revision.clone());
+            }
+        }
+        if routes {
+            let weight = wish.canary.as_ref().map_or(0, |canary| canary.weight);
+            workload.achieved = router_share(workload.router, weight);
+        }
+        self.seen.chaos = wish.chaos.is_some();
+    }
+
+    /// Somebody asks for the numbers that are wished for.
+    pub(crate) fn measure(&mut self, wish: &Wish) {
+        self.seen.samples.clear();
+        let answer = match self.metrics {
+            Metrics::Good => Ok(number(0.001)),
+            Metrics::Bad => Ok(number(0.25)),
+            Metrics::Nan => Ok(number(f64::NAN)),
+            Metrics::Empty => Err(rollout::judge::Missing::Empty),
+            Metrics::Silent => return,
+        };
+        for check in &wish.checks {
+            self.seen.samples.push(Sample {
+                key: check.key.clone(),
+                at: self.now,
+                reading: Reading {
+                    query: "errors".to_owned(),
+                    answer: answer.clone(),
+                },
+            });
+        }
+    }
+
+    /// Everybody is on `name`, and nothing is under way.
+    pub(crate) fn is_settled_on(&self, name: &str) -> bool {
+        let routed = &self.seen.workloads[WEB];
+        self.state.good == Some(revision(name))
+            && self.state.rollout.is_none()
+            && routed.canary.is_none()
+            && routed.achieved.unwrap_or(0) == 0
+            && routed.stable.settled.as_deref() == Some(name)
+    }
+
+    /// The step it is at.
+    pub(crate) fn at_step(&self) -> Option<usize> {
+        let rollout = self.state.rollout.as_ref()?;
+        matches!(rollout.phase, Phase::Stepping(_)).then_some(rollout.step)
+    }
+}
+
+fn number(canary: f64) -> Numbers {
+    Numbers {
+        canary,
+        ..Numbers::default()
+    }
+}
+
+/// What a route shows; pods show nothing of that kind.
+fn router_share(router: Router, weight: u8) -> Option<u8> {
+    matches!(router, Router::Route | Router::Selector).then_some(weight)
+}
