@@ -195,7 +195,7 @@ impl<'s> Walk<'s> {
     fn keep(self, value: &mut Node, known: Option<Type<'s>>) -> Result<Outcome, MergeError> {
         let known = known.or_else(|| self.embedded(value));
         match &mut value.kind {
-            Kind::Scalar(scalar) if scalar.tag == Tag::Null && scalar.text.is_empty() => {
+            Kind::Scalar(scalar) if is_null(scalar) && scalar.text.is_empty() => {
                 return Ok(Outcome::Gone);
             }
             Kind::Scalar(scalar) => quote(scalar),
@@ -231,7 +231,7 @@ impl<'s> Walk<'s> {
         match &mut value.kind {
             Kind::Scalar(scalar) => {
                 quote(scalar);
-                Ok(scalar.tag != Tag::Null)
+                Ok(!is_null(scalar))
             }
             Kind::Map(fields) => {
                 let found = match (directive::of_map(fields), reading) {
@@ -332,11 +332,15 @@ fn field_type<'s>(known: Option<Type<'s>>, name: &str) -> Option<Type<'s>> {
     known?.field(name)
 }
 
-/// What setting a string does to its style, if it has none: quotes, where YAML 1.1 would read something else.
+fn is_null(scalar: &Scalar) -> bool {
+    scalar.tag == Tag::Null && !scalar.untagged
+}
+
+/// What setting a text does to its style, if it has none: quotes, where YAML 1.1 would read something else.
 fn quote(scalar: &mut Scalar) {
-    let bare = scalar.tag == Tag::Str && scalar.style == Style::Plain;
+    let bare = scalar.is_text() && scalar.style == Style::Plain;
     if bare && yaml::is_quoted_when_set(&scalar.text) {
-        scalar.style = Style::DoubleQuoted;
+        scalar.set_style(Style::DoubleQuoted);
     }
 }
 
@@ -344,7 +348,7 @@ fn quote(scalar: &mut Scalar) {
 /// quoted text becomes a quoted text.
 fn replace(old: &mut Node, mut new: Node) {
     if let (Some(before), Kind::Scalar(scalar)) = (old.as_scalar(), &mut new.kind) {
-        scalar.style = before.style;
+        scalar.set_style(before.style);
         if scalar.style != Style::Plain && scalar.tag != Tag::Binary {
             scalar.tag = Tag::Str;
         }

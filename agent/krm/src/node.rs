@@ -51,6 +51,9 @@ pub struct Scalar {
     pub tag: Tag,
     /// How it was written.
     pub style: Style,
+    /// Nobody has said what the text means, so `tag` follows from text and style and changes with them. This is
+    /// so for most of what kustomize itself writes; what is read from a file has its tag for good.
+    pub untagged: bool,
 }
 
 /// What a scalar's text means, resolved by go-yaml v3's rules.
@@ -121,9 +124,20 @@ impl Node {
                 text: text.into(),
                 tag,
                 style,
+                untagged: false,
             }),
             pos,
         }
+    }
+
+    /// A scalar that means what its text says, in quotes if readers of YAML 1.1 would take the bare text for
+    /// something else than a string.
+    pub fn untagged(text: impl Into<String>, pos: Pos) -> Self {
+        let mut node = Self::string(text, pos);
+        if let Some(scalar) = node.as_scalar_mut() {
+            scalar.untag();
+        }
+        node
     }
 
     /// A null.
@@ -207,10 +221,10 @@ impl Node {
             .map(|scalar| scalar.text.as_str())
     }
 
-    /// True for a null scalar.
+    /// True for a null scalar. A text that happens to read as null is none as long as nobody has said so.
     pub fn is_null(&self) -> bool {
         self.as_scalar()
-            .is_some_and(|scalar| scalar.tag == Tag::Null)
+            .is_some_and(|scalar| scalar.tag == Tag::Null && !scalar.untagged)
     }
 
     /// The value under `key`, if this is a map that has it.
@@ -231,6 +245,47 @@ impl Node {
     /// The value at the end of a path of map keys.
     pub fn at_mut(&mut self, path: &[&str]) -> Option<&mut Node> {
         path.iter().try_fold(self, |node, key| node.get_mut(key))
+    }
+}
+
+impl Scalar {
+    /// Another text. A tag that somebody has given stays.
+    pub fn set_text(&mut self, text: String) {
+        self.text = text;
+        self.settle();
+    }
+
+    /// Another style. A tag that somebody has given stays.
+    pub fn set_style(&mut self, style: Style) {
+        self.style = style;
+        self.settle();
+    }
+
+    /// Forgets what the text was said to mean.
+    pub fn untag(&mut self) {
+        self.untagged = true;
+        self.settle();
+    }
+
+    /// Gives the text a meaning for good.
+    pub fn set_tag(&mut self, tag: Tag) {
+        self.tag = tag;
+        self.untagged = false;
+    }
+
+    /// Whether kustomize takes this for text: a string, or what has no tag, even if it looks like a number.
+    pub fn is_text(&self) -> bool {
+        self.untagged || self.tag == Tag::Str
+    }
+
+    fn settle(&mut self) {
+        if self.untagged {
+            self.tag = match self.style {
+                // On many lines it is printed as a literal.
+                Style::Plain if !self.text.contains('\n') => yaml::plain_tag(&self.text),
+                _ => Tag::Str,
+            };
+        }
     }
 }
 

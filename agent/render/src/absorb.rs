@@ -3,9 +3,11 @@
 use krm::{Map, Node, schema::Schema};
 
 use crate::{
+    field_path::raw,
     generate::base64,
     problem::{Outcome, Problem},
     resource::{Behavior, Resource},
+    scalar,
     set::ObjectSet,
     shared::Shared,
 };
@@ -96,7 +98,7 @@ fn join_metadata(old: &Node, new: &mut Node) {
     };
     for field in ["name", "namespace"] {
         match old.at(&["metadata", field]) {
-            Some(value) => metadata.set(field, value.clone()),
+            Some(value) => scalar::set_field(metadata, field, raw(value), value.pos),
             None => drop(metadata.remove(field)),
         }
     }

@@ -143,7 +143,7 @@ fn make_text(value: &mut Node) {
     match &mut value.kind {
         Kind::Scalar(scalar) if scalar.tag == Tag::Str => {}
         Kind::Scalar(scalar) => {
-            scalar.tag = Tag::Str;
+            scalar.set_tag(Tag::Str);
             scalar.style = Style::Plain;
         }
         _ => value.kind = Node::string("", value.pos).kind,

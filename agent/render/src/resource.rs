@@ -39,7 +39,7 @@ pub(crate) struct Resource {
     pub(crate) behavior: Behavior,
     /// Whether its name gets a hash of its content at the end, and which line asked for the object.
     pub(crate) hash: Option<Pos>,
-    /// Values that stand in several places at once, and scalars without a type.
+    /// Values that stand in several places at once.
     pub(crate) shared: Shared,
     /// The vars that take their value from it.
     pub(crate) vars: Vec<String>,

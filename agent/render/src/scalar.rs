@@ -1,29 +1,32 @@
 //! Changing a scalar in place, as kustomize does: the quotes stay, the text is new, and what a plain text means
 //! is decided afresh.
 
-use krm::{Kind, Map, Node, Pos, Scalar, Style, Tag, yaml};
+use krm::{Map, Node, Pos, Style, Tag, yaml};
 
 use crate::problem::Problem;
 
 /// Gives `node` a new text of no particular type. `None` if it is a map or list.
 pub(crate) fn set_text(node: &mut Node, text: String, pos: Pos) -> Option<()> {
     let scalar = node.as_scalar_mut()?;
-    scalar.tag = match scalar.style {
-        Style::Plain => yaml::plain_tag(&text),
-        _ => Tag::Str,
-    };
     scalar.text = text;
+    scalar.untag();
     node.pos = pos;
     Some(())
 }
 
 /// Gives `node` a new text that is a string, whatever it looks like. `None` if it is a map or list.
 pub(crate) fn set_string(node: &mut Node, text: &str, pos: Pos) -> Option<()> {
-    node.as_scalar()?;
-    node.kind = Kind::Scalar(Scalar {
-        text: text.to_owned(),
-        tag: Tag::Str,
-        style: Style::Plain,
+    set_tagged(node, text, Tag::Str, pos)
+}
+
+/// Gives `node` a new text of this meaning; in quotes, if it has any, that is a string. `None` if it is a map or
+/// list.
+pub(crate) fn set_tagged(node: &mut Node, text: &str, tag: Tag, pos: Pos) -> Option<()> {
+    let scalar = node.as_scalar_mut()?;
+    text.clone_into(&mut scalar.text);
+    scalar.set_tag(match scalar.style {
+        Style::Plain => tag,
+        _ => Tag::Str,
     });
     node.pos = pos;
     Some(())
@@ -47,11 +50,6 @@ pub(crate) fn check_key(key: &str, pos: Pos) -> Result<(), Problem> {
     }
 }
 
-/// A plain scalar whose type its text decides.
-pub(crate) fn plain(text: &str, pos: Pos) -> Node {
-    Node::scalar(text, yaml::plain_tag(text), Style::Plain, pos)
-}
-
 fn set_metadata(object: &mut Node, field: &str, text: &str, pos: Pos) {
     let Some(metadata) = object.map_entry("metadata", pos) else {
         return;
@@ -65,6 +63,6 @@ pub(crate) fn set_field(map: &mut Map, field: &str, text: &str, pos: Pos) {
         .get_mut(field)
         .and_then(|node| set_text(node, text.to_owned(), pos));
     if kept.is_none() {
-        map.set(field, plain(text, pos));
+        map.set(field, Node::untagged(text, pos));
     }
 }

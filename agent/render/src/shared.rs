@@ -3,8 +3,7 @@
 //! Where kustomize sets a label in metadata, in a selector and in a template by one setting, it puts the *same*
 //! value there three times; whoever changes it in one place later, by a patch, another label or a replacement,
 //! changes it everywhere. Users see this, so it is kept: [`Shared`] names the places of one object, and
-//! [`Shared::sync`] carries a change from one to the others. A way through JSON ends it. It also knows the scalars
-//! that no one has given a type, since they are found by their places too.
+//! [`Shared::sync`] carries a change from one to the others. A way through JSON ends it.
 
 use krm::{Entry, Kind, Node, Pos, Scalar, SourceId, Style, Tag, yaml};
 
@@ -15,8 +14,6 @@ pub(crate) type Names = Vec<String>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
     groups: Vec<Group>,
-    /// Scalars made by a replacement, whose text alone says what they mean.
-    untagged: Vec<Names>,
 }
 
 /// Places that hold one value.
@@ -99,66 +96,6 @@ impl Shared {
             });
         }
     }
-
-    /// What a merge does to scalars without a type: what looks like a number or the like gets quotes, and with them a
-    /// type.
-    pub(crate) fn quote_untagged(&mut self, object: &mut Node) {
-        self.untagged.retain(|names| {
-            let Some(node) = node_at(object, names) else {
-                return false;
-            };
-            let Some(scalar) = node.as_scalar_mut() else {
-                return false;
-            };
-            if scalar.style != Style::Plain || !yaml::is_quoted_when_set(&scalar.text) {
-                return true;
-            }
-            scalar.tag = Tag::Str;
-            scalar.style = Style::DoubleQuoted;
-            false
-        });
-    }
-
-    /// Lets scalars without a type pass for strings while `work` looks for those. What it does not replace is as before.
-    pub(crate) fn untagged_as_text<T>(
-        &mut self,
-        object: &mut Node,
-        work: impl FnOnce(&mut Node) -> T,
-    ) -> T {
-        /// Nothing else gives a scalar this style on purpose here, and `work` makes plain ones.
-        const WAITING: Style = Style::Folded;
-        let untagged = std::mem::take(&mut self.untagged);
-        for names in &untagged {
-            if let Some(scalar) = node_at(object, names).and_then(Node::as_scalar_mut) {
-                (scalar.tag, scalar.style) = (Tag::Str, WAITING);
-            }
-        }
-        let done = work(object);
-        for names in untagged {
-            let scalar = node_at(object, &names).and_then(Node::as_scalar_mut);
-            if let Some(scalar) = scalar.filter(|scalar| scalar.style == WAITING) {
-                (scalar.tag, scalar.style) = (yaml::plain_tag(&scalar.text), Style::Plain);
-                self.untagged.push(names);
-            }
-        }
-        done
-    }
-
-    /// Notes a scalar that was just made without a type.
-    pub(crate) fn add_untagged(&mut self, names: Names) {
-        self.untagged.push(names);
-    }
-
-    /// Whether nobody has given the scalar at a place a type.
-    pub(crate) fn is_untagged(&self, object: &Node, way: &[usize]) -> bool {
-        !self.untagged.is_empty() && self.untagged.contains(&names(object, way))
-    }
-
-    /// What `patch` writes has the types that it has there.
-    pub(crate) fn overwritten_by(&mut self, patch: &Node) {
-        self.untagged
-            .retain(|names| scalar_at(patch, names).is_none());
-    }
 }
 
 /// Marks a value that was just made and may be shared; no file has this number.
@@ -167,25 +104,6 @@ pub(crate) fn mark(number: usize) -> Pos {
         source: SourceId(u32::MAX),
         line: u32::try_from(number).unwrap_or(u32::MAX),
     }
-}
-
-/// The names on the way to a value.
-pub(crate) fn names(root: &Node, way: &[usize]) -> Names {
-    let mut node = Some(root);
-    let name = |position: &usize| {
-        let here = node?;
-        let (name, next) = match &here.kind {
-            Kind::Map(map) => map
-                .iter()
-                .nth(*position)
-                .map(|entry| (entry.key.clone(), &entry.value))?,
-            Kind::Seq(items) => (position.to_string(), items.get(*position)?),
-            Kind::Scalar(_) => return None,
-        };
-        node = Some(next);
-        Some(name)
-    };
-    way.iter().map_while(name).collect()
 }
 
 /// One step on the way to a value; it becomes a name only if there is something at the end of the way.

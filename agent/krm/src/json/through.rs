@@ -28,6 +28,7 @@ pub fn through_text(node: &mut Node) -> Result<(), WriteError> {
 }
 
 fn rewrite(scalar: &mut Scalar) -> Result<(), ValueError> {
+    scalar.untagged = false;
     match scalar.tag {
         Tag::Str => scalar.style = Style::DoubleQuoted,
         Tag::Null => plain(scalar, "null".to_owned()),

@@ -18,7 +18,14 @@ use crate::{
 
 /// Makes strings of what is one in JSON: timestamps and binaries of an object.
 pub(super) fn strings(node: &mut Node) {
-    each_scalar(node, &mut |scalar| match scalar.tag {
+    each_scalar(node, &mut |scalar| {
+        scalar.untagged = false;
+        string(scalar);
+    });
+}
+
+fn string(scalar: &mut Scalar) {
+    match scalar.tag {
         Tag::Timestamp => {
             if let Some(text) = timestamp::parse(&scalar.text).and_then(|time| time.rfc3339()) {
                 scalar.text = text;
@@ -27,7 +34,7 @@ pub(super) fn strings(node: &mut Node) {
         }
         Tag::Binary => decode(scalar),
         _ => {}
-    });
+    }
 }
 
 /// The same for a value of the patch, which is read by older rules: a timestamp is but text.

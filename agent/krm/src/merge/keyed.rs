@@ -212,7 +212,7 @@ impl<'s> Lists<'s> {
             match (&mut node.kind, *key) {
                 (Kind::Scalar(_), "") => {}
                 (Kind::Map(map), key) if !key.is_empty() => {
-                    map.push(key, Node::string(value.clone(), pos));
+                    map.push(key, Node::untagged(value.clone(), pos));
                 }
                 _ => return Err(MergeError::item(node, &name.keys)),
             }

@@ -5,7 +5,7 @@ mod source;
 mod structured;
 mod target;
 
-use krm::{Kind, Node, Style, yaml};
+use krm::{Kind, Node, Style, Tag};
 
 use super::Context;
 use crate::{
@@ -108,10 +108,9 @@ fn incomplete(replacement: &ReplacementSpec) -> Problem {
 
 /// A value nobody has given a meaning: what it means follows from where it is written.
 fn literal(value: &Text) -> Node {
-    Node::scalar(
-        value.value.as_str(),
-        yaml::plain_tag(&value.value),
-        Style::Plain,
-        value.pos,
-    )
+    let mut node = Node::scalar(value.value.as_str(), Tag::Str, Style::Plain, value.pos);
+    if let Some(scalar) = node.as_scalar_mut() {
+        scalar.untag();
+    }
+    node
 }

@@ -1,6 +1,6 @@
 //! `replicas`: the count of a workload by name.
 
-use krm::{Kind, Node, Scalar, Style, Tag};
+use krm::{Node, Tag};
 
 use super::Context;
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     field::Make,
     model::ReplicaSpec,
     problem::{Outcome, Problem},
+    scalar,
     set::ObjectSet,
 };
 
@@ -45,17 +46,9 @@ pub(crate) fn apply(spec: &ReplicasSpec, set: &mut ObjectSet, cx: &Context<'_>) 
 }
 
 fn set_count(replica: &ReplicaSpec, node: &mut Node) -> Result<(), Problem> {
-    if node.as_scalar().is_none() {
-        let text = "a replica count must be a number, not a map or list";
-        return Err(Problem::at(node.pos, text));
-    }
-    node.kind = Kind::Scalar(Scalar {
-        text: replica.count.to_string(),
-        tag: Tag::Int,
-        style: Style::Plain,
-    });
-    node.pos = replica.count_pos;
-    Ok(())
+    let (text, pos) = (replica.count.to_string(), node.pos);
+    scalar::set_tagged(node, &text, Tag::Int, replica.count_pos)
+        .ok_or_else(|| Problem::at(pos, "a replica count must be a number, not a map or list"))
 }
 
 fn missing(spec: &ReplicasSpec) -> Problem {

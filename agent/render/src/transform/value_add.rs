@@ -13,7 +13,6 @@ use crate::{
     scalar,
     selector::Matcher,
     set::ObjectSet,
-    shared::Names,
 };
 
 /// A value and where it goes.
@@ -54,21 +53,18 @@ pub(crate) fn apply(spec: &ValueAddSpec, set: &mut ObjectSet, cx: &Context<'_>) 
                 namespace::in_object(&spec, &mut resource.node, is_cluster_scoped)?;
             } else {
                 let path = Some(target.field_path.value.as_str());
-                let mut names = Names::new();
-                put((spec, target), &mut resource.node, path, &mut names)?;
-                resource.shared.add_untagged(names);
+                put((spec, target), &mut resource.node, path)?;
             }
         }
     }
     Ok(())
 }
 
-/// Writes the value at `path` below `node`, and the way to it into `names`.
+/// Writes the value at `path` below `node`.
 fn put(
     (spec, target): (&ValueAddSpec, &Target),
     node: &mut Node,
     path: Option<&str>,
-    names: &mut Names,
 ) -> Result<(), Problem> {
     let (pos, value_pos) = (node.pos, spec.value.pos);
     let wrong = |needed: &str| {
@@ -89,12 +85,11 @@ fn put(
     };
     let (name, rest) = split_first(path);
     if name.is_empty() {
-        return put((spec, target), node, rest, names);
+        return put((spec, target), node, rest);
     }
     if let Kind::Seq(items) = &mut node.kind {
         let at = list_item(items, &name).ok_or_else(|| wrong("such an item"))?;
-        names.push(at.to_string());
-        return put((spec, target), &mut items[at], rest, names);
+        return put((spec, target), &mut items[at], rest);
     }
     let map = node.as_map_mut().ok_or_else(|| wrong("a map"))?;
     if map.get(&name).is_none_or(Node::is_null) {
@@ -105,10 +100,7 @@ fn put(
         map.set(name.clone().into_owned(), made);
     }
     match map.get_mut(&name) {
-        Some(next) => {
-            names.push(name.into_owned());
-            put((spec, target), next, rest, names)
-        }
+        Some(next) => put((spec, target), next, rest),
         None => Ok(()),
     }
 }

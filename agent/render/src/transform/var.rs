@@ -8,7 +8,7 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use krm::{Kind, Node, Tag};
+use krm::{Kind, Node};
 
 use super::Context;
 use crate::{
@@ -73,13 +73,10 @@ pub(crate) fn expand(
     }
     let mut used = BTreeSet::new();
     for object in objects.iter_mut() {
-        let shared = &mut object.shared;
-        shared.untagged_as_text(&mut object.node, |object| {
-            let pos = object.pos;
-            places.iter().try_for_each(|place| {
-                let mut set = |node: &mut Node| replace(node, &values, &mut used);
-                place.visit(object, Make::Nothing, pos, &mut set)
-            })
+        let pos = object.node.pos;
+        places.iter().try_for_each(|place| {
+            let mut set = |node: &mut Node| replace(node, &values, &mut used);
+            place.visit(&mut object.node, Make::Nothing, pos, &mut set)
         })?;
     }
     let unused: Vec<_> = values
@@ -135,14 +132,14 @@ fn replace<'v>(
     used: &mut BTreeSet<&'v str>,
 ) -> Result<(), Problem> {
     match &mut node.kind {
-        Kind::Scalar(scalar) if scalar.tag == Tag::Str => {
+        Kind::Scalar(scalar) if scalar.is_text() => {
             *scalar = expand_text(&scalar.text, values, used);
         }
         Kind::Scalar(_) => {}
         Kind::Map(map) => {
             for entry in map.iter_mut() {
                 if let Kind::Scalar(scalar) = &mut entry.value.kind
-                    && scalar.tag == Tag::Str
+                    && scalar.is_text()
                 {
                     *scalar = expand_text(&scalar.text, values, used);
                 }
@@ -152,7 +149,7 @@ fn replace<'v>(
             for item in items {
                 let pos = item.pos;
                 match &mut item.kind {
-                    Kind::Scalar(scalar) if scalar.tag == Tag::Str => {
+                    Kind::Scalar(scalar) if scalar.is_text() => {
                         *scalar = expand_text(&scalar.text, values, used);
                     }
                     _ => {

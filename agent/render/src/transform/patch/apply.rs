@@ -10,9 +10,11 @@ use krm::{
 };
 
 use crate::{
+    field_path::raw,
     model::PatchOptions,
     problem::{Outcome, Problem},
     resource::{HIDDEN, Resource},
+    scalar,
     set::ObjectSet,
     shared::Shared,
     transform::Context,
@@ -38,7 +40,6 @@ pub(crate) fn strategic(
         target.remember_id(schema);
     }
     let name = || target_name(&kept);
-    target.shared.overwritten_by(patch);
     match merge(&mut target.node, patch, schema) {
         Ok(Merged::Patched) => {}
         Ok(Merged::Deleted) => target.node = Node::null(patch.pos),
@@ -50,7 +51,6 @@ pub(crate) fn strategic(
     if !target.is_gone() {
         kept.restore(&mut target.node, options);
         target.shared.sync_merged(&mut target.node);
-        target.shared.quote_untagged(&mut target.node);
     }
     Ok(())
 }
@@ -184,7 +184,7 @@ impl Kept {
         if !options.allow_kind_change
             && let (Some(map), Some(kind)) = (object.as_map_mut(), self.kind)
         {
-            map.set("kind", kind);
+            scalar::set_field(map, "kind", raw(&kind), kind.pos);
         }
         let Some(metadata) = metadata_of(object, pos) else {
             return;
@@ -192,10 +192,10 @@ impl Kept {
         if !options.allow_name_change
             && let Some(name) = self.name
         {
-            metadata.set("name", name);
+            scalar::set_field(metadata, "name", raw(&name), name.pos);
         }
         match self.namespace.filter(|node| node.text() != Some("")) {
-            Some(namespace) => metadata.set("namespace", namespace),
+            Some(space) => scalar::set_field(metadata, "namespace", raw(&space), space.pos),
             None => drop(metadata.remove("namespace")),
         }
     }

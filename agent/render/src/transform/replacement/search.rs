@@ -32,8 +32,6 @@ pub(super) enum Create {
 pub(super) enum Place {
     /// In the object.
     At(Way),
-    /// In the object, just made: what is written there decides what it means.
-    Fresh(Way),
     /// In something that does not become part of the object, with the value there.
     Aside(Box<Node>),
 }
@@ -76,7 +74,6 @@ pub(super) fn find(
         create,
         way: Way::new(),
         found: Vec::new(),
-        fresh: false,
     };
     search.walk(root, path)?;
     Ok(search.found)
@@ -86,18 +83,12 @@ struct Search {
     create: Create,
     way: Way,
     found: Vec<Place>,
-    /// Whether the value at `way` has just been made.
-    fresh: bool,
 }
 
 impl Search {
     fn walk(&mut self, node: &mut Node, path: &[String]) -> Result<(), PathError> {
         let Some((part, rest)) = path.split_first() else {
-            let way = self.way.clone();
-            self.found.push(match self.fresh {
-                true => Place::Fresh(way),
-                false => Place::At(way),
-            });
+            self.found.push(Place::At(self.way.clone()));
             return Ok(());
         };
         if let Some(index) = index(part) {
@@ -129,10 +120,7 @@ impl Search {
             let node = self.create.for_next(path.get(1)).node(list.pos);
             if let Some(items) = list.as_seq_mut() {
                 items.push(node);
-                self.fresh = true;
-                let walked = self.item(list, at, &path[1..]);
-                self.fresh = false;
-                return walked;
+                return self.item(list, at, &path[1..]);
             }
         }
         if at >= length {
@@ -198,13 +186,11 @@ impl Search {
         let Some(map) = node.as_map_mut().filter(|_| !part.is_empty()) else {
             return Err(shape_error(node, part, "map"));
         };
-        let mut made = false;
         if !map.contains(part) {
             if !creates {
                 return Ok(());
             }
             map.push(part.clone(), self.create.for_next(rest.first()).node(pos));
-            made = true;
         }
         let found = map.iter_mut().enumerate();
         let Some((at, entry)) = found.into_iter().find(|(_, entry)| entry.key == *part) else {
@@ -214,9 +200,7 @@ impl Search {
             return self.aside(scalar, rest);
         }
         self.way.push(at);
-        self.fresh = made;
         let walked = self.walk(&mut entry.value, rest);
-        self.fresh = false;
         self.way.pop();
         walked
     }
@@ -230,7 +214,7 @@ impl Search {
         };
         for place in find(&mut document, rest, self.create)? {
             self.found.push(match place {
-                Place::At(way) | Place::Fresh(way) => {
+                Place::At(way) => {
                     let node = follow(&mut document, &way).map(|node| node.clone());
                     let node = node.unwrap_or_else(|| Node::null(Pos::default()));
                     Place::Aside(Box::new(node))
@@ -273,7 +257,11 @@ fn is_blank(line: &str) -> bool {
 
 /// A scalar nobody has given a meaning yet.
 fn fresh_scalar(text: &str, pos: Pos) -> Node {
-    Node::scalar(text, yaml::plain_tag(text), Style::Plain, pos)
+    let mut node = Node::scalar(text, Tag::Str, Style::Plain, pos);
+    if let Some(scalar) = node.as_scalar_mut() {
+        scalar.untag();
+    }
+    node
 }
 
 /// The value as it stands in YAML: expressions are matched against that, quotes included.

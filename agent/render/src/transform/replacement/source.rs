@@ -118,7 +118,7 @@ fn part_of(value: &Node, options: &FieldOptions) -> Result<Node, Problem> {
     };
     let mut value = value.clone();
     if let Some(scalar) = value.as_scalar_mut() {
-        part.clone_into(&mut scalar.text);
+        scalar.set_text(part.to_owned());
     }
     Ok(value)
 }

@@ -9,7 +9,7 @@ use krm::{Node, Pos, json};
 
 use super::{
     search::{self, Document, Place},
-    target::{Target, settle},
+    target::Target,
 };
 use crate::field_path::{Way, follow, way_to};
 
@@ -57,10 +57,6 @@ fn changed(text: &str, path: &[String], value: &Node, to: &Target<'_>) -> Option
     for place in places {
         match place {
             Place::At(way) => to.set(follow(&mut document, &way), value).ok()?,
-            Place::Fresh(way) => {
-                to.set(follow(&mut document, &way), value).ok()?;
-                settle(follow(&mut document, &way));
-            }
             Place::Aside(mut node) => to.set(Some(&mut node), value).ok()?,
         }
     }

@@ -1,6 +1,6 @@
 //! One entry of `targets`: which objects it is for, and how the value gets into their fields.
 
-use krm::{Node, Style, Tag, yaml};
+use krm::{Node, Style};
 
 use super::{
     DEFAULT_FIELD,
@@ -14,7 +14,6 @@ use crate::{
     problem::Problem,
     resource::Resource,
     selector::Matcher,
-    shared,
     transform::Context,
 };
 
@@ -96,14 +95,6 @@ impl<'t> Target<'t> {
                     {
                         value.node.clone_from(now);
                     }
-                    if object.shared.is_untagged(node, &way) {
-                        settle(follow(node, &way));
-                    }
-                }
-                Place::Fresh(way) => {
-                    self.set(follow(node, &way), value.node)?;
-                    settle(follow(node, &way));
-                    object.shared.add_untagged(shared::names(node, &way));
                 }
                 Place::Aside(mut node) => self.set(Some(&mut node), value.node)?,
             }
@@ -134,7 +125,7 @@ impl<'t> Target<'t> {
         }
         match field.as_scalar_mut() {
             Some(scalar) => {
-                scalar.text = text;
+                scalar.set_text(text);
                 field.pos = value.pos;
             }
             None => *field = value.clone(),
@@ -183,14 +174,4 @@ fn with_part(old: &str, options: &FieldOptions, part: &str) -> String {
         },
     }
     parts.join(&options.delimiter)
-}
-
-/// Gives a scalar that was just made the meaning of its text.
-pub(super) fn settle(field: Option<&mut Node>) {
-    if let Some(scalar) = field.and_then(Node::as_scalar_mut) {
-        scalar.tag = match scalar.text.contains('\n') {
-            true => Tag::Str,
-            false => yaml::plain_tag(&scalar.text),
-        };
-    }
 }

@@ -59,6 +59,7 @@ fn plain(text: String, tag: Tag) -> Scalar {
         text,
         tag,
         style: Style::Plain,
+        untagged: false,
     }
 }
 
