@@ -53,6 +53,7 @@ pub(crate) async fn connect(context: &Context) -> Result<Link, ConnectError> {
         context: context.context.clone(),
         user_agent: concat!("driftless-cli/", env!("CARGO_PKG_VERSION")).to_owned(),
         limits: limits(),
+        ..Connect::default()
     })
     .await?;
     Ok(Link {

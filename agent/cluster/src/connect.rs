@@ -11,7 +11,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster},
 };
 
-use crate::{Cluster, transport};
+use crate::{Cluster, meter::Meter, transport};
 
 pub use crate::guard::Limits;
 
@@ -26,6 +26,8 @@ pub struct Connect {
     pub user_agent: String,
     /// How far a call may go.
     pub limits: Limits,
+    /// Counts the requests.
+    pub meter: Meter,
 }
 
 /// Why there is no way to the API server. Nothing was sent yet.
@@ -125,6 +127,7 @@ impl Cluster {
                     source: Box::new(error),
                 }
             })?;
+        let transport = connect.meter.around(transport);
         let user = config.auth_info.impersonate.clone();
         Ok(Self::new(transport, server, config.default_namespace, user))
     }

@@ -19,7 +19,9 @@ use crate::{
     backoff::{Backoff, reached, until},
     context::Context,
     fights::Fights,
+    journey::Journey,
     key::EnvironmentKey,
+    metrics::Standing,
     outcome::{Outcome, Retry},
     pass::Pass,
     publish, rendered,
@@ -296,6 +298,7 @@ impl Actor {
         for object in repaired.map(|entry| &entry.object).collect::<BTreeSet<_>>() {
             self.fights.repaired(object, began);
         }
+        self.note_journey(outcome);
         let wrote = publish::publish(
             &self.context,
             &self.key,
@@ -310,6 +313,10 @@ impl Actor {
         let head = outcome.head.as_ref().map(|head| head.revision.short());
         let took = began.elapsed();
         self.context.metrics.pass(reason, took);
+        self.context.metrics.stages(&outcome.stages);
+        self.context
+            .metrics
+            .stands(&self.key, self.standing(outcome, reason));
         tracing::info!(
             environment = %self.key, %trigger, %reason, revision = head.as_deref().unwrap_or("-"),
             changed = outcome.changes.len(), failed = outcome.failures.len(), drift = outcome.drift.len(),
@@ -326,6 +333,32 @@ impl Actor {
             dealt.map(|head| head.to_string()).as_deref(),
             ready,
         );
+    }
+
+    /// Remembers when the revision passed which stage.
+    fn note_journey(&mut self, outcome: &Outcome) {
+        let Some(head) = &outcome.head else { return };
+        let known = self.state.journey.as_ref();
+        if known.is_none_or(|journey| journey.revision != head.revision) {
+            let fetched = self
+                .state
+                .followed
+                .as_ref()
+                .and_then(|it| it.subscription.fetched());
+            self.state.journey = Some(Journey::new(head.revision, fetched.as_ref()));
+        }
+        if let Some(journey) = &mut self.state.journey {
+            journey.extend(&outcome.legs);
+        }
+    }
+
+    fn standing(&self, outcome: &Outcome, reason: Reason) -> Standing {
+        Standing {
+            ready: self.is_ready(),
+            reason,
+            objects: outcome.objects,
+            drifted: self.state.status.drift.count,
+        }
     }
 
     fn reason_told(&self) -> Option<&str> {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use cluster::{Cluster, lease::Fence};
 use tokio_util::task::TaskTracker;
 
-use crate::{events::Events, metrics::Metrics, registry::Registry, repos::Repos, targets::Targets};
+use crate::{
+    events::Events, metrics::Metrics, registry::Registry, repos::Repos, targets::Targets,
+    traces::Traces,
+};
 
 /// Needed by every actor; nothing in it may be left out.
 pub(crate) struct Context {
@@ -16,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) repos: Arc<Repos>,
     pub(crate) registry: Registry,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Arc<Traces>,
     pub(crate) events: Events,
     /// Says whether this replica may write.
     pub(crate) fence: Fence,

@@ -101,6 +101,7 @@ impl Actors {
         if let Some(running) = self.running.remove(key) {
             running.cancel.cancel();
         }
+        self.context.metrics.forget(key);
         self.context.metrics.environments(self.running.len());
     }
 

@@ -1,8 +1,14 @@
-//! Numbers about the agent itself. Labels are closed sets: never a name, path or message.
+//! Numbers for Prometheus, as `docs/metrics.md` lists them.
+//!
+//! Labels are closed sets, but for the gauges of each Environment: never an object, path or message.
 
 use std::{sync::Mutex, sync::PoisonError, time::Duration};
 
-use api::{Reason, v1alpha1::Action};
+use api::{
+    Reason,
+    v1alpha1::{Action, Phase, StageRecord},
+};
+use cluster::Meter;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -10,21 +16,34 @@ use prometheus_client::{
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
+        info::Info,
     },
     registry::Registry,
 };
+
+use crate::{journey, key::EnvironmentKey};
+
+mod environments;
+mod process;
+mod requests;
+
+pub(crate) use environments::Standing;
 
 /// What is counted.
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
     passes: Family<ReasonLabel, Counter>,
     pass_seconds: Histogram,
+    stage_seconds: Family<StageLabel, Histogram>,
+    releases: Family<PhaseLabel, Counter>,
+    release_seconds: Family<PhaseLabel, Histogram>,
     changes: Family<ActionLabel, Counter>,
     drift: Counter,
     looks: Family<ResultLabel, Counter>,
     hooks: Family<ResultLabel, Counter>,
     environments: Gauge,
     leading: Gauge,
+    each: environments::Environments,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,21 +61,42 @@ struct ResultLabel {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabel {
+    stage: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabel {
+    phase: &'static str,
+}
+
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// `meter` counts the requests to API servers.
+    pub(crate) fn new(meter: Meter) -> Self {
         let metrics = Self {
             registry: Mutex::default(),
             passes: Family::default(),
             // From a millisecond to half a minute.
             pass_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            stage_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 2.0, 16))
+            }),
+            releases: Family::default(),
+            // From a tenth of a second to nearly an hour.
+            release_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.1, 2.0, 16))
+            }),
             changes: Family::default(),
             drift: Counter::default(),
             looks: Family::default(),
             hooks: Family::default(),
             environments: Gauge::default(),
             leading: Gauge::default(),
+            each: environments::Environments::default(),
         };
         metrics.register();
+        metrics.register_others(meter);
         metrics
     }
 
@@ -72,6 +112,21 @@ impl Metrics {
             "pass_seconds",
             "How long a pass took",
             self.pass_seconds.clone(),
+        );
+        all.register(
+            "stage_seconds",
+            "How long a stage of a pass took",
+            self.stage_seconds.clone(),
+        );
+        all.register(
+            "releases",
+            "Releases that ended, by how",
+            self.releases.clone(),
+        );
+        all.register(
+            "release_seconds",
+            "From the moment the agent heard of the commit to the end of its release",
+            self.release_seconds.clone(),
         );
         all.register(
             "changes",
@@ -97,6 +152,16 @@ impl Metrics {
         );
     }
 
+    fn register_others(&self, meter: Meter) {
+        let mut all = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        all.register_collector(Box::new(process::Process::new()));
+        all.register_collector(Box::new(requests::Requests(meter)));
+        let all = all.sub_registry_with_prefix("driftless");
+        self.each.register(all);
+        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+        all.register("build", "The agent's version", Info::new(version));
+    }
+
     /// What a scrape is answered.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
@@ -112,6 +177,42 @@ impl Metrics {
             })
             .inc();
         self.pass_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Notes how an Environment stands.
+    pub(crate) fn stands(&self, key: &EnvironmentKey, standing: Standing) {
+        self.each.set(key, standing);
+    }
+
+    /// Forgets an Environment that this replica no longer cares for.
+    pub(crate) fn forget(&self, key: &EnvironmentKey) {
+        self.each.forget(key);
+    }
+
+    /// Notes the stages of a pass that took any time.
+    pub(crate) fn stages(&self, stages: &[StageRecord]) {
+        for record in stages {
+            if let Some(milliseconds) = record.milliseconds {
+                let stage = journey::name(record.stage);
+                let took = Duration::from_millis(milliseconds).as_secs_f64();
+                self.stage_seconds
+                    .get_or_create(&StageLabel { stage })
+                    .observe(took);
+            }
+        }
+    }
+
+    /// Notes the end of a release, and how long it was under way as far as this process knows.
+    pub(crate) fn release(&self, ended: Phase, took: Option<Duration>) {
+        let label = PhaseLabel {
+            phase: journey::ending(ended),
+        };
+        self.releases.get_or_create(&label).inc();
+        if let Some(took) = took {
+            self.release_seconds
+                .get_or_create(&label)
+                .observe(took.as_secs_f64());
+        }
     }
 
     pub(crate) fn change(&self, action: Action) {
@@ -148,3 +249,6 @@ impl Metrics {
         self.leading.set(i64::from(yes));
     }
 }
+
+#[cfg(test)]
+mod tests;

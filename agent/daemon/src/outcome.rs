@@ -13,6 +13,8 @@ use api::{
 use jiff::Timestamp;
 use source::Revision;
 
+use crate::journey::Leg;
+
 /// Everything one pass has to tell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
@@ -22,6 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) concerns: bool,
     /// How far each stage came.
     pub(crate) stages: Vec<StageRecord>,
+    /// When this pass was at which of them.
+    pub(crate) legs: Vec<Leg>,
     /// What was changed.
     pub(crate) changes: Vec<ChangeRecord>,
     /// How many objects were left as they were.
@@ -115,6 +119,7 @@ impl Outcome {
         message: Option<String>,
     ) {
         self.stage(stage, result, message);
+        self.legs.push(Leg::ended(stage, result, took));
         if let Some(record) = self.stages.last_mut() {
             record.milliseconds = u64::try_from(took.as_millis()).ok();
         }

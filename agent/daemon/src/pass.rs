@@ -107,6 +107,7 @@ impl<'a> Pass<'a> {
             changes: Vec::new(),
             drift: Vec::new(),
             stages: Vec::new(),
+            legs: Vec::new(),
             ..last
         };
         self.judge_health();

@@ -1,5 +1,7 @@
 //! Writes what the report says: release, status, events. Only what differs from what was written before.
 
+use std::time::SystemTime;
+
 use api::v1alpha1::{Environment, EnvironmentStatus, Phase, ReleaseStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -11,11 +13,13 @@ use serde_json::{Value, json};
 
 use crate::{
     context::Context,
+    journey,
     key::EnvironmentKey,
     outcome::{Outcome, Retry},
     releases,
     report::{self, Before},
     state::State,
+    traces::About,
 };
 
 /// Tells `outcome`. True if anything was written.
@@ -82,7 +86,11 @@ async fn write_release(
     let client = context.cluster.client();
     match releases::write(client, &key.namespace, &release.name, &status).await {
         Ok(()) => {
+            let ended = status.phase.filter(|_| status.ended_at.is_some());
             release.status = status;
+            if let Some(phase) = ended {
+                conclude(context, key, state, phase);
+            }
             true
         }
         Err(error) => {
@@ -92,9 +100,32 @@ async fn write_release(
     }
 }
 
+/// Counts a release that has ended, and sends its trace.
+fn conclude(context: &Context, key: &EnvironmentKey, state: &mut State, phase: Phase) {
+    let now = SystemTime::now();
+    let took = state.journey.as_ref().map(|journey| journey.took(now));
+    context.metrics.release(phase, took);
+    if let (Some(mut journey), Some(release)) = (state.journey.clone(), &state.release) {
+        journey.waited(phase, now);
+        let about = About {
+            namespace: &key.namespace,
+            environment: &key.name,
+            release: &release.name,
+            phase: journey::ending(phase),
+            went_well: phase == Phase::Healthy,
+        };
+        context.traces.send(&journey, &about, now);
+    }
+}
+
 /// Ends a release that a newer one takes the place of.
 pub(crate) async fn supersede(context: &Context, key: &EnvironmentKey, state: &mut State) {
-    let Some(release) = state.release.take().filter(|release| !release.has_ended()) else {
+    let Some(release) = state
+        .release
+        .as_ref()
+        .filter(|release| !release.has_ended())
+    else {
+        state.release = None;
         return;
     };
     let phase = match release.status.phase {
@@ -107,12 +138,14 @@ pub(crate) async fn supersede(context: &Context, key: &EnvironmentKey, state: &m
         phase: Some(phase),
         ended_at,
         waiting_for: None,
-        ..release.status
+        ..release.status.clone()
     };
     let client = context.cluster.client();
     if let Err(error) = releases::write(client, &key.namespace, &release.name, &status).await {
         tracing::warn!(environment = %key, release = release.name, %error, "could not end the release");
     }
+    conclude(context, key, state, phase);
+    state.release = None;
 }
 
 /// True if nothing differs but the moment of an end that was told before.

@@ -10,14 +10,14 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use source::{Branch, Credentials, RepoUrl, Revision};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::metrics::Metrics;
+use crate::{journey::Fetched, metrics::Metrics};
 
 mod task;
 mod watched;
@@ -44,6 +44,8 @@ struct RepoKey {
 pub(crate) struct Repo {
     url: RepoUrl,
     poke: Arc<Notify>,
+    /// When somebody told of news that were not looked at yet.
+    heard: Arc<Mutex<Option<SystemTime>>>,
     news: watch::Receiver<News>,
     wishes: Arc<Mutex<Wishes>>,
     asked: Arc<AtomicU64>,
@@ -69,6 +71,8 @@ pub(crate) struct News {
     pub(crate) fault: Option<Arc<Fault>>,
     /// What made the repo look.
     pub(crate) cause: Cause,
+    /// When it looked, if it went well.
+    pub(crate) fetched: Option<Fetched>,
 }
 
 /// What made a repo look.
@@ -147,7 +151,7 @@ impl Repos {
             .values()
             .filter_map(Weak::upgrade)
             .filter(|repo| names(&repo.url));
-        repos.map(|repo| repo.poke.notify_one()).count()
+        repos.map(|repo| repo.hear()).count()
     }
 
     fn start(&self, key: &RepoKey, credentials: Credentials) -> Repo {
@@ -156,6 +160,7 @@ impl Repos {
         let repo = Repo {
             url: key.url.clone(),
             poke: Arc::new(Notify::new()),
+            heard: Arc::default(),
             news,
             wishes: Arc::default(),
             asked: Arc::default(),
@@ -167,6 +172,7 @@ impl Repos {
             cache: self.cache.join(hex(&key.credentials[..4])),
             credentials,
             poke: repo.poke.clone(),
+            heard: repo.heard.clone(),
             wishes: repo.wishes.clone(),
             sender,
             asked: repo.asked.clone(),
@@ -176,6 +182,14 @@ impl Repos {
         };
         self.tracker.spawn(task.run());
         repo
+    }
+}
+
+impl Repo {
+    fn hear(&self) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.get_or_insert_with(SystemTime::now);
+        self.poke.notify_one();
     }
 }
 
@@ -219,6 +233,11 @@ impl Subscription {
     /// The newest news.
     pub(crate) fn news(&mut self) -> News {
         self.news.borrow_and_update().clone()
+    }
+
+    /// When the newest heads came.
+    pub(crate) fn fetched(&self) -> Option<Fetched> {
+        self.news.borrow().fetched
     }
 
     /// The newest head of the branch, without taking note of the news.

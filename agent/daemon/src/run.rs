@@ -27,6 +27,7 @@ use crate::{
     repos::Repos,
     serve::{Site, serve},
     targets::Targets,
+    traces::Traces,
 };
 
 /// How long tasks may take to come to an end before the process leaves without them.
@@ -44,6 +45,9 @@ pub enum RunError {
     /// The directory for mirrors cannot be made.
     #[error("cannot make the cache directory {0}")]
     Cache(String, #[source] io::Error),
+    /// The address for traces is no URL.
+    #[error("cannot send traces to {0}")]
+    Traces(String, #[source] opentelemetry_otlp::ExporterBuildError),
     /// A task that runs as long as the agent has ended.
     #[error("the {0} ended, which it never should")]
     Ended(&'static str),
@@ -74,8 +78,21 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         version = env!("CARGO_PKG_VERSION"), identity = config.identity, server = cluster.server(),
         namespace = config.namespace, %address, "the agent starts"
     );
-    let agent = Agent::new(config, cluster, connect, shutdown);
-    agent.run(listener).await
+    let traces =
+        Traces::to(config.otlp_endpoint.as_deref(), &config.identity).map_err(|error| {
+            let endpoint = config.otlp_endpoint.clone().unwrap_or_default();
+            RunError::Traces(endpoint, error)
+        })?;
+    let traces = Arc::new(traces);
+    let ended = Agent::new(config, cluster, connect, shutdown, traces.clone())
+        .run(listener)
+        .await;
+    // The last traces, too, get only so long.
+    let close = tokio::task::spawn_blocking(move || traces.close());
+    if tokio::time::timeout(GRACE, close).await.is_err() {
+        tracing::warn!("the last traces were not taken in time");
+    }
+    ended
 }
 
 /// What lives as long as the process.
@@ -85,6 +102,7 @@ struct Agent {
     /// How other clusters are spoken to.
     connect: Connect,
     metrics: Arc<Metrics>,
+    traces: Arc<Traces>,
     tracker: TaskTracker,
     shutdown: CancellationToken,
     ready: Arc<AtomicBool>,
@@ -96,12 +114,14 @@ impl Agent {
         cluster: Cluster,
         connect: Connect,
         shutdown: CancellationToken,
+        traces: Arc<Traces>,
     ) -> Self {
         Self {
             config,
             cluster,
+            metrics: Arc::new(Metrics::new(connect.meter.clone())),
             connect,
-            metrics: Arc::new(Metrics::new()),
+            traces,
             tracker: TaskTracker::new(),
             shutdown,
             ready: Arc::default(),
@@ -197,6 +217,7 @@ impl Agent {
             repos,
             registry: Registry::new(),
             metrics: self.metrics.clone(),
+            traces: self.traces.clone(),
             fence: fence.clone(),
             namespace: self.config.namespace.clone(),
             concurrency: self.config.concurrency.max(1),

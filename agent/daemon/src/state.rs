@@ -12,6 +12,7 @@ use source::{Fingerprint, Revision};
 use tokio::time::Instant;
 
 use crate::{
+    journey::Journey,
     ledger::Ledger,
     outcome::{Outcome, Stop},
     releases::OpenRelease,
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) memo: Option<Memo>,
     /// The release under way.
     pub(crate) release: Option<OpenRelease>,
+    /// When it passed which stage.
+    pub(crate) journey: Option<Journey>,
     /// The outcome of the last full pass.
     pub(crate) last: Option<Outcome>,
     /// True while later waves wait for the health of earlier ones: then health is more than a word.
@@ -89,6 +92,7 @@ impl State {
             ledger: None,
             memo: None,
             release: None,
+            journey: None,
             last: None,
             waves_wait: false,
             waits_for_others: false,

@@ -28,6 +28,8 @@ pub struct AgentOptions {
     pub log: String,
     /// The secret of its webhooks; without one they are off.
     pub webhook_secret: Option<String>,
+    /// Where it sends traces.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// A running agent. It is killed when dropped.
@@ -51,6 +53,7 @@ impl AgentOptions {
             lease_seconds: 15,
             log: "info,daemon=debug".to_owned(),
             webhook_secret: None,
+            otlp_endpoint: None,
         }
     }
 }
@@ -81,6 +84,9 @@ impl Agent {
             std::fs::write(&path, secret)?;
             command.arg("--webhook-secret-file").arg(path);
         }
+        if let Some(endpoint) = &options.otlp_endpoint {
+            command.args(["--otlp-endpoint", endpoint]);
+        }
         let log = std::env::temp_dir().join(format!("driftless-e2e-{}.log", options.identity));
         let process = Process::spawn(&options.identity, command, &log)?;
         Ok(Self {
@@ -89,6 +95,12 @@ impl Agent {
             port,
             _folder: folder,
         })
+    }
+
+    /// What it answers to Prometheus.
+    pub async fn metrics(&self) -> Result<String> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.port);
+        Ok(reqwest::get(url).await?.text().await?)
     }
 }
 

@@ -5,10 +5,12 @@
 //! log, never by its own word.
 
 mod agent;
+mod collector;
 mod install;
 mod shop;
 mod world;
 
 pub use agent::{Agent, AgentOptions};
+pub use collector::Collector;
 pub use shop::{Shop, config_map, is_ready, ready};
 pub use world::{PATIENCE, World};

@@ -14,5 +14,7 @@ mod quiet;
 mod remote;
 #[path = "all/sample.rs"]
 mod sample;
+#[path = "all/telemetry.rs"]
+mod telemetry;
 #[path = "all/windows.rs"]
 mod windows;

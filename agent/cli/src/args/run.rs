@@ -29,6 +29,9 @@ pub(crate) struct Agent {
     /// How many objects of one Environment are applied at a time
     #[arg(long, value_name = "COUNT", default_value_t = 16)]
     pub(crate) concurrency: usize,
+    /// Send a trace of each release to this OTLP/HTTP collector, such as `http://collector:4318`
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
     /// How long a replica that falls silent keeps the Lease, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     pub(crate) lease_seconds: u64,

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use source::{Branch, Credentials, FetchError, Limits, Mirror, RepoUrl, Revision};
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Cause, Fault, News, Wishes, watched};
 use crate::{
     backoff::{Backoff, spread, until},
+    journey::Fetched,
     metrics::Metrics,
 };
 
@@ -38,6 +39,7 @@ pub(super) struct Task {
     pub(super) cache: PathBuf,
     pub(super) credentials: Credentials,
     pub(super) poke: Arc<Notify>,
+    pub(super) heard: Arc<Mutex<Option<SystemTime>>>,
     pub(super) wishes: Arc<Mutex<Wishes>>,
     pub(super) sender: watch::Sender<News>,
     /// How often somebody asked for a look and waits for it.
@@ -50,6 +52,7 @@ pub(super) struct Task {
 
 /// What a look brought.
 struct Look {
+    began: SystemTime,
     mirror: Arc<Mirror>,
     heads: BTreeMap<Branch, Option<Revision>>,
 }
@@ -106,6 +109,11 @@ impl Task {
     ) -> bool {
         let (url, cache, stop) = (self.url.clone(), self.cache.clone(), stop.clone());
         let (credentials, open) = (self.credentials.clone(), mirror.clone());
+        let heard = self
+            .heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let work = spawn_blocking(move || {
             let mirror = match open {
                 Some(mirror) => mirror,
@@ -113,18 +121,7 @@ impl Task {
                     Arc::new(Mirror::open(&cache, url, Limits::default()).map_err(LookError::Open)?)
                 }
             };
-            let heads = mirror
-                .look(&credentials, &branches, &stop)
-                .map_err(LookError::Fetch)?;
-            let heads_there = heads
-                .iter()
-                .filter_map(|(branch, head)| Some((branch.clone(), (*head)?)));
-            // Asks for nothing that is here already; also heals what a reader found spoiled.
-            let wanted = heads_there.collect();
-            mirror
-                .fetch(&credentials, &wanted, &stop)
-                .map_err(LookError::Fetch)?;
-            Ok::<_, LookError>(Look { mirror, heads })
+            visit(mirror, &credentials, &branches, &stop)
         });
         let result = tokio::select! {
             () = self.cancel.cancelled() => return false,
@@ -134,7 +131,12 @@ impl Task {
         match result {
             Ok(Ok(look)) => {
                 *mirror = Some(look.mirror.clone());
-                self.tell(|news| news.succeed(look, cause));
+                let fetched = Fetched {
+                    heard: heard.unwrap_or(look.began),
+                    from: look.began,
+                    to: SystemTime::now(),
+                };
+                self.tell(|news| news.succeed(look, cause, fetched));
                 true
             }
             Ok(Err(error)) => {
@@ -163,14 +165,43 @@ impl Task {
     }
 }
 
+/// Asks the server for the tips of `branches` and fetches what is missing. Blocks.
+fn visit(
+    mirror: Arc<Mirror>,
+    credentials: &Credentials,
+    branches: &BTreeSet<Branch>,
+    stop: &AtomicBool,
+) -> Result<Look, LookError> {
+    let began = SystemTime::now();
+    let heads = mirror
+        .look(credentials, branches, stop)
+        .map_err(LookError::Fetch)?;
+    let heads_there = heads
+        .iter()
+        .filter_map(|(branch, head)| Some((branch.clone(), (*head)?)));
+    // Asks for nothing that is here already; also heals what a reader found spoiled.
+    let wanted = heads_there.collect();
+    mirror
+        .fetch(credentials, &wanted, stop)
+        .map_err(LookError::Fetch)?;
+    Ok(Look {
+        began,
+        mirror,
+        heads,
+    })
+}
+
 impl News {
-    fn succeed(&mut self, look: Look, cause: Cause) -> bool {
-        let new = self.heads != look.heads || self.fault.is_some() || self.mirror.is_none();
+    fn succeed(&mut self, look: Look, cause: Cause, fetched: Fetched) -> bool {
+        let moved = self.heads != look.heads;
+        let new = moved || self.fault.is_some() || self.mirror.is_none();
         *self = Self {
             heads: look.heads,
             mirror: Some(look.mirror),
             fault: None,
             cause,
+            // A later look that finds nothing says nothing about the commit that is there.
+            fetched: Some(fetched).filter(|_| moved).or(self.fetched),
         };
         new
     }
