@@ -12,13 +12,19 @@ pub use rollout::words::{
 pub const GROUP: &str = "driftless.dev";
 /// The field manager of every server-side apply.
 pub const FIELD_MANAGER: &str = "driftless";
+/// The field manager that keeps fields which were set once and are left to others.
+pub const KEEPER: &str = "driftless-ignored";
 /// Label on every managed object: which Environment it belongs to.
 pub const ENVIRONMENT_LABEL: &str = "driftless.dev/environment";
 /// Annotation in git: the wave an object is applied in.
 pub const WAVE: &str = "driftless.dev/wave";
 /// Annotation in git: `disabled` keeps an object when it leaves git.
 pub const PRUNE: &str = "driftless.dev/prune";
-/// Annotation in git: `disabled` leaves an object alone altogether.
+/// Annotation in git: `once`, `merge` or `never`: how an object is applied.
+pub const APPLY: &str = "driftless.dev/apply";
+/// Annotation in git: paths of fields that are left to others once the object is made.
+pub const IGNORE: &str = "driftless.dev/ignore";
+/// Annotation in git: `disabled` is the older spelling of `never` for [`APPLY`].
 pub const RECONCILE: &str = "driftless.dev/reconcile";
 /// Annotation in git: `allowed` lets an object with a changed immutable field be deleted and made anew.
 pub const RECREATE: &str = "driftless.dev/recreate";

@@ -1,6 +1,7 @@
 //! Version `v1alpha1` of the custom resources.
 
 pub mod environment;
+mod fields;
 pub mod inventory;
 pub mod release;
 pub mod removal;
@@ -13,6 +14,7 @@ pub use environment::{
     EnvironmentSpec, EnvironmentStatus, Failure, Health, PendingPlan, PruneBudget, RevisionStatus,
     SecretRef, SourceSpec, TargetSpec,
 };
+pub use fields::{ForeignEntry, ForeignFields, ForeignStatus, IgnoreRule};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec, OwnerRef};
 pub use release::{
     Action, ChangeRecord, CommitRecord, Counts, Phase, Release, ReleaseSpec, ReleaseStatus,

@@ -43,6 +43,8 @@ pub struct Apply<'a> {
 pub struct Applied {
     /// The object as it now is. `facts.owner` is the baseline that drift is told from.
     pub facts: Facts,
+    /// Who owns which of its fields since when.
+    pub managed_fields: Value,
     /// Whether anything about the object changed.
     pub changed: bool,
     /// Whether it was made.
@@ -110,7 +112,7 @@ fn applied(
     answer: &Answer,
     took: SignedDuration,
 ) -> Result<Applied, CallError> {
-    let body = answer.json()?;
+    let mut body = answer.json()?;
     let facts = Facts::read(request.resource, &body)
         .map_err(|field| garbage(&format!("the object has no valid {field}")))?;
     if facts.id.name != request.name {
@@ -118,6 +120,7 @@ fn applied(
     }
     let created = answer.status == StatusCode::CREATED;
     Ok(Applied {
+        managed_fields: body["metadata"]["managedFields"].take(),
         changed: created || is_fresh(&facts, answer, took),
         created,
         warnings: answer.warnings(),

@@ -7,7 +7,6 @@
 //! Every call has a deadline, an upper bound on what it reads and a bounded number of tries; see [`Limits`].
 
 pub mod lease;
-pub mod migrate;
 pub mod store;
 
 mod answer;
@@ -23,6 +22,7 @@ mod live;
 mod meter;
 mod ownership;
 mod read;
+mod reassign;
 mod release;
 mod resource;
 mod secret;

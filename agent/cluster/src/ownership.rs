@@ -28,7 +28,7 @@ pub fn ownership(managed_fields: &Value) -> Option<Ownership> {
 }
 
 /// True for the entry that server-side apply under our name keeps.
-pub(crate) fn is_ours(entry: &Value) -> bool {
+fn is_ours(entry: &Value) -> bool {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
     text("manager") == api::names::FIELD_MANAGER
         && text("operation") == "Apply"

@@ -248,7 +248,8 @@ impl Actor {
         let Trigger::Live(ids) = trigger else {
             return None;
         };
-        let changed = self.state.changed_by_others(ids);
+        let mut changed = self.state.changed_by_others(ids);
+        changed.extend(self.state.added_to_by_others(ids));
         self.fights.wait(changed.into_iter(), Instant::now())
     }
 
@@ -294,7 +295,7 @@ impl Actor {
         let repaired = outcome
             .drift
             .iter()
-            .filter(|entry| entry.action == DriftAction::Repaired);
+            .filter(|entry| matches!(entry.action, DriftAction::Repaired | DriftAction::Removed));
         for object in repaired.map(|entry| &entry.object).collect::<BTreeSet<_>>() {
             self.fights.repaired(object, began);
         }

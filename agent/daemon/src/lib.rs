@@ -14,6 +14,7 @@ mod config;
 mod context;
 mod environments;
 mod events;
+mod fields;
 mod fights;
 mod journey;
 mod key;
@@ -39,5 +40,6 @@ mod windows;
 mod words;
 
 pub use config::{Config, Secret};
+pub use fields::FieldRules;
 pub use run::{RunError, run};
 pub use windows::windows;

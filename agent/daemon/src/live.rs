@@ -16,9 +16,11 @@ use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod kind;
+mod others;
 mod pulse;
 
 use kind::Kind;
+pub(crate) use others::Others;
 use pulse::Pulse;
 
 /// All watches of one cluster.
@@ -54,6 +56,8 @@ pub(crate) struct Known {
     pub(crate) facts: plan::live::LiveFacts,
     /// Healthy when present, for kinds that have no status to speak of.
     pub(crate) health: Option<Health>,
+    /// What others own of it, where anybody does.
+    pub(crate) others: Option<Others>,
     /// Guards against a watch that lags behind our own writes.
     version: u64,
 }
@@ -231,6 +235,7 @@ impl Known {
                 other_tool: facts.other_tool.clone(),
             },
             health,
+            others: None,
             version: facts.resource_version.parse().unwrap_or(0),
         }
     }

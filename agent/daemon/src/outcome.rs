@@ -5,8 +5,8 @@
 use api::{
     Reason,
     v1alpha1::{
-        Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, Health, Leaving,
-        PendingPlan, StageName, StageRecord, StageResult, WaitingFor, WaitingRevision,
+        Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, ForeignEntry, Health,
+        Leaving, PendingPlan, StageName, StageRecord, StageResult, WaitingFor, WaitingRevision,
         WindowOverride,
     },
 };
@@ -42,6 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) drift: Vec<DriftEntry>,
     /// How many objects differ from git when the pass ends.
     pub(crate) drifted: u32,
+    /// Fields that people have added and git does not mention; `None` where nobody has looked.
+    pub(crate) foreign: Option<Vec<ForeignEntry>>,
     /// How many objects are managed.
     pub(crate) objects: u32,
     /// The health of all of them, once they are applied.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     context::Context,
+    fields::FieldRules,
     key::EnvironmentKey,
     outcome::{Outcome, Retry, Wellbeing},
     state::State,
@@ -30,6 +31,7 @@ mod choose;
 mod compare;
 mod drift;
 mod follow;
+mod foreign;
 mod release;
 mod rights;
 mod scopes;
@@ -48,6 +50,8 @@ pub(crate) struct Pass<'a> {
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
     outcome: Outcome,
+    /// What the spec says about single fields.
+    fields: FieldRules,
 }
 
 impl<'a> Pass<'a> {
@@ -67,6 +71,7 @@ impl<'a> Pass<'a> {
             acting: context.cluster.clone(),
             recreations: Vec::new(),
             outcome,
+            fields: FieldRules::default(),
         }
     }
 
@@ -120,6 +125,15 @@ impl<'a> Pass<'a> {
         if let Some(aim) = &self.state.aim {
             aim.clear();
         }
+        match FieldRules::read(&self.environment.spec) {
+            Ok(rules) => self.fields = rules,
+            Err(faults) => {
+                self.outcome
+                    .stop(Reason::InvalidSpec, faults, Retry::OnChange);
+                return;
+            }
+        }
+        self.state.fields = self.fields.clone();
         let Some(news) = self.follow().await else {
             return;
         };

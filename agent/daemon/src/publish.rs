@@ -167,6 +167,7 @@ async fn write_status(context: &Context, key: &EnvironmentKey, status: &Environm
     for field in [
         "release",
         "health",
+        "foreign",
         "failures",
         "pending",
         "leaving",
@@ -183,8 +184,9 @@ async fn write_status(context: &Context, key: &EnvironmentKey, status: &Environm
         ("revision", "seen"),
         ("revision", "applied"),
         ("drift", "entries"),
+        ("foreign", "entries"),
     ] {
-        if status[parent].get(field).is_none() {
+        if status[parent].get(field).is_none() && !status[parent].is_null() {
             status[parent][field] = Value::Null;
         }
     }

@@ -4,8 +4,8 @@ use api::{
     Reason,
     conditions::{ConditionType, condition},
     v1alpha1::{
-        DriftStatus, EnvironmentStatus, Health, Phase, ReleaseStatus, RevisionStatus, StageName,
-        StageRecord, StageResult,
+        DriftStatus, EnvironmentStatus, ForeignStatus, Health, Phase, ReleaseStatus,
+        RevisionStatus, StageName, StageRecord, StageResult,
     },
 };
 use jiff::Timestamp;
@@ -77,6 +77,7 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
             .or(old.health),
         objects: outcome.objects,
         drift: drift(outcome, &old.drift),
+        foreign: foreign(outcome, &old.foreign),
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
         pending: outcome.pending.clone(),
         leaving: outcome.leaving.iter().take(LEAVING).cloned().collect(),
@@ -125,7 +126,8 @@ pub(crate) fn events(outcome: &Outcome, old: &EnvironmentStatus) -> Vec<Event> {
     let judgement = Judgement::of(outcome);
     let mut events = Vec::new();
     for entry in &outcome.drift {
-        let warning = entry.action != api::v1alpha1::DriftAction::Repaired;
+        use api::v1alpha1::DriftAction::{Removed, Repaired};
+        let warning = !matches!(entry.action, Repaired | Removed);
         let reason = if warning {
             Reason::Drifted
         } else {
@@ -174,6 +176,17 @@ fn drift(outcome: &Outcome, old: &DriftStatus) -> DriftStatus {
     DriftStatus {
         count: outcome.drifted,
         entries: entries.take(DRIFT_ENTRIES).cloned().collect(),
+    }
+}
+
+/// Where nobody has looked, what was told before stands.
+fn foreign(outcome: &Outcome, old: &ForeignStatus) -> ForeignStatus {
+    let Some(foreign) = &outcome.foreign else {
+        return old.clone();
+    };
+    ForeignStatus {
+        count: u32::try_from(foreign.len()).unwrap_or(u32::MAX),
+        entries: foreign.iter().take(DRIFT_ENTRIES).cloned().collect(),
     }
 }
 

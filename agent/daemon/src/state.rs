@@ -1,6 +1,9 @@
 //! What an actor remembers between passes. All of it can be lost: it is read again from git and the cluster.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use api::{
     Reason, names,
@@ -12,6 +15,7 @@ use source::{Fingerprint, Revision};
 use tokio::time::Instant;
 
 use crate::{
+    fields::FieldRules,
     journey::Journey,
     ledger::Ledger,
     outcome::{Outcome, Stop},
@@ -45,6 +49,10 @@ pub(crate) struct State {
     pub(crate) journey: Option<Journey>,
     /// The outcome of the last full pass.
     pub(crate) last: Option<Outcome>,
+    /// What the spec said about single fields.
+    pub(crate) fields: FieldRules,
+    /// Which fields of others the last full pass saw on which objects.
+    pub(crate) foreign_seen: BTreeMap<ObjectId, u64>,
     /// True while later waves wait for the health of earlier ones: then health is more than a word.
     pub(crate) waves_wait: bool,
     /// True while other environments have to be ready first.
@@ -94,6 +102,8 @@ impl State {
             release: None,
             journey: None,
             last: None,
+            fields: FieldRules::default(),
+            foreign_seen: BTreeMap::new(),
             waves_wait: false,
             waits_for_others: false,
             unwell_since: None,
@@ -129,7 +139,9 @@ impl State {
             return false;
         }
         match trigger {
-            Trigger::Live(ids) => self.changed_by_others(ids).is_empty(),
+            Trigger::Live(ids) => {
+                self.changed_by_others(ids).is_empty() && self.added_to_by_others(ids).is_empty()
+            }
             _ => true,
         }
     }
@@ -159,6 +171,23 @@ impl State {
             .filter(|id| !same(id))
             .map(ToString::to_string)
             .collect()
+    }
+
+    /// Those of `ids` to which people have added fields, or from which they took some away, since the last pass.
+    pub(crate) fn added_to_by_others(&self, ids: &BTreeSet<ObjectId>) -> Vec<String> {
+        let Some(aim) = &self.aim else {
+            return Vec::new();
+        };
+        let snapshot = aim.target.live.snapshot(ids.iter());
+        let counts = |manager: &str| self.fields.counts(manager);
+        let set = |id: &ObjectId| {
+            let others = snapshot.known(id)?.others.as_ref()?.set_of(&counts);
+            Some(others).filter(|set| *set != 0)
+        };
+        let moved = ids
+            .iter()
+            .filter(|id| set(id) != self.foreign_seen.get(*id).copied());
+        moved.map(ToString::to_string).collect()
     }
 }
 

@@ -54,6 +54,8 @@ mod tests {
         assert_eq!(words::ENVIRONMENT_LABEL, names::ENVIRONMENT_LABEL);
         assert_eq!(words::WAVE, names::WAVE);
         assert_eq!(words::PRUNE, names::PRUNE);
+        assert_eq!(words::APPLY, names::APPLY);
+        assert_eq!(words::IGNORE, names::IGNORE);
         assert_eq!(words::RECONCILE, names::RECONCILE);
         assert_eq!(words::RECREATE, names::RECREATE);
         assert_eq!(words::ADOPT, names::ADOPT);

@@ -9,26 +9,29 @@ use std::fmt;
 use krm::{Gvk, ObjectId};
 use serde_json::Value;
 
-use crate::order::WaveKey;
+use crate::{
+    fields::{FieldPath, IgnoreRule},
+    order::WaveKey,
+};
 
 mod annotations;
 mod data;
 mod faults;
 mod keys;
+mod left;
+mod mode;
 mod ready;
 mod scope;
 mod twins;
 pub mod words;
+
+pub use mode::ApplyMode;
 
 use faults::Fault;
 use scope::RenderedScopes;
 use twins::Twins;
 
 /// One object as it is to be applied.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one annotation in git, independent of the others"
-)]
 #[derive(Clone, PartialEq)]
 pub struct Desired {
     /// What it is called.
@@ -37,7 +40,11 @@ pub struct Desired {
     pub gvk: Gvk,
     /// What to apply.
     pub body: Value,
-    /// 32 hex digits of SHA-256 over the body in canonical form.
+    /// What to apply when the object is made, where that is more: with the fields that are then left to others.
+    pub first: Option<Value>,
+    /// The fields that are left to others.
+    pub left: Vec<FieldPath>,
+    /// 32 hex digits of SHA-256 over the body in canonical form, and what was taken out of it.
     pub digest: String,
     /// When it is applied.
     pub wave: WaveKey,
@@ -45,8 +52,8 @@ pub struct Desired {
     pub origin: Option<Origin>,
     /// `driftless.dev/prune: disabled`: stays in the cluster when it leaves git.
     pub keep: bool,
-    /// `driftless.dev/reconcile: disabled`: is left alone altogether.
-    pub frozen: bool,
+    /// `driftless.dev/apply`: how it is applied.
+    pub apply: ApplyMode,
     /// `driftless.dev/recreate: allowed`: may be deleted and made anew.
     pub recreate: bool,
     /// `driftless.dev/adopt: allowed`: may be taken over.
@@ -69,6 +76,8 @@ pub struct Target<'a> {
     pub environment: &'a str,
     /// The namespace of objects that name none.
     pub namespace: &'a str,
+    /// The fields that the environment leaves to others.
+    pub ignore: &'a [IgnoreRule],
 }
 
 /// Which kinds live in a namespace, as the cluster says.
@@ -116,6 +125,8 @@ pub enum RefusalReason {
     DuplicateKey,
     /// A label or annotation has a value it cannot have.
     BadAnnotation,
+    /// A field that is to be left to others cannot be found in the object.
+    BadIgnore,
     /// A `Secret` or `ConfigMap` holds a value that is not what it has to be.
     BadData,
     /// Larger than an API server takes.
@@ -149,6 +160,13 @@ pub fn desire(
     desires
 }
 
+impl Desired {
+    /// All that git says, with what is left to others once the object is made.
+    pub fn whole(&self) -> &Value {
+        self.first.as_ref().unwrap_or(&self.body)
+    }
+}
+
 impl RefusalReason {
     /// The word.
     pub const fn as_str(self) -> &'static str {
@@ -159,6 +177,7 @@ impl RefusalReason {
             Self::Duplicate => "Duplicate",
             Self::DuplicateKey => "DuplicateKey",
             Self::BadAnnotation => "BadAnnotation",
+            Self::BadIgnore => "BadIgnore",
             Self::BadData => "BadData",
             Self::TooLarge => "TooLarge",
         }

@@ -12,7 +12,7 @@ use std::{
 use krm::ObjectId;
 
 use crate::{
-    desired::Desired,
+    desired::{ApplyMode, Desired},
     inventory::{Fate, Inventory},
     live::LiveView,
     order::WaveKey,
@@ -311,7 +311,10 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
 /// somebody else's never did. Where the API server says that it does not know an id that only the inventory
 /// names, call [`Inventory::confirmed_gone`].
 pub fn unseen<'a>(input: &PlanInput<'a>) -> Vec<&'a ObjectId> {
-    let wanted = input.desired.iter().filter(|desired| !desired.frozen);
+    let wanted = input
+        .desired
+        .iter()
+        .filter(|desired| desired.apply != ApplyMode::Never);
     let wanted: BTreeSet<&ObjectId> = wanted.map(|desired| &desired.id).collect();
     let left = prune::left_git(input).into_iter().map(|(id, _)| id);
     let named = wanted.iter().copied().chain(left);
@@ -325,7 +328,8 @@ pub fn unseen<'a>(input: &PlanInput<'a>) -> Vec<&'a ObjectId> {
 /// goes on without a second approval, and costs no budget twice.
 pub fn write_ahead(inventory: &mut Inventory, desired: &[Desired], plan: &Plan) {
     for object in desired {
-        inventory.set_keep(&object.id, object.keep || object.frozen);
+        let keep = object.keep || object.apply == ApplyMode::Never;
+        inventory.set_keep(&object.id, keep);
         inventory.wanted(&object.id, &object.digest);
     }
     for gone in plan.prune.iter().filter(|gone| !gone.waits) {

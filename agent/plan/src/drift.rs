@@ -33,6 +33,10 @@ pub struct ForeignField {
     pub path: String,
     /// Who owns it.
     pub by: Author,
+    /// True if it is only ever told, never taken out: finalizers, owners, a number of replicas.
+    pub lasting: bool,
+    /// The place in managed fields, from the root.
+    pub fields: Value,
 }
 
 /// Somebody who wrote to an object, as the API server recorded it.
@@ -64,13 +68,17 @@ pub fn lost(desired: &Value, managed_fields: &Value, manager: &str) -> Vec<LostF
     }
 }
 
-/// The fields others have set that `desired` does not mention, sorted by author. Subresources, the
-/// controllers of Kubernetes itself and what `kubectl apply` notes for itself are left out.
-pub fn foreign(desired: &Value, managed_fields: &Value, manager: &str) -> Vec<ForeignField> {
+/// The fields that `desired` does not mention and that managers have set whom `counts` knows, sorted by author.
+/// Subresources and what `kubectl` notes for itself are left out.
+pub fn foreign(
+    desired: &Value,
+    managed_fields: &Value,
+    counts: &dyn Fn(&str) -> bool,
+) -> Vec<ForeignField> {
     let entries = entry::read(managed_fields);
     let others = entries
         .iter()
-        .filter(|entry| entry.author.manager != manager && entry.is_somebody());
+        .filter(|entry| entry.author.subresource.is_empty() && counts(&entry.author.manager));
     others
         .flat_map(|entry| added::foreign(desired, entry))
         .collect()

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use krm::ObjectId;
 
 use crate::{
-    desired::Desired,
+    desired::{ApplyMode, Desired},
     diff::{Deletion, HoldReason, Plan},
     health::HealthStatus,
 };
@@ -253,7 +253,7 @@ impl Progress<'_> {
             // One of a later wave is none of our business: the API server will say what is missing.
             let counts = under != index && object.wave <= self.desired[index].wave;
             match self.states[under] {
-                _ if !counts || object.frozen => {}
+                _ if !counts || is_left_alone(object, self.states[under], health) => {}
                 State::Failed | State::Blocked => return Footing::Never,
                 // It is there, or it would not be held; how it is we are not told.
                 State::Held => {}
@@ -283,8 +283,10 @@ impl Progress<'_> {
         health: &dyn Fn(&ObjectId) -> HealthStatus,
     ) -> Vec<Waiting> {
         let earlier = |object: &&Desired| before.is_none_or(|wave| object.wave.wave < wave);
-        let objects = self.desired.iter().filter(|object| !object.frozen);
+        let objects = self.desired.iter().zip(&self.states);
+        let objects = objects.filter(|(object, state)| !is_left_alone(object, **state, health));
         let sick = objects
+            .map(|(object, _)| object)
             .filter(earlier)
             .filter_map(|object| waiting(&object.id, health));
         sick.take(NAMED).collect()
@@ -318,6 +320,19 @@ impl Progress<'_> {
             (true, false) => Step::Wait(Vec::new()),
             (true, true) => Step::Done,
         }
+    }
+}
+
+/// True for what nobody waits for: it is not ours to make, so its health is not known either.
+fn is_left_alone(
+    object: &Desired,
+    state: State,
+    health: &dyn Fn(&ObjectId) -> HealthStatus,
+) -> bool {
+    match object.apply {
+        ApplyMode::Never => true,
+        ApplyMode::Once => state == State::Idle && health(&object.id) == HealthStatus::Missing,
+        ApplyMode::Always | ApplyMode::Merge => false,
     }
 }
 

@@ -6,6 +6,8 @@ mod change;
 mod drift;
 #[path = "all/faults.rs"]
 mod faults;
+#[path = "all/fields.rs"]
+mod fields;
 #[path = "all/process.rs"]
 mod process;
 #[path = "all/quiet.rs"]

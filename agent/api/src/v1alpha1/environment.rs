@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::rollout::{RolloutStatus, StrategyRule};
 use crate::{
     Interval,
-    v1alpha1::{Leaving, OnDelete, WaitingRevision, Window},
+    v1alpha1::{
+        ForeignFields, ForeignStatus, IgnoreRule, Leaving, OnDelete, WaitingRevision, Window,
+    },
 };
 
 /// What to keep equal to what.
@@ -90,6 +92,18 @@ pub struct EnvironmentSpec {
     /// What to do when somebody changes an object by hand. Default `repair`.
     #[serde(default)]
     pub drift: DriftMode,
+    /// Fields that are left to others once an object is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub ignore: Vec<IgnoreRule>,
+    /// What becomes of fields that people have added by hand and git does not mention. Default `report`.
+    #[serde(default)]
+    pub foreign_fields: ForeignFields,
+    /// Field managers whose additions count as made by hand, beside `kubectl`, `k9s` and the like: `my-tool`,
+    /// `team-*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub foreign_managers: Vec<String>,
     /// Whether an object that exists and is nobody's may be taken over. Default `never`.
     #[serde(default)]
     pub adopt: Adopt,
@@ -228,6 +242,9 @@ pub struct EnvironmentStatus {
     /// Differences between git and the cluster.
     #[serde(default)]
     pub drift: DriftStatus,
+    /// Fields that people have added by hand and git does not mention; not counted as drift.
+    #[serde(default, skip_serializing_if = "ForeignStatus::is_empty")]
+    pub foreign: ForeignStatus,
     /// What keeps single objects from being applied, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
@@ -322,6 +339,8 @@ pub struct DriftEntry {
 pub enum DriftAction {
     /// Put back to what git says.
     Repaired,
+    /// Taken out, because git does not mention it.
+    Removed,
     /// Only told.
     Reported,
     /// Tried and failed.

@@ -206,6 +206,9 @@ pub struct ChangeRecord {
     pub action: Action,
     /// To what: `Deployment/shop/web`.
     pub object: String,
+    /// The field managers it was taken over from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
 }
 
 /// What was done to an object.

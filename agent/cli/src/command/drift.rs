@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use api::v1alpha1::{DriftAction, DriftEntry, Environment};
+use api::v1alpha1::{DriftAction, DriftEntry, Environment, ForeignEntry, ForeignStatus};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde::Serialize;
@@ -32,6 +32,8 @@ struct Found {
     /// How many objects differ now.
     count: u32,
     entries: Vec<DriftEntry>,
+    /// Fields that people have added and git does not mention.
+    foreign: ForeignStatus,
 }
 
 /// Shows it.
@@ -54,12 +56,10 @@ pub(super) async fn run(args: &Drift, context: &Context) -> Result<Exit, Failure
 }
 
 fn found(environment: &Environment) -> Found {
-    let drift = environment
-        .status
-        .as_ref()
-        .map(|status| status.drift.clone())
-        .unwrap_or_default();
+    let status = environment.status.clone().unwrap_or_default();
+    let drift = status.drift;
     Found {
+        foreign: status.foreign,
         namespace: environment.namespace().unwrap_or_default(),
         name: environment.name_any(),
         count: drift.count,
@@ -82,10 +82,30 @@ fn print(answer: &Answer, context: &Context) -> Result<(), Failure> {
             table.row(cells(&found.name, entry, context.now()));
             empty = false;
         }
+        for entry in &found.foreign.entries {
+            table.row(added(&found.name, entry, context.now()));
+            empty = false;
+        }
     }
     let differing: u32 = answer.environments.iter().map(|found| found.count).sum();
     if !empty {
         table.write(&mut context.out())?;
+    }
+    let foreign: u32 = answer
+        .environments
+        .iter()
+        .map(|found| found.foreign.count)
+        .sum();
+    match foreign {
+        0 => {}
+        1 => writeln!(
+            context.talk(),
+            "1 field was added by hand; git does not mention it"
+        )?,
+        more => writeln!(
+            context.talk(),
+            "{more} fields were added by hand; git does not mention them"
+        )?,
     }
     match differing {
         0 => writeln!(context.talk(), "nothing differs now")?,
@@ -98,6 +118,7 @@ fn print(answer: &Answer, context: &Context) -> Result<(), Failure> {
 fn cells(name: &str, entry: &DriftEntry, now: Timestamp) -> Vec<Cell> {
     let (action, color) = match entry.action {
         DriftAction::Repaired => ("✓ Repaired", style::GOOD),
+        DriftAction::Removed => ("✓ Removed", style::GOOD),
         DriftAction::Reported => ("! Reported", style::WAIT),
         DriftAction::Failed => ("✗ Failed", style::BAD),
     };
@@ -112,5 +133,19 @@ fn cells(name: &str, entry: &DriftEntry, now: Timestamp) -> Vec<Cell> {
         entry.manager.as_deref().unwrap_or("-").into(),
         time.into(),
         Cell::new(action, color),
+    ]
+}
+
+/// A field that somebody has added, and that is still there.
+fn added(name: &str, entry: &ForeignEntry, now: Timestamp) -> Vec<Cell> {
+    let time = entry.time.as_ref();
+    vec![
+        Cell::new(name, style::HEAD),
+        entry.object.clone().into(),
+        entry.field.clone().into(),
+        entry.manager.clone().into(),
+        time.map_or_else(|| "-".to_owned(), |time| age(time.0, now))
+            .into(),
+        Cell::new("+ Added", style::WAIT),
     ]
 }

@@ -10,10 +10,9 @@ use cluster::{Cluster, Detail, Facts, Resource, Watched};
 use futures::StreamExt as _;
 use krm::ObjectId;
 use plan::health::{self, Health, HealthStatus};
-use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Fault, GroupKind, Inboxes, Known, Pulse, Sync, locked};
+use super::{Fault, GroupKind, Inboxes, Known, Others, Pulse, Sync, locked};
 
 /// All objects of one kind that carry our label.
 pub(super) struct Kind {
@@ -75,7 +74,7 @@ impl Kind {
                     if let Some(listed) = &mut listed {
                         listed.insert(place(&live.facts.id));
                     }
-                    self.seen(&live.facts, live.body.as_ref());
+                    self.seen(&live);
                 }
                 Watched::Gone { id, uid } => self.gone(&id, &uid),
                 Watched::Synced => {
@@ -109,7 +108,14 @@ impl Kind {
             )),
             (true, false) => old.and_then(|old| old.health.clone()),
         };
-        objects.insert(place(&facts.id), Known { health, ..new });
+        // What others own the watch shows in a moment.
+        let others = old.and_then(|old| old.others.clone());
+        let known = Known {
+            health,
+            others,
+            ..new
+        };
+        objects.insert(place(&facts.id), known);
     }
 
     /// Takes in that an object is gone.
@@ -125,11 +131,14 @@ impl Kind {
         }
     }
 
-    fn seen(&self, facts: &Facts, body: Option<&Value>) {
-        let new = Known::new(
-            facts,
-            body.map(|body| health::assess(&self.resource.gvk, body)),
-        );
+    fn seen(&self, live: &cluster::Live) {
+        let facts = &live.facts;
+        let health = live.body.as_ref();
+        let health = health.map(|body| health::assess(&self.resource.gvk, body));
+        let new = Known {
+            others: Others::of(&live.managed_fields),
+            ..Known::new(facts, health)
+        };
         let mut objects = locked(&self.objects);
         let old = objects.get(&place(&facts.id));
         if old.is_some_and(|old| old.facts.uid == new.facts.uid && old.version > new.version) {
@@ -205,7 +214,7 @@ impl Kind {
 /// True if nothing differs that anybody judges by.
 fn alike(old: &Known, new: &Known) -> bool {
     let same_health = |a: &Option<Health>, b: &Option<Health>| a == b;
-    old.facts == new.facts && same_health(&old.health, &new.health)
+    old.facts == new.facts && same_health(&old.health, &new.health) && old.others == new.others
 }
 
 fn place(id: &ObjectId) -> Place {

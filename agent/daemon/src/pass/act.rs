@@ -48,6 +48,8 @@ enum Done {
 pub(super) struct Carried {
     pub(super) applied: Applied,
     pub(super) recreated: bool,
+    /// Whose fields became ours.
+    pub(super) from: Vec<String>,
 }
 
 /// Everything under way.
@@ -229,7 +231,26 @@ impl Pass<'_> {
                 return Ended::Badly;
             }
         };
-        let facts = &carried.applied.facts;
+        self.wrote(object, &carried.applied);
+        let action = match carried.recreated {
+            true => Some(Action::Recreated),
+            false => action.and_then(crate::words::action),
+        };
+        match action.filter(|_| carried.applied.changed || carried.recreated) {
+            Some(action) => {
+                self.changed(action, &object.id);
+                if let Some(change) = self.outcome.changes.last_mut() {
+                    change.from = carried.from;
+                }
+            }
+            None => self.outcome.unchanged += 1,
+        }
+        Ended::Well
+    }
+
+    /// Records what the API server said in answer to an apply.
+    pub(super) fn wrote(&mut self, object: &Desired, applied: &Applied) {
+        let facts = &applied.facts;
         if let Some(ledger) = &mut self.state.ledger {
             let entry = Entry {
                 version: object.gvk.version.clone(),
@@ -242,16 +263,7 @@ impl Pass<'_> {
             };
             ledger.inventory.applied(&object.id, entry);
         }
-        self.target().live.wrote(facts, carried.applied.changed);
-        let action = match carried.recreated {
-            true => Some(Action::Recreated),
-            false => action.and_then(crate::words::action),
-        };
-        match action.filter(|_| carried.applied.changed || carried.recreated) {
-            Some(action) => self.changed(action, &object.id),
-            None => self.outcome.unchanged += 1,
-        }
-        Ended::Well
+        self.target().live.wrote(facts, applied.changed);
     }
 
     fn deleted(&mut self, deletion: &Deletion, result: Result<Deleted, String>) -> Ended {
@@ -305,6 +317,7 @@ impl Pass<'_> {
         self.outcome.changes.push(ChangeRecord {
             action,
             object: id.to_string(),
+            from: Vec::new(),
         });
     }
 }

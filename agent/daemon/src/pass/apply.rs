@@ -25,6 +25,8 @@ use serde_json::Value;
 use super::{act::Carried, release::Kept, scopes::Kinds};
 use crate::{chain, context::Context, targets::Target};
 
+mod hand;
+
 /// Carries objects with the rights of the environment.
 pub(super) struct Carrier<'a> {
     context: &'a Context,
@@ -107,19 +109,22 @@ impl<'a> Carrier<'a> {
     ) -> Result<Carried, Unapplied> {
         self.fence()?;
         let resource = self.resource(&object.gvk).await?;
-        if adopt {
-            self.take_over(&resource, object).await?;
-        }
+        let ahead = self.hand_ahead(&resource, object, adopt).await?;
+        let body = match ahead.exists {
+            true => &object.body,
+            false => object.whole(),
+        };
         let how = if force || adopt {
             How::Force
         } else {
             How::Yield
         };
-        let failed = match self.send(&resource, object, &object.body, how).await {
+        let failed = match self.send(&resource, object, body, how).await {
             Ok(applied) => {
                 return Ok(Carried {
-                    applied,
+                    applied: self.hand_after(&resource, object, applied).await?,
                     recreated: false,
+                    from: ahead.from,
                 });
             }
             Err(error) => error,
@@ -192,7 +197,7 @@ impl<'a> Carrier<'a> {
         object: &Desired,
         field: Option<&str>,
     ) -> Result<Carried, Unapplied> {
-        let mut probe = object.body.clone();
+        let mut probe = object.whole().clone();
         let name = format!(
             "{}-driftless-probe",
             object.id.name.chars().take(40).collect::<String>()
@@ -227,29 +232,15 @@ impl<'a> Carrier<'a> {
                 }
             }
         }
-        let made = self.send(resource, object, &object.body, How::Force).await;
-        made.map(|applied| Carried {
-            applied,
+        let made = self
+            .send(resource, object, object.whole(), How::Force)
+            .await
+            .map_err(|error| chain::text(&error))?;
+        Ok(Carried {
+            applied: self.hand_after(resource, object, made).await?,
             recreated: true,
+            from: Vec::new(),
         })
-        .map_err(|error| Unapplied::Told(chain::text(&error)))
-    }
-
-    /// Moves what other appliers own to us once, so that fields they set and git drops do not stay.
-    async fn take_over(&self, resource: &Resource, object: &Desired) -> Result<(), String> {
-        let (namespace, name) = (&object.id.namespace, &object.id.name);
-        let failed =
-            |error: &dyn std::error::Error| format!("cannot be taken over: {}", chain::text(error));
-        let found = self.cluster.look(resource, namespace, name).await;
-        if let Some(live) = found.map_err(|error| failed(&error))? {
-            let from = self
-                .cluster
-                .adopt(resource, &live.facts, &live.managed_fields)
-                .await;
-            let from = from.map_err(|error| failed(&error))?;
-            tracing::info!(object = %object.id, from = from.join(", "), "taken over");
-        }
-        Ok(())
     }
 
     async fn send(

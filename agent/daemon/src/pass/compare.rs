@@ -61,6 +61,7 @@ impl Pass<'_> {
         self.act(&carrier, work, cancel).await;
         self.ask(&plan, &revision.to_string()).await;
         self.note_drift(drifted, &plan);
+        self.foreign(&carrier, &desired, cancel).await;
         if self.outcome.is_applied()
             && let Some(ledger) = &mut self.state.ledger
         {
@@ -120,6 +121,7 @@ impl Pass<'_> {
         let target = Target {
             environment: &self.label,
             namespace,
+            ignore: &self.fields.ignore,
         };
         let desires = desire(objects, &target, &kinds);
         Some((kinds, desires))

@@ -127,6 +127,9 @@ impl Judgement {
 pub(super) fn drift_sentence(entry: &DriftEntry) -> String {
     let who = entry.manager.as_deref().unwrap_or("somebody");
     let what = match &entry.field {
+        Some(field) if entry.action == DriftAction::Removed => {
+            format!("{}: {field} was added by {who}", entry.object)
+        }
         Some(field) => format!("{}: {field} was changed by {who}", entry.object),
         None => format!("{} was deleted", entry.object),
     };
@@ -137,6 +140,7 @@ pub(super) fn drift_sentence(entry: &DriftEntry) -> String {
         .unwrap_or_default();
     let then = match entry.action {
         DriftAction::Repaired => "put back to what git says",
+        DriftAction::Removed => "taken out, because git does not mention it",
         DriftAction::Reported => "left as it is, because spec.drift is report",
         DriftAction::Failed => "could not be put back",
     };

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{RefusalReason, faults::Faults, words};
+use super::{ApplyMode, RefusalReason, faults::Faults, mode::keeps_in_flux, words};
+use crate::fields::FieldPath;
 
 /// What the annotations of an object say.
 #[expect(
@@ -13,9 +14,12 @@ use super::{RefusalReason, faults::Faults, words};
 pub(super) struct Marks {
     pub wave: i32,
     pub keep: bool,
-    pub frozen: bool,
+    pub apply: Option<ApplyMode>,
+    pub ignore: Vec<FieldPath>,
     pub recreate: bool,
     pub adopt: bool,
+    /// The older spelling of [`ApplyMode::Never`].
+    frozen: bool,
 }
 
 /// Enough for every order, and far from what a sum could overflow.
@@ -26,7 +30,7 @@ pub(super) fn read(body: &Value, faults: &mut Faults) -> Marks {
     for group in ["labels", "annotations"] {
         check_text(body, group, faults);
     }
-    let mut marks = Marks::default();
+    let (mut marks, mut flux) = (Marks::default(), None);
     let group = body
         .get("apiVersion")
         .and_then(Value::as_str)
@@ -35,16 +39,54 @@ pub(super) fn read(body: &Value, faults: &mut Faults) -> Marks {
     for (key, value) in annotations.into_iter().flatten() {
         // Our own kinds carry requests and approvals, which are read elsewhere.
         let ours = key.starts_with(words::PREFIX) && !group.starts_with(words::GROUP);
-        if let (true, Value::String(value)) = (ours, value) {
-            mark(&mut marks, key, value, faults);
+        match (ours, value) {
+            (true, Value::String(value)) => mark(&mut marks, key, value, faults),
+            (false, Value::String(value)) => of_flux(&mut marks, &mut flux, key, value),
+            _ => {}
         }
     }
+    if marks.frozen {
+        spell_never(&mut marks, faults);
+    }
+    marks.apply = marks.apply.or(flux);
     marks
+}
+
+/// What was written for Flux keeps its meaning where that is to do less; our own word counts more.
+fn of_flux(marks: &mut Marks, apply: &mut Option<ApplyMode>, key: &str, value: &str) {
+    *apply = (*apply).max(ApplyMode::of_flux(key, value));
+    marks.keep |= keeps_in_flux(key, value);
+}
+
+fn spell_never(marks: &mut Marks, faults: &mut Faults) {
+    if marks.apply.is_some_and(|mode| mode != ApplyMode::Never) {
+        let message = format!(
+            "has both {} and {}, which say different things; take {0} out",
+            words::RECONCILE,
+            words::APPLY
+        );
+        faults.add(RefusalReason::BadAnnotation, message);
+    }
+    marks.apply = Some(ApplyMode::Never);
+}
+
+fn ignore(marks: &mut Marks, value: &str, faults: &mut Faults) {
+    for path in value.split_whitespace() {
+        match path.parse() {
+            Ok(path) => marks.ignore.push(path),
+            Err(bad) => {
+                let message = format!("has {}: {bad}", words::IGNORE);
+                faults.add(RefusalReason::BadAnnotation, message);
+            }
+        }
+    }
 }
 
 fn mark(marks: &mut Marks, key: &str, value: &str, faults: &mut Faults) {
     let (flag, word) = match key {
         words::WAVE => return wave(marks, value, faults),
+        words::APPLY => return marks.apply = Some(ApplyMode::read(value, faults)),
+        words::IGNORE => return ignore(marks, value, faults),
         words::PRUNE => (&mut marks.keep, "disabled"),
         words::RECONCILE => (&mut marks.frozen, "disabled"),
         words::RECREATE => (&mut marks.recreate, "allowed"),
@@ -53,6 +95,8 @@ fn mark(marks: &mut Marks, key: &str, value: &str, faults: &mut Faults) {
             let known = [
                 words::WAVE,
                 words::PRUNE,
+                words::APPLY,
+                words::IGNORE,
                 words::RECONCILE,
                 words::RECREATE,
                 words::ADOPT,

@@ -4,7 +4,7 @@ use krm::{Gvk, ObjectId, json};
 use serde_json::{Map, Value};
 
 use super::{
-    Desired, Origin, Refusal, RefusalReason, Target, annotations, data, faults::Faults, keys,
+    Desired, Origin, Refusal, RefusalReason, Target, annotations, data, faults::Faults, keys, left,
     scope::RenderedScopes, words,
 };
 use crate::order::WaveKey;
@@ -49,6 +49,8 @@ pub(super) fn ready(
     if faults.is_empty() {
         check_size(&body, text.len(), &mut faults);
     }
+    let left = left::take(body, &id, marks.ignore, target.ignore, &mut faults);
+    let text = left.text.unwrap_or(text);
     if !faults.is_empty() {
         return Err(refusals(
             Some(&id),
@@ -63,11 +65,13 @@ pub(super) fn ready(
         wave: WaveKey::new(marks.wave, &id),
         id,
         gvk,
-        body,
+        body: left.body,
+        first: left.first,
+        left: left.paths,
         digest,
         origin,
         keep: marks.keep,
-        frozen: marks.frozen,
+        apply: marks.apply.unwrap_or_default(),
         recreate: marks.recreate,
         adopt: marks.adopt,
     })

@@ -6,7 +6,11 @@ pub const ENVIRONMENT_LABEL: &str = "driftless.dev/environment";
 pub const WAVE: &str = "driftless.dev/wave";
 /// `disabled` keeps an object when it leaves git.
 pub const PRUNE: &str = "driftless.dev/prune";
-/// `disabled` leaves an object alone altogether.
+/// `once`, `merge` or `never`: how an object is applied.
+pub const APPLY: &str = "driftless.dev/apply";
+/// Paths of fields that are left to others, with blanks between them.
+pub const IGNORE: &str = "driftless.dev/ignore";
+/// `disabled` is the older spelling of `never` for [`APPLY`].
 pub const RECONCILE: &str = "driftless.dev/reconcile";
 /// `allowed` lets an object be deleted and made anew.
 pub const RECREATE: &str = "driftless.dev/recreate";

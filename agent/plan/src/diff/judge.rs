@@ -1,7 +1,11 @@
 //! What is to be done about one object that git asks for.
 
 use super::{Action, AdoptRule, DriftRule, HoldReason, PlanInput};
-use crate::{desired::Desired, inventory::Entry, live::LiveFacts};
+use crate::{
+    desired::{ApplyMode, Desired},
+    inventory::Entry,
+    live::LiveFacts,
+};
 
 /// What is to be done.
 pub(super) enum Verdict {
@@ -34,12 +38,16 @@ enum Owner {
 /// Judges one object.
 pub(super) fn judge(desired: &Desired, input: &PlanInput<'_>) -> Verdict {
     let entry = input.inventory.get(&desired.id);
-    if desired.frozen {
+    if desired.apply == ApplyMode::Never {
         return Verdict::Frozen;
     }
     let Some(live) = input.live.get(&desired.id) else {
         return absent(desired, entry, input.rules.drift);
     };
+    if desired.apply == ApplyMode::Once && !live.deleting {
+        // Whoever made it: it is there, and that is all that was asked for.
+        return Verdict::Frozen;
+    }
     match owner(live, entry, input.rules.environment) {
         Owner::Environment(other) => held_by_environment(&other),
         _ if live.deleting => Verdict::Held(

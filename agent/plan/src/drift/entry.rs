@@ -4,15 +4,6 @@ use serde_json::{Map, Value};
 
 use super::Author;
 
-/// Field managers that are part of Kubernetes: what they add is nobody's intervention.
-const CONTROLLERS: &[&str] = &[
-    "cloud-controller-manager",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubelet",
-];
-
 /// A set of fields as the API server writes it: keys `f:`, `k:`, `v:`, `i:` and `.`.
 pub(super) type Fields = Map<String, Value>;
 
@@ -29,11 +20,6 @@ impl Entry<'_> {
         self.author.manager == manager
             && self.author.operation == "Apply"
             && self.author.subresource.is_empty()
-    }
-
-    /// True for whoever writes to the object itself and is not part of Kubernetes.
-    pub(super) fn is_somebody(&self) -> bool {
-        self.author.subresource.is_empty() && !CONTROLLERS.contains(&self.author.manager.as_str())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What git asks for: what goes on, what comes off, what is refused.
 
-use plan::desired::{RefusalReason, words};
+use plan::desired::{ApplyMode, RefusalReason, words};
 use serde_json::{Value, json};
 
 use crate::sample::{HERE, annotated, config, desires, object, ready};
@@ -94,7 +94,8 @@ fn reads_the_annotations() {
     }
     let web = &ready(vec![web])[0];
     assert_eq!(web.wave.wave, -3);
-    assert!(web.keep && web.frozen && web.recreate && web.adopt);
+    assert!(web.keep && web.recreate && web.adopt);
+    assert_eq!(web.apply, ApplyMode::Never);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod approval;
 mod desired;
 mod diff;
 mod drift;
+mod fields;
+mod hands;
 mod health;
 mod inventory;
 mod laws;

@@ -65,6 +65,7 @@ pub(crate) fn desires(objects: Vec<Value>) -> Desires {
     let target = Target {
         environment: HERE,
         namespace: "shop",
+        ignore: &[],
     };
     let origin = |place| Origin {
         file: format!("{place}.yaml"),

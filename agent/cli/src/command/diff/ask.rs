@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use cluster::{Apply, ApplyError, CallError, Cluster, Resource};
 use futures::{StreamExt as _, TryStreamExt as _};
 use krm::Gvk;
-use plan::desired::{Desired, Scopes, Target, desire};
+use plan::desired::{ApplyMode, Desired, Scopes, Target, desire};
+use plan::{drift, fields};
 use serde_json::Value;
 
 use super::normal::{mask, normal, text};
@@ -60,6 +61,7 @@ pub(super) async fn ask(
     let target = Target {
         environment: &label,
         namespace: &scope.namespace,
+        ignore: &scope.fields.ignore,
     };
     let desires = desire(objects, &target, &kinds);
     let mut answer = Answer::default();
@@ -114,7 +116,7 @@ async fn one(
     labelled: bool,
     cluster: &Cluster,
 ) -> Result<Outcome, Failure> {
-    if desired.frozen {
+    if desired.apply == ApplyMode::Never {
         return Ok(Outcome::Unchanged);
     }
     let Some(resource) = kinds.0.get(&desired.gvk) else {
@@ -125,29 +127,35 @@ async fn one(
         .get(resource, namespace, name)
         .await
         .map_err(|error| AskError(desired.id.to_string(), error))?;
+    if desired.apply == ApplyMode::Once && live.is_some() {
+        return Ok(Outcome::Unchanged);
+    }
+    let taken = live.as_ref().and_then(|live| takes_over(desired, live));
     let applied = cluster.apply(Apply {
         resource,
         namespace,
         name,
-        body: &desired.body,
+        // With all that git says: what is left to others is not compared.
+        body: desired.whole(),
         force: true,
         dry_run: true,
     });
     match applied.await {
         Ok(applied) => {
-            let after = applied.body.unwrap_or_else(|| desired.body.clone());
+            let after = applied.body.unwrap_or_else(|| desired.whole().clone());
             let action = if live.is_none() {
                 Action::Create
             } else {
                 Action::Update
             };
-            compared(desired, action, live.unwrap_or_default(), after, labelled)
+            let outcome = compared(desired, action, live.unwrap_or_default(), after, labelled)?;
+            Ok(noted(outcome, taken))
         }
         Err(ApplyError::NamespaceMissing(_)) => {
             created(desired, labelled, Some("its namespace would be made first"))
         }
         Err(ApplyError::Immutable { .. }) if desired.recreate => {
-            let after = desired.body.clone();
+            let after = desired.whole().clone();
             compared(
                 desired,
                 Action::Recreate,
@@ -171,16 +179,39 @@ fn created(desired: &Desired, labelled: bool, note: Option<&str>) -> Result<Outc
         desired,
         Action::Create,
         Value::Null,
-        desired.body.clone(),
+        desired.whole().clone(),
         labelled,
     )?;
-    Ok(match outcome {
-        Outcome::Change(change) => Outcome::Change(Change {
-            note: note.map(str::to_owned),
-            ..change
-        }),
+    Ok(noted(outcome, note.map(str::to_owned)))
+}
+
+fn noted(outcome: Outcome, note: Option<String>) -> Outcome {
+    match outcome {
+        Outcome::Change(change) => Outcome::Change(Change { note, ..change }),
         other => other,
-    })
+    }
+}
+
+/// Says whose fields would become ours, and which of them would go because git does not mention them: a dry
+/// run cannot show that, since it takes a step of its own.
+fn takes_over(desired: &Desired, live: &Value) -> Option<String> {
+    let metadata = &live["metadata"];
+    let known = !metadata["labels"][api::names::ENVIRONMENT_LABEL].is_null();
+    let from = fields::sources(&metadata["managedFields"]);
+    if known || from.is_empty() || desired.apply == ApplyMode::Merge {
+        return None;
+    }
+    let gone = drift::foreign(
+        desired.whole(),
+        &metadata["managedFields"],
+        &fields::is_applier,
+    );
+    let gone: Vec<_> = gone.into_iter().map(|field| field.path).collect();
+    let removes = match gone.is_empty() {
+        true => String::new(),
+        false => format!("; removes {}", gone.join(", ")),
+    };
+    Some(format!("takes over from {}{removes}", from.join(", ")))
 }
 
 fn compared(
@@ -191,6 +222,13 @@ fn compared(
     labelled: bool,
 ) -> Result<Outcome, Failure> {
     let (mut before, mut after) = (normal(before, labelled), normal(after, labelled));
+    if !before.is_null() {
+        for path in &desired.left {
+            // A path that does not fit one side leaves nothing out of it.
+            drop(fields::take_out(&mut before, path));
+            drop(fields::take_out(&mut after, path));
+        }
+    }
     if before == after && action == Action::Update {
         return Ok(Outcome::Unchanged);
     }

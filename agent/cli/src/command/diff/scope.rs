@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use api::names;
 use api::v1alpha1::{Environment, Inventory, InventoryEntry};
+use daemon::FieldRules;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use render::Options;
@@ -26,6 +27,8 @@ pub(super) struct Scope {
     pub(super) label: Option<String>,
     /// What the agent has made, and would delete if it left git.
     pub(super) made: Vec<InventoryEntry>,
+    /// What the Environment says about single fields.
+    pub(super) fields: FieldRules,
     /// What the user should know about the answer.
     pub(super) note: Option<String>,
 }
@@ -51,6 +54,13 @@ struct OtherTarget(String);
 
 impl Explain for OtherTarget {}
 
+/// What the Environment says about single fields cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("Environment `{0}` says something about fields that cannot be: {1}")]
+struct BadRules(String, String);
+
+impl Explain for BadRules {}
+
 /// Finds both.
 pub(super) async fn resolve(args: &Diff, link: &Link) -> Result<Scope, Failure> {
     let Some(name) = &args.name else {
@@ -60,6 +70,7 @@ pub(super) async fn resolve(args: &Diff, link: &Link) -> Result<Scope, Failure> 
             namespace: link.namespace.clone(),
             label: None,
             made: Vec::new(),
+            fields: FieldRules::default(),
             note: Some("name the Environment to see deletions, too".to_owned()),
         });
     };
@@ -78,8 +89,10 @@ pub(super) async fn resolve(args: &Diff, link: &Link) -> Result<Scope, Failure> 
     let namespace = environment
         .namespace()
         .unwrap_or_else(|| link.namespace.clone());
+    let fields = FieldRules::read(&environment.spec);
     Ok(Scope {
         overlay: overlay(args, path),
+        fields: fields.map_err(|fault| BadRules(name.clone(), fault))?,
         label: Some(names::environment_label(&namespace, name)),
         namespace: environment
             .spec
