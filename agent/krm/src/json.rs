@@ -27,7 +27,13 @@ pub fn to_value(node: &Node) -> Result<Value, WriteError> {
         Kind::Seq(items) => items.iter().map(to_value).collect(),
         Kind::Map(map) => map
             .iter()
-            .map(|entry| Ok((entry.key.clone(), to_value(&entry.value)?)))
+            .map(|entry| match entry.value.has_typed_key() {
+                true => Err(WriteError {
+                    pos: entry.value.pos,
+                    problem: WriteProblem::TypedKey,
+                }),
+                false => Ok((entry.key.clone(), to_value(&entry.value)?)),
+            })
             .collect(),
     }
 }

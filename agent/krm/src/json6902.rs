@@ -52,6 +52,9 @@ impl JsonPatch {
 
     /// Applies all operations in order. After an error `target` may be half patched.
     pub fn apply(&self, target: &mut Node) -> Result<(), PatchError> {
+        if !plain::bare(target) {
+            return Err(PatchError::whole(target.pos, PatchProblem::TypedKey));
+        }
         plain::strings(target);
         let mut copied = 0;
         for (index, operation) in self.operations.iter().enumerate() {

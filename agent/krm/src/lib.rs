@@ -16,4 +16,4 @@ mod testing;
 pub mod yaml;
 
 pub use id::{Gvk, ObjectId};
-pub use node::{Entry, Kind, Map, Node, Pos, Scalar, SourceId, Style, Tag};
+pub use node::{Entry, Kind, Map, Node, Note, Pos, Scalar, SourceId, Style, Tag};

@@ -17,7 +17,7 @@ pub use fault::{MergeError, MergeProblem};
 
 use crate::{
     Kind, Map, Node, Pos, Scalar, Style, Tag,
-    schema::{ListMerge, Schema, Type},
+    schema::{ListMerge, Schema, Told, Type},
     yaml,
 };
 use directive::Directive;
@@ -35,7 +35,11 @@ pub enum Merged {
 
 /// Lays `patch` over `target`. After an error `target` may be half patched.
 pub fn merge(target: &mut Node, patch: &Node, schema: &Schema) -> Result<Merged, MergeError> {
-    let walk = Walk { schema };
+    let told = Told::default();
+    let walk = Walk {
+        schema,
+        told: &told,
+    };
     match walk.both(target, patch, None)? {
         // `$patch: replace` for a whole object: kustomize makes the new object and then forgets it.
         Outcome::Kept | Outcome::New(_) => Ok(Merged::Patched),
@@ -65,6 +69,7 @@ enum Reading {
 #[derive(Clone, Copy)]
 struct Walk<'s> {
     schema: &'s Schema,
+    told: &'s Told,
 }
 
 impl<'s> Walk<'s> {
@@ -86,6 +91,7 @@ impl<'s> Walk<'s> {
         patch: &Node,
         known: Option<Type<'s>>,
     ) -> Result<Outcome, MergeError> {
+        let known = self.told(target).or_else(|| self.told(patch)).or(known);
         if target.is_null() {
             return self.adopt_copy(patch, known);
         }
@@ -183,7 +189,11 @@ impl<'s> Walk<'s> {
         for entry in added {
             let known = field_type(known, &entry.key);
             let outcome = self.adopt_copy(&entry.value, known);
-            if let Outcome::New(value) = outcome.map_err(|error| error.within(&entry.key))? {
+            if let Outcome::New(mut value) = outcome.map_err(|error| error.within(&entry.key))? {
+                // A comment beside the key is not taken along.
+                if let Some(note) = &mut value.note {
+                    note.types = None;
+                }
                 target.push(entry.key.clone(), value);
             }
         }
@@ -193,6 +203,7 @@ impl<'s> Walk<'s> {
     /// A value the patch does not mention. It is walked all the same: a blank null goes, and lists lose items
     /// that share their keys with another.
     fn keep(self, value: &mut Node, known: Option<Type<'s>>) -> Result<Outcome, MergeError> {
+        let known = self.told(value).or(known);
         let known = known.or_else(|| self.embedded(value));
         match &mut value.kind {
             Kind::Scalar(scalar) if is_null(scalar) && scalar.text.is_empty() => {
@@ -226,6 +237,7 @@ impl<'s> Walk<'s> {
         known: Option<Type<'s>>,
         reading: Reading,
     ) -> Result<bool, MergeError> {
+        let known = self.told(value).or(known);
         let known = known.or_else(|| self.embedded(value));
         let pos = value.pos;
         match &mut value.kind {
@@ -275,6 +287,12 @@ impl<'s> Walk<'s> {
             let left = self.settle(value, field_type(known, name), Reading::Inner)?;
             Ok(if left { Outcome::Kept } else { Outcome::Gone })
         })
+    }
+
+    /// The type that a comment beside the value tells.
+    fn told(self, value: &Node) -> Option<Type<'s>> {
+        let types = value.note.as_ref()?.types.as_ref()?;
+        Some(self.told.read(types))
     }
 
     /// The type of an object that stands where the type says nothing.
@@ -353,5 +371,6 @@ fn replace(old: &mut Node, mut new: Node) {
             scalar.tag = Tag::Str;
         }
     }
+    new.note = old.note.take();
     *old = new;
 }

@@ -5,7 +5,7 @@
 //! the resolved [`Tag`]; it becomes JSON only at the very end. Each node also keeps its [`Pos`]: since
 //! transformers move nodes around whole, a value in the output still knows the file and line that set it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::yaml;
 
@@ -29,6 +29,18 @@ pub struct Node {
     pub kind: Kind,
     /// Where it was written.
     pub pos: Pos,
+    /// What there is to say about it besides; nothing for nearly all values.
+    pub note: Option<Box<Note>>,
+}
+
+/// What a file says about a value by its key or in a comment.
+#[derive(Clone, Default)]
+pub struct Note {
+    /// Its key was written as a number, a boolean, null or a date. The key is found by its text all the same, but
+    /// such an object cannot be printed.
+    pub typed_key: bool,
+    /// The schema in a comment beside the key, which tells a merge what the value is.
+    pub types: Option<Arc<Node>>,
 }
 
 /// The three shapes of a value.
@@ -127,6 +139,7 @@ impl Node {
                 untagged: false,
             }),
             pos,
+            note: None,
         }
     }
 
@@ -150,6 +163,7 @@ impl Node {
         Self {
             kind: Kind::Map(map),
             pos,
+            note: None,
         }
     }
 
@@ -158,6 +172,7 @@ impl Node {
         Self {
             kind: Kind::Seq(items),
             pos,
+            note: None,
         }
     }
 
@@ -235,6 +250,11 @@ impl Node {
     /// The value under `key`, if this is a map that has it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         self.as_map_mut()?.get_mut(key)
+    }
+
+    /// Whether its key was written as something else than a string.
+    pub fn has_typed_key(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.typed_key)
     }
 
     /// The value at the end of a path of map keys.
@@ -342,11 +362,15 @@ impl Map {
             .map(|entry| &mut entry.value)
     }
 
-    /// Sets `key`, in place if it is there, else at the end.
+    /// Sets `key`, in place if it is there, else at the end. What is noted of a key that is there stays.
     pub fn set(&mut self, key: impl Into<String>, value: Node) {
         let key = key.into();
         match self.get_mut(&key) {
-            Some(old) => *old = value,
+            Some(old) => {
+                let note = old.note.take();
+                *old = value;
+                old.note = note;
+            }
             None => self.entries.push(Entry { key, value }),
         }
     }

@@ -10,9 +10,10 @@ mod table;
 
 pub use openapi::OpenApiError;
 
-use crate::Gvk;
+use crate::{Gvk, Node};
 use openapi::Document;
 use shape::Shape;
+use std::cell::OnceCell;
 
 /// The types that a merge may ask about.
 #[derive(Debug)]
@@ -138,6 +139,29 @@ impl Schema {
         match shape::find(table::KINDS, api_version, kind).and_then(|entry| entry.scope) {
             Some(scope) => Some(scope),
             None => self.document.as_ref()?.scope(api_version, kind),
+        }
+    }
+}
+
+/// Types that comments tell, read when a merge comes by them; each stays where it is.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    document: OnceCell<Document>,
+    next: OnceCell<Box<Told>>,
+}
+
+impl Told {
+    /// The type that a schema describes.
+    pub(crate) fn read(&self, schema: &Node) -> Type<'_> {
+        let mut last = self;
+        while last.document.get().is_some() {
+            last = last.next.get_or_init(Box::default);
+        }
+        let (document, at) = Document::of_value(schema);
+        let document = last.document.get_or_init(|| document);
+        Type {
+            shapes: document.shapes(),
+            at,
         }
     }
 }

@@ -92,6 +92,7 @@ impl Object {
             mut node, trace, ..
         } = resource;
         annotate(&mut node, &trace, shown)?;
+        check_keys(&node)?;
         Ok(Self {
             id: node.object_id(),
             node,
@@ -137,6 +138,24 @@ fn annotate(object: &mut Node, trace: &Trace, shown: Shown) -> Result<(), Proble
         metadata.remove("annotations");
     }
     Ok(())
+}
+
+/// That no key is a number or the like, which has no place in what is printed.
+fn check_keys(node: &Node) -> Result<(), Problem> {
+    match &node.kind {
+        Kind::Scalar(_) => Ok(()),
+        Kind::Seq(items) => items.iter().try_for_each(check_keys),
+        Kind::Map(map) => map
+            .iter()
+            .try_for_each(|entry| match entry.value.has_typed_key() {
+                true => Err(Problem::at(
+                    entry.value.pos,
+                    format!("the key `{}` must be a string", entry.key),
+                )
+                .hint("quote it")),
+                false => check_keys(&entry.value),
+            }),
+    }
 }
 
 fn make_text(value: &mut Node) {

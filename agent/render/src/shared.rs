@@ -33,6 +33,7 @@ impl Shared {
             let value = Node {
                 kind: Kind::Scalar(places[0].1.clone()),
                 pos: Pos::default(),
+                note: None,
             };
             let places = places.into_iter().map(|(names, _)| names).collect();
             self.groups.push(Group { places, value });
@@ -77,6 +78,7 @@ impl Shared {
             group.value = Node {
                 kind: Kind::Scalar(value),
                 pos,
+                note: None,
             };
             for names in &group.places {
                 if let Some(place) = node_at(object, names) {

@@ -15,6 +15,10 @@ use crate::{
 /// Writes all scalars of `node` as they are once it was written as JSON and read again.
 pub fn through_text(node: &mut Node) -> Result<(), WriteError> {
     let pos = node.pos;
+    if node.note.take().is_some_and(|note| note.typed_key) {
+        let problem = WriteProblem::TypedKey;
+        return Err(WriteError { pos, problem });
+    }
     match &mut node.kind {
         Kind::Scalar(scalar) => rewrite(scalar).map_err(|error| WriteError {
             pos,

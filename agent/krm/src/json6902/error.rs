@@ -47,6 +47,9 @@ pub enum PatchProblem {
     /// A number that JSON has no word for.
     #[error("infinity and NaN cannot pass through JSON")]
     Number,
+    /// A key that JSON has no word for.
+    #[error("a key of the object is a number, a boolean, null or a date; quote it")]
+    TypedKey,
     /// Copies of copies.
     #[error("the copies in this patch pass {} MiB", super::MAX_COPIED >> 20)]
     TooMuch,

@@ -16,6 +16,18 @@ use crate::{
     },
 };
 
+/// Takes notes off all values, since JSON has no place for them. False if a key is no string: then there is no
+/// JSON.
+pub(super) fn bare(node: &mut Node) -> bool {
+    let note = node.note.take();
+    let fits = !note.is_some_and(|note| note.typed_key);
+    fits && match &mut node.kind {
+        Kind::Scalar(_) => true,
+        Kind::Seq(items) => items.iter_mut().all(bare),
+        Kind::Map(map) => map.iter_mut().all(|entry| bare(&mut entry.value)),
+    }
+}
+
 /// Makes strings of what is one in JSON: timestamps and binaries of an object.
 pub(super) fn strings(node: &mut Node) {
     each_scalar(node, &mut |scalar| {

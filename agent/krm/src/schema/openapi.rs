@@ -61,6 +61,21 @@ impl Document {
         })
     }
 
+    /// The types of a schema that stands alone, and where its own is.
+    pub(super) fn of_value(schema: &Node) -> (Self, u32) {
+        let definitions = Map::new();
+        let mut reader = Reader::new(&definitions);
+        let at = reader.refer(schema).unwrap_or_else(|| {
+            reader.shapes.push(opaque());
+            0
+        });
+        let document = Self {
+            shapes: reader.shapes,
+            ..Self::default()
+        };
+        (document, at)
+    }
+
     pub(super) fn shapes(&self) -> &[Shape] {
         &self.shapes
     }

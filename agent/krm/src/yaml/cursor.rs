@@ -58,6 +58,12 @@ impl<'t> Cursor<'t> {
         &self.text[from..to]
     }
 
+    /// What stands on this line before here.
+    pub(super) fn line_so_far(&self) -> &'t str {
+        let before = &self.text[..self.pos];
+        before.rsplit('\n').next().unwrap_or_default()
+    }
+
     pub(super) fn rest(&self) -> &'t str {
         &self.text[self.pos..]
     }

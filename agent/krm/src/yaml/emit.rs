@@ -84,6 +84,9 @@ impl Emitter<'_, '_> {
             pos: value.pos,
             problem,
         };
+        if value.has_typed_key() {
+            return Err(failed(WriteProblem::TypedKey));
+        }
         if quote::fits_key(key) {
             quote::key(self.sheet, key, indent + 2).map_err(failed)?;
             self.sheet.push_char(':');

@@ -50,13 +50,19 @@ pub enum Problem {
     /// A grammar error.
     #[error("{0}")]
     Syntax(&'static str),
+    /// A bracket after which, on some later line, something comes that is neither a comma nor its end.
+    #[error("this bracket is not closed, or a comma is missing before line {0}")]
+    OpenBracket(u32),
+    /// A quote that is closed on a later line, in the middle of other text.
+    #[error("this quote is not closed before the next one, on line {0}; close it on its own line")]
+    OpenQuote(u32),
     /// A key that occurs twice in one map.
     #[error("this key is already set on line {first}")]
     DuplicateKey {
         /// The line of the first one.
         first: u32,
     },
-    /// A key that is a number, a boolean, null, a map or a list.
+    /// A key that is no scalar, or no string where that must be.
     #[error("a map key must be a string; quote it")]
     KeyNotString,
     /// `"<<"`, which kustomize takes out of every map, merge or not.
@@ -115,6 +121,9 @@ pub enum WriteProblem {
     /// A key of more than about 1,000 characters, or with a `NEL` in it.
     #[error("a key is too long or holds a line break that YAML cannot express")]
     Key,
+    /// A key that is a number, a boolean, null or a date.
+    #[error("a map key must be a string; quote it")]
+    TypedKey,
     /// Maps and lists too deep inside one another.
     #[error("more than {MAX_WRITE_DEPTH} levels of nesting")]
     TooDeep,

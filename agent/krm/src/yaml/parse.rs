@@ -4,7 +4,10 @@ mod anchors;
 mod budget;
 mod entries;
 mod scalar;
+mod types;
 mod value;
+
+use std::sync::Arc;
 
 use super::cursor::Mark;
 use super::error::{Problem, YamlError};
@@ -29,8 +32,10 @@ pub(super) struct Parser<'t, 'b> {
     anchors: Anchors<'t>,
     directives: Vec<(&'t str, String)>,
     depth: usize,
-    /// How many flow collections we are in.
-    flow: usize,
+    /// Where the flow collections began that we are in.
+    open: Vec<Mark>,
+    /// The line on which the last of them ended.
+    flow_end: u32,
     /// The deepest level seen since an anchored value began.
     deepest: usize,
 }
@@ -57,7 +62,8 @@ impl<'t, 'b> Parser<'t, 'b> {
             anchors: Anchors::default(),
             directives: Vec::new(),
             depth: 0,
-            flow: 0,
+            open: Vec::new(),
+            flow_end: 0,
             deepest: 0,
         }
     }
@@ -206,7 +212,21 @@ impl<'t, 'b> Parser<'t, 'b> {
             What::BlockSequenceStart if block => self.nested(Self::parse_block_sequence, start),
             What::BlockMappingStart if block => self.nested(Self::parse_block_mapping, start),
             _ if tag.is_some() || anchored => self.scalar(String::new(), Style::Plain, tag, start),
-            _ => Err(self.scanner.peek()?.mark.syntax("expected a value here")),
+            _ => {
+                let Token { what, mark } = self.scanner.next()?;
+                Err(self.not_here(&what, mark, "expected a value here"))
+            }
+        }
+    }
+
+    /// The error for a token that cannot stand at `mark`; on a later line than an open bracket, that is to blame.
+    fn not_here(&self, what: &What<'_>, mark: Mark, text: &'static str) -> YamlError {
+        match (self.open.last(), what) {
+            (Some(start), What::StreamEnd) => start.syntax("this bracket is never closed"),
+            (Some(start), _) if mark.line > start.line => {
+                start.error(Problem::OpenBracket(mark.line + 1))
+            }
+            _ => mark.syntax(text),
         }
     }
 
@@ -229,9 +249,9 @@ impl<'t, 'b> Parser<'t, 'b> {
         parse: fn(&mut Self, Pos) -> Result<Node, YamlError>,
         mark: Mark,
     ) -> Result<Value, YamlError> {
-        self.flow += 1;
+        self.open.push(self.scanner.peek()?.mark);
         let value = self.nested(parse, mark)?;
-        self.flow -= 1;
+        self.open.pop();
         Ok(value)
     }
 
@@ -245,7 +265,7 @@ impl<'t, 'b> Parser<'t, 'b> {
         self.budget.charge(text.len(), mark)?;
         let Meaning { tag, style, key } = match self.rules {
             Rules::V2 => scalar::version_2(&text, style, tagged),
-            Rules::V3 => scalar::version_3(&text, style, tagged, self.flow > 0),
+            Rules::V3 => scalar::version_3(&text, style, tagged, !self.open.is_empty()),
         }
         .map_err(|problem| mark.error(problem))?;
         let node = Node::scalar(text, tag, style, self.pos(mark));
@@ -290,7 +310,12 @@ impl<'t, 'b> Parser<'t, 'b> {
         match self.scanner.peek()?.what {
             What::BlockEntry | What::BlockEnd => Ok(self.empty(mark)?.node),
             What::Key | What::Value if indentless => Ok(self.empty(mark)?.node),
-            _ => Ok(self.parse_value(true, false)?.node),
+            _ => {
+                let above = self.scanner.comments.json_of_key(mark.line);
+                let mut node = self.parse_value(true, false)?.node;
+                note_types(&mut node, above.and_then(types::read));
+                Ok(node)
+            }
         }
     }
 
@@ -304,10 +329,7 @@ impl<'t, 'b> Parser<'t, 'b> {
                 What::Key => {
                     let key = self.parse_block_part(mark)?;
                     let value = match self.scanner.peek()?.what {
-                        What::Value => {
-                            let mark = self.scanner.next()?.mark;
-                            self.parse_block_part(mark)?
-                        }
+                        What::Value => self.parse_noted_value()?,
                         _ => self.empty(mark)?,
                     };
                     entries.add(key, value, mark)?;
@@ -315,6 +337,26 @@ impl<'t, 'b> Parser<'t, 'b> {
                 _ => return Err(mark.syntax("expected a key here: the keys are not aligned")),
             }
         }
+    }
+
+    /// The value after a key, with the types that a comment beside it tells.
+    fn parse_noted_value(&mut self) -> Result<Value, YamlError> {
+        let mark = self.scanner.next()?.mark;
+        let in_flow = matches!(
+            self.scanner.peek()?.what,
+            What::FlowSequenceStart | What::FlowMappingStart
+        );
+        let of_key = self.scanner.comments.json_of_key(mark.line);
+        let mut value = self.parse_block_part(mark)?;
+        let of_value = match in_flow {
+            true => self.scanner.comments.json_behind(self.flow_end),
+            false => None,
+        };
+        let types = of_value
+            .and_then(types::read)
+            .or_else(|| types::read(of_key?));
+        note_types(&mut value.node, types);
+        Ok(value)
     }
 
     fn parse_block_part(&mut self, mark: Mark) -> Result<Value, YamlError> {
@@ -398,12 +440,12 @@ impl<'t, 'b> Parser<'t, 'b> {
         if !first && self.scanner.peek()?.what != *end {
             let Token { what, mark } = self.scanner.next()?;
             if what != What::FlowEntry {
-                return Err(mark.syntax("expected a comma or the closing bracket"));
+                return Err(self.not_here(&what, mark, "expected a comma or the closing bracket"));
             }
         }
         let ended = self.scanner.peek()?.what == *end;
         if ended {
-            self.scanner.next()?;
+            self.flow_end = self.scanner.next()?.mark.line;
         }
         Ok(ended)
     }
@@ -413,5 +455,12 @@ impl<'t, 'b> Parser<'t, 'b> {
             source: self.source,
             line: mark.line + 1,
         }
+    }
+}
+
+/// A scalar has no use for types.
+fn note_types(node: &mut Node, types: Option<Arc<Node>>) {
+    if types.is_some() && (node.is_null() || node.as_scalar().is_none()) {
+        node.note.get_or_insert_default().types = types;
     }
 }

@@ -5,6 +5,7 @@
 //! queued. It knows indentation, and nothing of what tokens mean together: that is the parser's.
 
 pub(super) mod block;
+pub(super) mod comments;
 mod plain;
 mod property;
 mod quoted;
@@ -16,6 +17,7 @@ use super::cursor::{Cursor, Mark};
 use super::error::{Problem, YamlError};
 use super::token::{Token, What};
 use crate::Style;
+use comments::Comments;
 
 /// Longest text of a key without `?`, in characters.
 const MAX_SIMPLE_KEY: usize = 1024;
@@ -47,6 +49,8 @@ pub(super) struct Scanner<'t> {
     keys: Vec<SimpleKey>,
     key_allowed: bool,
     max_depth: usize,
+    /// The comments that may say something to a merge.
+    pub(super) comments: Comments<'t>,
 }
 
 impl<'t> Scanner<'t> {
@@ -62,6 +66,7 @@ impl<'t> Scanner<'t> {
             keys: vec![SimpleKey::default()],
             key_allowed: true,
             max_depth,
+            comments: Comments::default(),
         }
     }
 
@@ -191,6 +196,7 @@ impl<'t> Scanner<'t> {
                 self.cursor.skip();
             }
             if self.cursor.peek(0) == b'#' {
+                self.comments.own_line(&self.cursor);
                 self.skip_comments();
             }
             if !self.cursor.at_break(0) {
@@ -219,6 +225,7 @@ impl<'t> Scanner<'t> {
                     false => self.cursor.skip(),
                 }
             }
+            self.comments.own_line(&self.cursor);
         }
     }
 
@@ -229,6 +236,7 @@ impl<'t> Scanner<'t> {
             ahead += 1;
         }
         if self.cursor.peek(ahead) == b'#' {
+            self.comments.behind(&self.cursor);
             self.cursor.skip_to(self.cursor.line_end());
         }
     }
@@ -445,6 +453,9 @@ impl<'t> Scanner<'t> {
         self.key_allowed = false;
         let mark = self.cursor.mark;
         let text = quoted::scan(&mut self.cursor, single)?;
+        if self.cursor.mark.line > mark.line && !self.may_end_here() {
+            return Err(mark.error(Problem::OpenQuote(self.cursor.mark.line + 1)));
+        }
         let style = if single {
             Style::SingleQuoted
         } else {
@@ -452,6 +463,13 @@ impl<'t> Scanner<'t> {
         };
         self.push_scalar(text, style, mark);
         Ok(())
+    }
+
+    /// Whether what is left of the line can follow a quoted scalar.
+    fn may_end_here(&self) -> bool {
+        let rest = self.cursor.slice(self.cursor.pos, self.cursor.line_end());
+        let next = rest.trim_start_matches([' ', '\t']).chars().next();
+        next.is_none_or(|next| matches!(next, '#' | ',' | ']' | '}' | ':'))
     }
 
     fn fetch_plain(&mut self) -> Result<(), YamlError> {

@@ -113,57 +113,71 @@ fn long_scalars_are_folded_past_column_80() {
     assert_eq!(printed, format!("a:\n- {}\n  {}\n", line(16), line(14)));
 }
 
+/// Texts that are refused, and why.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "a: 1\nb: 2\na: 3\n",
+        "line 3, column 1: this key is already set on line 1",
+    ),
+    (
+        "a:\n\tb: 1\n",
+        "line 2, column 1: found a tab, which cannot indent; use spaces",
+    ),
+    ("a: *x\n", "line 1, column 4: unknown anchor"),
+    (
+        "a: &x [*x]\n",
+        "line 1, column 8: an anchor's value contains itself",
+    ),
+    (
+        "a:\n  2: x\n",
+        "line 2: a map key must be a string; quote it",
+    ),
+    (
+        "a: \"x\n",
+        "line 1, column 4: a quoted scalar is never closed",
+    ),
+    (
+        "a: \"x\nb: \"y\"\n",
+        "line 1, column 4: this quote is not closed before the next one, on line 2; close it on its own line",
+    ),
+    (
+        "a: [x,\n  y\nb: z\n",
+        "line 1, column 4: this bracket is not closed, or a comma is missing before line 3",
+    ),
+    (
+        "a: {b: c,\n",
+        "line 1, column 4: this bracket is never closed",
+    ),
+    (
+        "a: b: c\n",
+        "line 1, column 5: a map value is not allowed here",
+    ),
+    (
+        "a: 1\n---x\nb: 1\n",
+        "line 2, column 1: invalid document separator: only a comment may follow `---`",
+    ),
+    (
+        "a: 1\n...\nb: 1\n",
+        "line 3, column 1: text after the end of the document would be ignored; separate documents with `---`",
+    ),
+    (
+        "a: \u{7}\n",
+        "line 1, column 4: control character U+0007 is not allowed; write it as an escape in double quotes",
+    ),
+    (
+        "a: !!int x\n",
+        "line 1, column 4: the value does not match its tag !!int",
+    ),
+    (
+        "a: .inf\n",
+        "line 1: infinity and NaN cannot be expressed in JSON",
+    ),
+];
+
 #[test]
 fn errors_name_the_place_and_never_the_text() {
-    let cases = [
-        (
-            "a: 1\nb: 2\na: 3\n",
-            "line 3, column 1: this key is already set on line 1",
-        ),
-        (
-            "a:\n\tb: 1\n",
-            "line 2, column 1: found a tab, which cannot indent; use spaces",
-        ),
-        ("a: *x\n", "line 1, column 4: unknown anchor"),
-        (
-            "a: &x [*x]\n",
-            "line 1, column 8: an anchor's value contains itself",
-        ),
-        (
-            "a:\n  2: x\n",
-            "line 2, column 3: a map key must be a string; quote it",
-        ),
-        (
-            "a: \"x\n",
-            "line 1, column 4: a quoted scalar is never closed",
-        ),
-        (
-            "a: b: c\n",
-            "line 1, column 5: a map value is not allowed here",
-        ),
-        (
-            "a: 1\n---x\nb: 1\n",
-            "line 2, column 1: invalid document separator: only a comment may follow `---`",
-        ),
-        (
-            "a: 1\n...\nb: 1\n",
-            "line 3, column 1: text after the end of the document would be ignored; separate documents with `---`",
-        ),
-        (
-            "a: \u{7}\n",
-            "line 1, column 4: control character U+0007 is not allowed; write it as an escape in double quotes",
-        ),
-        (
-            "a: !!int x\n",
-            "line 1, column 4: the value does not match its tag !!int",
-        ),
-        (
-            "a: .inf\n",
-            "line 1: infinity and NaN cannot be expressed in JSON",
-        ),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(reprint(text), Err(expected.to_owned()), "{text:?}");
+    for (text, expected) in REFUSED {
+        assert_eq!(reprint(text), Err((*expected).to_owned()), "{text:?}");
     }
 }
 

@@ -40,13 +40,22 @@ impl Entries {
     }
 
     /// Adds an entry whose key starts at `mark`.
-    pub(super) fn add(&mut self, key: Value, value: Value, mark: Mark) -> Result<(), YamlError> {
+    pub(super) fn add(
+        &mut self,
+        key: Value,
+        mut value: Value,
+        mark: Mark,
+    ) -> Result<(), YamlError> {
         if key.key == Key::Merge {
             return self.merge(value, mark);
         }
+        let typed = self.rules == Rules::V3 && !self.root && key.key == Key::Other;
         let name = self
             .name(key)
             .ok_or_else(|| mark.error(Problem::KeyNotString))?;
+        if typed {
+            value.node.note.get_or_insert_default().typed_key = true;
+        }
         if name == "<<" && self.rules == Rules::V3 {
             return Err(mark.error(Problem::LostKey));
         }
@@ -82,7 +91,7 @@ impl Entries {
         self.map
     }
 
-    /// The key's text. Version 3 wants strings, except at the top, where it does not look; version 2 turns
+    /// The key's text. Version 3 wants strings, except at the top, but only says so when it prints; version 2 turns
     /// numbers and booleans into strings.
     fn name(&self, key: Value) -> Option<String> {
         let Kind::Scalar(scalar) = key.node.kind else {
@@ -90,10 +99,10 @@ impl Entries {
         };
         match scalar.tag {
             _ if key.key == Key::String => Some(scalar.text),
+            _ if self.rules == Rules::V3 && !self.root => Some(scalar.text),
             Tag::Null | Tag::Binary => None,
             _ if self.rules == Rules::V2 => version_2_name(scalar),
-            _ if self.root => Some(scalar.text),
-            _ => None,
+            _ => Some(scalar.text),
         }
     }
 
