@@ -11,4 +11,11 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 # Naming the target keeps build scripts from being instrumented.
 cargo build --release --target "$triple" --bin "$target"
 mkdir -p "corpus/$target"
-exec "${CARGO_TARGET_DIR:-target}/$triple/release/$target" "corpus/$target" -dict=yaml.dict "$@"
+words=yaml.dict
+seeds=
+if [ "$target" = kustomization ]; then
+    words=kustomization.dict
+    seeds=../../render/tests/golden
+fi
+# shellcheck disable=SC2086
+exec "${CARGO_TARGET_DIR:-target}/$triple/release/$target" "corpus/$target" $seeds -dict="$words" "$@"

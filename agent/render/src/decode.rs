@@ -91,7 +91,14 @@ impl Decoder {
             return None;
         };
         let value = match scalar.tag {
-            Tag::Str | Tag::Timestamp | Tag::Binary => scalar.text.clone(),
+            Tag::Str | Tag::Timestamp => scalar.text.clone(),
+            Tag::Binary => {
+                let Ok(serde_json::Value::String(text)) = json::to_value(node) else {
+                    self.shape(node, "base64 text");
+                    return None;
+                };
+                text
+            }
             Tag::Null => return None,
             _ if self.temper == Temper::Strict => {
                 let found = name_of(scalar);

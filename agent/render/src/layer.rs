@@ -96,11 +96,11 @@ impl<'s> Layer<'s> {
     fn set_schema(&self) -> Outcome {
         let session = self.files.session;
         let openapi = &self.spec.openapi;
-        if let Some(version) = openapi.version.as_ref() {
-            check_version(version, openapi.path.as_ref())?;
-        }
         if session.schema_is_set.get() {
             return Ok(());
+        }
+        if let Some(version) = openapi.version.as_ref() {
+            check_version(version, openapi.path.as_ref())?;
         }
         if let Some(path) = &openapi.path {
             let document = self.files.load_types(path)?;
@@ -294,8 +294,11 @@ impl<'s> Layer<'s> {
         let context = self.context();
         for step in self.configured_transformers(&self.spec.validators)? {
             let before: Vec<Resource> = gathered.set.as_slice().to_vec();
+            let merges = context.files.session.merges();
             step.transformer.apply(&mut gathered.set, &context)?;
-            let same = before.len() == gathered.set.len()
+            // A merge writes kind and name anew, which kustomize takes for a change.
+            let same = merges == context.files.session.merges()
+                && before.len() == gathered.set.len()
                 && before
                     .iter()
                     .zip(gathered.set.iter())

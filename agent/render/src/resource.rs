@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use krm::{
-    Node, Pos,
+    Entry, Kind, Node, Pos, SourceId,
     schema::{Schema, Scope},
 };
 
@@ -81,6 +81,25 @@ pub(crate) enum Behavior {
     Replace,
     /// Its data stays where the new one has none of the same key.
     Merge,
+}
+
+/// The same values; of those that were read from `source`, none was written anew.
+fn is_same(before: &Node, after: &Node, source: SourceId) -> bool {
+    match (&before.kind, &after.kind) {
+        (Kind::Map(before), Kind::Map(after)) => {
+            let same =
+                |(a, b): (&Entry, &Entry)| a.key == b.key && is_same(&a.value, &b.value, source);
+            before.len() == after.len() && before.iter().zip(after).all(same)
+        }
+        (Kind::Seq(before), Kind::Seq(after)) => {
+            let same = |(a, b)| is_same(a, b, source);
+            before.len() == after.len() && before.iter().zip(after).all(same)
+        }
+        _ => {
+            let was_read = before.pos.source == source && before.pos.line > 0;
+            before == after && (!was_read || before.pos == after.pos)
+        }
+    }
 }
 
 impl Resource {
@@ -163,7 +182,7 @@ impl Resource {
             }
             false => Cow::Borrowed(&after.node),
         };
-        is_kept && self.node == *node
+        is_kept && is_same(&self.node, &node, self.pos().source)
     }
 
     /// The line the object was written on.

@@ -36,6 +36,8 @@ pub(crate) struct Session<'t> {
     pub(crate) schema_is_set: Cell<bool>,
     /// What has been asked of the built-in types so far.
     asked: Cell<Asked>,
+    /// How often a patch was merged so far.
+    merges: Cell<usize>,
     /// How much was read so far.
     bytes: Cell<usize>,
     /// How many layers were opened so far.
@@ -90,6 +92,7 @@ impl<'t> Session<'t> {
             schema: RefCell::new(Rc::new(Schema::BUILT_IN)),
             schema_is_set: Cell::new(false),
             asked: Cell::default(),
+            merges: Cell::new(0),
             bytes: Cell::new(0),
             layers: Cell::new(0),
             copied: Cell::new(0),
@@ -122,6 +125,12 @@ impl<'t> Session<'t> {
     /// Notes that objects are merged.
     pub(crate) fn note_merge(&self) {
         self.asked.set(Asked::Merge);
+        self.merges.set(self.merges.get() + 1);
+    }
+
+    /// How often a patch was merged so far.
+    pub(crate) fn merges(&self) -> usize {
+        self.merges.get()
     }
 
     /// Counts what is copied into objects, in bytes.

@@ -36,9 +36,13 @@ impl Layer<'_> {
         for object in self.configurations(entries)?.iter() {
             match plugin::read(&object.node, &self.files)? {
                 Plugin::Transformers(transformers) => {
-                    steps.extend(transformers.into_iter().map(|transformer| Step {
+                    // All of them are one; the last says where it was configured.
+                    let last = transformers.len().saturating_sub(1);
+                    let origin = object.trace.as_configured(&object.node);
+                    let numbered = transformers.into_iter().enumerate();
+                    steps.extend(numbered.map(|(at, transformer)| Step {
                         transformer,
-                        origin: object.trace.as_configured(&object.node),
+                        origin: origin.clone().filter(|_| at == last),
                     }));
                 }
                 Plugin::Generator(_) => return Err(misplaced(object, "generators").into()),

@@ -5,3 +5,4 @@ mod bounds;
 mod conformance;
 mod differential;
 mod golden;
+mod scalars;
