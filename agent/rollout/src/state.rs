@@ -46,6 +46,9 @@ pub struct State {
     /// Feature flags as steps have set them, by [`Flag::id`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, Flag>,
+    /// How many rollouts there have been.
+    #[serde(default)]
+    pub rollouts: u64,
     /// The last command that was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled: Option<String>,
@@ -72,8 +75,8 @@ pub struct Revision {
 pub struct Rejection {
     /// Which.
     pub revision: Revision,
-    /// How often it has been tried.
-    pub attempt: u32,
+    /// The number of the rollout.
+    pub number: u64,
     /// When it was sent back.
     pub at: Timestamp,
     /// Why.
@@ -145,8 +148,8 @@ pub enum Colour {
 pub struct Rollout {
     /// Where it goes.
     pub target: Revision,
-    /// Which try this is, from 1.
-    pub attempt: u32,
+    /// Which rollout of the environment this is, from 1; no other one has its number.
+    pub number: u64,
     /// Forward to a new revision, or back to the former one.
     pub direction: Direction,
     /// As it stood when the rollout began; changing the document does not change a rollout under way.
@@ -288,6 +291,7 @@ impl Default for State {
             active: Colour::Blue,
             standby_until: None,
             flags: BTreeMap::new(),
+            rollouts: 0,
             handled: None,
             rollout: None,
         }
@@ -325,7 +329,7 @@ impl State {
 impl Rollout {
     /// Which rollout this is: what approvals, commands and samples are bound to.
     pub fn id(&self) -> String {
-        format!("{}#{}", self.target.release, self.attempt)
+        format!("{}#{}", self.target.release, self.number)
     }
 }
 

@@ -70,7 +70,7 @@ impl Run<'_> {
         } else if cause.rejects() {
             self.reject(Rejection {
                 revision: rollout.target,
-                attempt: rollout.attempt,
+                number: rollout.number,
                 at: self.now,
                 cause,
                 retry: false,
@@ -91,12 +91,12 @@ impl Run<'_> {
         let strategy = builtin::way_back(&rollout.strategy);
         self.reject(Rejection {
             revision: rollout.target,
-            attempt: rollout.attempt,
+            number: rollout.number,
             at: self.now,
             cause,
             retry: false,
         });
-        self.start(former, strategy, Direction::Back, 1);
+        self.start(former, strategy, Direction::Back);
         self.record(Event::RollingBack, message);
         true
     }

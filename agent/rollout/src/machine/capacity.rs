@@ -85,7 +85,8 @@ impl Rollout {
         seen.workloads.iter().find_map(|(key, one)| {
             let (ready, wanted) = (one.canary_ready(), self.pods(key, one));
             let settled = one.canary.as_ref().and_then(|pods| pods.settled.as_ref());
-            let stale = self.strategy.namespaces.is_some() && settled != Some(&self.target.digest);
+            // In the same place there may still be pods of what stood there before.
+            let stale = one.router != Router::InPlace && settled != Some(&self.target.digest);
             if ready < wanted {
                 Some(format!(
                     "{key}: {ready} of {wanted} pods of the new version are ready"

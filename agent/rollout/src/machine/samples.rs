@@ -290,6 +290,19 @@ impl Rollout {
         }
     }
 
+    /// True unless somebody is served by the new version and its numbers are not known: nobody is added then.
+    pub(super) fn is_heard(&self) -> bool {
+        let (Some(analysis), Phase::Stepping(stepping)) = (&self.strategy.analysis, &self.phase)
+        else {
+            return true;
+        };
+        let known = |metric: &Metric| {
+            let tally = stepping.watch.get(&metric.name);
+            tally.is_some_and(|tally| tally.last.is_some() && tally.missing.is_none())
+        };
+        self.weight == 0 || analysis.metrics.iter().all(known)
+    }
+
     /// A number that is missing now, of what is watched.
     pub(super) fn watch_misses(&self) -> Option<String> {
         let Phase::Promoting { watch, .. } = &self.phase else {

@@ -60,10 +60,7 @@ impl Run<'_> {
             return;
         }
         let message = format!("{} begins", short(&head.commit));
-        let tried = self.state.rejected.iter();
-        let tried = tried.filter(|rejection| rejection.revision == head);
-        let attempt = tried.map(|rejection| rejection.attempt).max().unwrap_or(0);
-        self.start(head, strategy, Direction::Forward, attempt + 1);
+        self.start(head, strategy, Direction::Forward);
         self.record(Event::Started, message);
         self.enter(0);
     }
@@ -78,17 +75,12 @@ impl Run<'_> {
         left || self.seen.chaos
     }
 
-    pub(super) fn start(
-        &mut self,
-        target: Revision,
-        strategy: Strategy,
-        direction: Direction,
-        attempt: u32,
-    ) {
+    pub(super) fn start(&mut self, target: Revision, strategy: Strategy, direction: Direction) {
+        self.state.rollouts += 1;
         let seen = self.seen.workloads.iter();
         self.state.rollout = Some(Rollout {
             target,
-            attempt,
+            number: self.state.rollouts,
             direction,
             strategy,
             began: self.now,
@@ -111,7 +103,7 @@ impl Run<'_> {
 impl Rejection {
     /// The rollout that was rejected: what a retry is bound to.
     pub fn id(&self) -> String {
-        format!("{}#{}", self.revision.release, self.attempt)
+        format!("{}#{}", self.revision.release, self.number)
     }
 }
 

@@ -96,7 +96,8 @@ impl Run<'_> {
         };
         let (lacking, target) = (rollout.lacking(seen), rollout.target());
         let before = rollout.weight;
-        if lacking.is_none() && rollout.paused.is_none() && before != target {
+        let may_rise = rollout.paused.is_none() && rollout.is_heard();
+        if lacking.is_none() && may_rise && before != target {
             rollout.weight = target.min(rollout.ceiling(seen));
         }
         let weight = rollout.weight;

@@ -2,4 +2,5 @@
 
 mod judge;
 mod machine;
+mod model;
 mod world;
