@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{later, samples::Armed, step_at, up};
 use crate::{
-    observe::Observation,
+    observe::{Observation, Workload},
     state::{Phase, Rollout, State, Stepping, Tallies},
     strategy::Step,
     wish::{Canary, Check, Disturbance, Wish},
@@ -34,7 +34,7 @@ pub(super) fn picture(
 
 impl Rollout {
     fn paint(&self, wish: &mut Wish, seen: &Observation, now: Timestamp) {
-        for armed in self.armed(seen) {
+        for armed in self.armed(seen).into_iter().filter(|armed| armed.is_asked) {
             wish.checks.extend(self.checks(&armed, now));
         }
         if let Phase::Baking { .. } = self.phase {
@@ -60,7 +60,9 @@ impl Rollout {
             (Some(_), Some(Step::Chaos(chaos))) => chaos.scale,
             _ => None,
         };
-        let pods = |key: &String, one| match disturbed {
+        let pods = |key: &String, one: &Workload| match disturbed {
+            // Where pods make the share, nobody on the canary means no pods of it.
+            _ if ending && !one.router.is_exact() => 0,
             Some(amount) => amount.of(self.pods(key, one)),
             None => self.pods(key, one),
         };
@@ -145,7 +147,7 @@ impl Rollout {
             Phase::Baking { .. } => wakes.extend(up::bake_ends(state, &self.strategy)),
             Phase::Returning { .. } | Phase::Ending { .. } => {}
         }
-        for armed in self.armed(seen) {
+        for armed in self.armed(seen).into_iter().filter(|armed| armed.is_asked) {
             let tallies = self.tallies_of(armed.is_gate);
             let metrics = armed.analysis.metrics.iter();
             wakes.extend(

@@ -34,6 +34,8 @@ pub(super) struct Armed {
     pub(super) counts: Option<Timestamp>,
     /// True for the step's own.
     pub(super) is_gate: bool,
+    /// True if numbers are wanted now. Where they are not, one that comes late still counts, and none is missed.
+    pub(super) is_asked: bool,
 }
 
 /// What is counted from, and what comes of it.
@@ -79,7 +81,9 @@ impl Armed {
 
     fn count(&self, metric: &Metric, tally: &mut Tally, look: &mut Look<'_>) -> Option<Cause> {
         let (seen, now) = (look.seen, look.now);
-        tally.expected.get_or_insert(now);
+        if self.is_asked {
+            tally.expected.get_or_insert(now);
+        }
         let key = self.key(metric);
         let mut samples: Vec<_> = seen.samples.iter().filter(|one| one.key == key).collect();
         samples.sort_by_key(|one| one.at);
@@ -102,7 +106,10 @@ impl Armed {
                 return Some(Cause::AnalysisFailed { decision });
             }
         }
-        self.miss(metric, tally, now)
+        match self.is_asked {
+            true => self.miss(metric, tally, now),
+            false => None,
+        }
     }
 
     /// Notes silence, and says when it has lasted too long.
@@ -211,15 +218,14 @@ impl Rollout {
             Phase::Returning { .. } | Phase::Ending { .. } => return armed,
         };
         let baking = matches!(self.phase, Phase::Baking { .. });
-        if let Some(analysis) = &self.strategy.analysis
-            && (baking || self.serves(seen))
-        {
+        if let Some(analysis) = &self.strategy.analysis {
             armed.push(Armed {
                 scope: format!("{}/{scope}", self.id()),
                 analysis: analysis.clone(),
                 from,
                 counts,
                 is_gate: false,
+                is_asked: baking || self.serves(seen),
             });
         }
         armed.extend(self.gate());
@@ -237,6 +243,7 @@ impl Rollout {
             from: reached,
             counts: Some(reached),
             is_gate: true,
+            is_asked: true,
         })
     }
 

@@ -118,4 +118,12 @@ impl Stepping {
             watch: crate::state::Tallies::new(),
         }
     }
+
+    /// It is no longer as it was reached: good numbers from before prove nothing any more.
+    pub(super) fn lose(&mut self) {
+        self.reached = None;
+        for tally in self.watch.values_mut().chain(self.gate.values_mut()) {
+            tally.good = 0;
+        }
+    }
 }

@@ -75,7 +75,7 @@ impl Run<'_> {
         if let Phase::Stepping(stepping) = &mut rollout.phase
             && !disturbed
         {
-            stepping.reached = None;
+            stepping.lose();
         }
         self.record(
             Event::Capped,
@@ -116,7 +116,9 @@ impl Run<'_> {
                 (Some(_), _) => {
                     stepping.waiting.get_or_insert(now);
                     // Of a disturbance it says when it began; that is never forgotten.
-                    stepping.reached = stepping.reached.filter(|_| is_chaos);
+                    if !is_chaos {
+                        stepping.lose();
+                    }
                 }
             }
         }

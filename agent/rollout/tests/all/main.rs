@@ -3,4 +3,5 @@
 mod judge;
 mod machine;
 mod model;
+mod split;
 mod world;

@@ -282,17 +282,24 @@ impl Trial {
 
     /// Every rule.
     fn hold(&self, before: &World, effects: &Effects) -> Result<(), Broken> {
+        // Dear to ask, and as true of every fourth look as of all.
+        let thoroughly = self.history.len().is_multiple_of(4) || cfg!(debug_assertions);
+        let dear = match thoroughly {
+            true => [
+                self.repeats(before, effects),
+                self.restarts_behind(before, effects),
+            ],
+            false => [Ok(()), Ok(())],
+        };
         let checks = [
-            self.repeats(before, effects),
             self.carries(before, effects),
             self.keeps_stable(before, effects),
             self.has_one_canary(before, effects),
             self.passes_nothing_bad(before, effects),
             self.passes_nothing_missing(before),
             self.leaves_rejected_alone(before, effects),
-            self.restarts_behind(before, effects),
         ];
-        match checks.into_iter().find_map(Result::err) {
+        match checks.into_iter().chain(dear).find_map(Result::err) {
             Some(rule) => Err(self.broken(rule)),
             None => Ok(()),
         }
@@ -725,14 +732,14 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn all_short_histories_keep_the_rules() {
-    let count = explore_all(2, 7);
+    let count = explore_all(2, 23);
     println!("{count} histories");
     assert!(count > 10_000, "{count}");
 }
 
 #[test]
 fn random_histories_keep_the_rules() {
-    wander(number("HISTORIES", 3_000), number("SEED", 20_261_121));
+    wander(number("HISTORIES", 1_000), number("SEED", 20_261_121));
 }
 
 #[test]

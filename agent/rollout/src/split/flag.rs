@@ -1,0 +1,60 @@
+//! Feature flags of flagd files, laid over what git says.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Object;
+use crate::strategy::Flag;
+
+/// Sets each flag in its ConfigMap. What is no flagd file, or has no such flag, stays as it is.
+pub fn overlay(objects: &mut [Object], flags: &BTreeMap<String, Flag>) {
+    for flag in flags.values() {
+        for (object, _) in objects.iter_mut() {
+            let is_it = object["kind"] == "ConfigMap"
+                && object["metadata"]["name"]
+                    .as_str()
+                    .is_some_and(|name| is_named(name, flag));
+            if is_it
+                && let Some(text) = object["data"][flag.key.as_str()]
+                    .as_str()
+                    .and_then(|text| set(text, flag))
+            {
+                object["data"][flag.key.as_str()] = json!(text);
+            }
+        }
+    }
+}
+
+/// By its name in git: the hash that a generator adds is not part of it.
+fn is_named(name: &str, flag: &Flag) -> bool {
+    let Some(rest) = name.strip_prefix(flag.config_map.as_str()) else {
+        return false;
+    };
+    let hash =
+        |rest: &str| rest.len() == 11 && rest.chars().skip(1).all(|c| c.is_ascii_alphanumeric());
+    rest.is_empty() || rest == crate::words::SUFFIX || (rest.starts_with('-') && hash(rest))
+}
+
+/// The file with the flag's targeting set; `None` if it has no such flag with such a variant.
+fn set(text: &str, flag: &Flag) -> Option<String> {
+    let mut file: Value = serde_json::from_str(text).ok()?;
+    let one = file.get_mut("flags")?.get_mut(&flag.flag)?;
+    one["variants"].get(&flag.variant)?;
+    let other = one["defaultVariant"].as_str()?.to_owned();
+    one["state"] = json!("ENABLED");
+    let share = [
+        (flag.variant.as_str(), flag.percent),
+        (other.as_str(), 100 - flag.percent.min(100)),
+    ];
+    let buckets: Vec<Value> = share
+        .iter()
+        .map(|(name, part)| json!([name, part]))
+        .collect();
+    let mut fractional = vec![json!({ "cat": [{ "var": "$flagd.flagKey" }, { "var": flag.by }] })];
+    fractional.extend(buckets);
+    one["targeting"] = json!({ "fractional": fractional });
+    let mut text = serde_json::to_string_pretty(&file).ok()?;
+    text.push('\n');
+    Some(text)
+}
