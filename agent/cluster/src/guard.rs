@@ -1,4 +1,4 @@
-//! The bounds of every call: how long, how often, how much.
+//! The bounds of every call: how long, how often, how much, how many at once.
 //!
 //! Knows HTTP and nothing of Kubernetes beyond which requests may be sent twice. Sits below every client, typed or not.
 
@@ -10,12 +10,20 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use kube::client::Body;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, Service, ServiceExt as _};
+
+use crate::lane::{Lane, Lanes, Turn};
+
+/// Names the user a request is made as, where that is not ourselves.
+pub(crate) const IMPERSONATE: HeaderName = HeaderName::from_static("impersonate-user");
+
+/// Where Leases are.
+const LEASES: &str = "/apis/coordination.k8s.io/";
 
 /// How far a call may go.
 #[derive(Clone, Debug)]
@@ -26,6 +34,8 @@ pub struct Limits {
     pub attempt: Duration,
     /// How many tries.
     pub attempts: u32,
+    /// How many tries where the server only says that it is too busy (429), which costs neither side much.
+    pub patience: u32,
     /// The longest pause between two tries, whatever the server's `Retry-After` says.
     pub pause: Duration,
     /// The largest answer, in bytes. etcd keeps nothing above 1.5 MiB; a page of a list has many.
@@ -40,6 +50,7 @@ pub(crate) type AnswerBody = Either<Full<Bytes>, Incoming>;
 pub(crate) struct Guard<S> {
     inner: S,
     limits: Arc<Limits>,
+    lanes: Arc<Lanes>,
 }
 
 /// A try took too long.
@@ -53,6 +64,7 @@ impl Default for Limits {
             call: Duration::from_mins(1),
             attempt: Duration::from_secs(35),
             attempts: 5,
+            patience: 20,
             pause: Duration::from_secs(5),
             answer: 64 << 20,
         }
@@ -64,6 +76,7 @@ impl<S> Guard<S> {
         Self {
             inner,
             limits: Arc::new(limits),
+            lanes: Arc::default(),
         }
     }
 }
@@ -86,7 +99,14 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(tries(self.inner.clone(), request, self.limits.clone()))
+        let lane =
+            (!is_exempt(&request)).then(|| self.lanes.of(request.headers().get(IMPERSONATE)));
+        Box::pin(tries(
+            self.inner.clone(),
+            request,
+            self.limits.clone(),
+            lane,
+        ))
     }
 }
 
@@ -94,13 +114,15 @@ async fn tries<S>(
     service: S,
     mut request: Request<Body>,
     limits: Arc<Limits>,
+    lane: Option<Arc<Lane>>,
 ) -> Result<Response<AnswerBody>, BoxError>
 where
     S: Service<Request<Body>, Response = Response<Incoming>, Error = BoxError> + Clone,
 {
-    let end = Instant::now() + limits.call;
     let (method, watch) = (request.method().clone(), is_watch(&request));
     let mut tried = 1;
+    let mut turn = enter(lane.as_ref()).await;
+    let end = Instant::now() + limits.call;
     loop {
         let spare = copy(&request);
         let left = limits
@@ -111,16 +133,29 @@ where
             .await
             .unwrap_or_else(|_| Err(TimedOut(left).into()));
         let pause = pause_before_next(&outcome, &method, tried, &limits);
+        if let Some(turn) = turn.take() {
+            match is_refusal(&outcome) {
+                true => turn.refused(pause.unwrap_or(limits.pause)),
+                false => turn.got_through(),
+            }
+        }
         match (pause, spare) {
-            (Some(pause), Some(spare))
-                if tried < limits.attempts && Instant::now() + pause < end =>
-            {
+            (Some(pause), Some(spare)) if Instant::now() + pause < end => {
                 sleep(pause).await;
+                turn = enter(lane.as_ref()).await;
                 request = spare;
                 tried += 1;
             }
             _ => return outcome,
         }
+    }
+}
+
+/// Waits for a turn, where turns are taken.
+async fn enter(lane: Option<&Arc<Lane>>) -> Option<Turn> {
+    match lane {
+        Some(lane) => Some(lane.enter().await),
+        None => None,
     }
 }
 
@@ -148,29 +183,36 @@ fn pause_before_next(
     tried: u32,
     limits: &Limits,
 ) -> Option<Duration> {
-    let own = jittered(Duration::from_millis(100) * 2_u32.saturating_pow(tried - 1));
+    let own = Duration::from_millis(100).saturating_mul(2_u32.saturating_pow(tried - 1));
+    let own = jittered(own.min(limits.pause));
     match outcome {
-        Ok(answer) if is_worth_another_try(answer.status(), method) => Some(
+        Ok(answer) if tried < most_tries(answer.status(), method, limits) => Some(
             retry_after(answer.headers())
                 .unwrap_or(own)
                 .max(own)
                 .min(limits.pause),
         ),
         // A timeout has used up what there was; anything else that broke may have been a server that restarts.
-        Err(error) if !error.is::<TimedOut>() && is_repeatable(method) && tried < 3 => {
-            Some(own.min(limits.pause))
-        }
+        Err(error) if !error.is::<TimedOut>() && is_repeatable(method) && tried < 3 => Some(own),
         _ => None,
     }
 }
 
 /// 429 comes before anything was done. 503 and 504 may come after, so what must not be done twice is not.
-fn is_worth_another_try(status: StatusCode, method: &Method) -> bool {
+fn most_tries(status: StatusCode, method: &Method, limits: &Limits) -> u32 {
     match status {
-        StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => is_repeatable(method),
-        _ => false,
+        StatusCode::TOO_MANY_REQUESTS => limits.patience,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT if is_repeatable(method) => {
+            limits.attempts
+        }
+        _ => 1,
     }
+}
+
+fn is_refusal(outcome: &Result<Response<AnswerBody>, BoxError>) -> bool {
+    outcome
+        .as_ref()
+        .is_ok_and(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// Server-side apply, reading, and deleting one UID come to the same however often they are done.
@@ -203,6 +245,11 @@ fn is_watch(request: &Request<Body>) -> bool {
             .split('&')
             .any(|pair| pair == "watch=true" || pair == "watch=1")
     })
+}
+
+/// Watches take a turn for hours, and whoever has to wait with a Lease loses it.
+fn is_exempt(request: &Request<Body>) -> bool {
+    is_watch(request) || request.uri().path().starts_with(LEASES)
 }
 
 fn copy(request: &Request<Body>) -> Option<Request<Body>> {

@@ -18,6 +18,7 @@ mod discovery;
 mod error;
 mod facts;
 mod guard;
+mod lane;
 mod live;
 mod meter;
 mod ownership;

@@ -2,15 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 use crate::{
     ServiceAccount,
     catalogue::Catalogue,
+    guard::IMPERSONATE,
     transport::{self, Transport},
 };
-
-const IMPERSONATE: HeaderName = HeaderName::from_static("impersonate-user");
 
 /// A connection to one API server. Cheap to clone; clones share connections and what is known of the server's kinds.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ fn limits() -> Limits {
         call: Duration::from_secs(20),
         attempt: Duration::from_secs(10),
         attempts: 3,
+        patience: 3,
         pause: Duration::from_millis(20),
         answer: 1 << 20,
     }
