@@ -24,7 +24,7 @@ use crate::{
     metrics::Standing,
     outcome::{Outcome, Retry},
     pass::Pass,
-    publish, rendered,
+    publish,
     state::{Followed, State},
     targets::{Aim, Stir},
     trigger::Trigger,
@@ -218,11 +218,13 @@ impl Actor {
         else {
             return false;
         };
-        let (reads, fingerprint) = (memo.reads.clone(), memo.fingerprint);
-        let differs = move || rendered::differs(&mirror, &head, &reads, &fingerprint);
-        let untouched = tokio::task::spawn_blocking(differs)
-            .await
-            .is_ok_and(|differs| !differs);
+        // Opened before waiting for a core, so that all environments of a repo share what is read of it.
+        let Ok(snapshot) = mirror.shared(&head) else {
+            return false;
+        };
+        let memo = memo.clone();
+        let differs = self.context.on_a_core(move || memo.differs(&snapshot));
+        let untouched = differs.await.is_ok_and(|differs| !differs);
         if untouched {
             followed.dealt_with = Some(Some(head));
             followed.faulty = false;

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use cluster::{Cluster, lease::Fence};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, spawn_blocking},
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    events::Events, metrics::Metrics, registry::Registry, repos::Repos, targets::Targets,
-    traces::Traces,
+    events::Events, metrics::Metrics, registry::Registry, repos::Repos, shelf::Shelf,
+    targets::Targets, traces::Traces,
 };
 
 /// Needed by every actor; nothing in it may be left out.
@@ -23,9 +27,26 @@ pub(crate) struct Context {
     pub(crate) events: Events,
     /// Says whether this replica may write.
     pub(crate) fence: Fence,
-    /// The agent's namespace.
-    pub(crate) namespace: String,
+    /// Where the inventories are.
+    pub(crate) shelf: Shelf,
+    /// As many as there are cores: more renders at once would only take more memory.
+    pub(crate) renders: Arc<Semaphore>,
     /// How many objects of one environment are applied at a time.
     pub(crate) concurrency: usize,
     pub(crate) tracker: TaskTracker,
+}
+
+impl Context {
+    /// Does what takes a processor and not a wait, as soon as one is free.
+    pub(crate) async fn on_a_core<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let room = self.renders.clone().acquire_owned().await;
+        let work = move || {
+            let _room = room;
+            work()
+        };
+        spawn_blocking(work).await
+    }
 }

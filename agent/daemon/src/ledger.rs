@@ -1,21 +1,25 @@
 //! The inventory of one environment, and how it is kept in the cluster.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
     names,
     v1alpha1::{Inventory as Document, InventoryEntry, InventorySpec, OwnerRef},
 };
+use futures::{StreamExt as _, stream};
 use kube::{
-    Api, Client, ResourceExt as _,
-    api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+    Api, ResourceExt as _,
+    api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
 use plan::inventory::{Entry, Inventory, Ownership, Shard, key, parse};
 
-use crate::key::EnvironmentKey;
+use crate::{
+    key::EnvironmentKey,
+    shelf::{OWNER_LABEL, Shelf},
+};
 
-/// Label on inventories: whose they are.
-const OWNER_LABEL: &str = "driftless.dev/inventory-of";
+/// Shards written at once.
+const AT_ONCE: usize = 8;
 
 /// What was made, and where that is written down.
 pub(crate) struct Ledger {
@@ -35,7 +39,7 @@ pub(crate) enum LedgerError {
         verb: &'static str,
         key: EnvironmentKey,
         #[source]
-        error: Box<kube::Error>,
+        error: Arc<kube::Error>,
     },
     /// Somebody else has written it; it has to be read again.
     #[error("the inventory of {0} was written by somebody else")]
@@ -48,22 +52,16 @@ pub(crate) enum LedgerError {
 impl Ledger {
     /// Reads all shards.
     pub(crate) async fn load(
-        client: Client,
-        namespace: &str,
+        shelf: &Shelf,
         environment: &EnvironmentKey,
         uid: &str,
     ) -> Result<Self, LedgerError> {
-        let api: Api<Document> = Api::namespaced(client, namespace);
-        let selector = format!("{OWNER_LABEL}={}", environment.label());
         let call = |error| LedgerError::Call {
             verb: "read",
             key: environment.clone(),
-            error: Box::new(error),
+            error,
         };
-        let documents = api
-            .list(&ListParams::default().labels(&selector))
-            .await
-            .map_err(call)?;
+        let documents = shelf.read(&environment.label()).await.map_err(call)?;
         let owner = OwnerRef {
             namespace: environment.namespace.clone(),
             name: environment.name.clone(),
@@ -85,7 +83,7 @@ impl Ledger {
         }
         Ok(Self {
             inventory: Inventory::from_shards(shards),
-            api,
+            api: shelf.api().clone(),
             owner,
             versions,
         })
@@ -94,14 +92,22 @@ impl Ledger {
     /// Writes the shards that changed. What was written by somebody else meanwhile is not overwritten.
     pub(crate) async fn store(&mut self) -> Result<bool, LedgerError> {
         let dirty = self.inventory.dirty();
-        for number in &dirty {
-            self.write(*number).await?;
-            self.inventory.stored(*number);
+        let this = &*self;
+        let write = |number| async move { (number, this.write(number).await) };
+        let writes: Vec<_> = dirty.iter().copied().map(write).collect();
+        let written: Vec<_> = stream::iter(writes)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for (number, version) in written {
+            self.versions.insert(number, version?);
+            self.inventory.stored(number);
         }
         Ok(!dirty.is_empty())
     }
 
-    async fn write(&mut self, number: u32) -> Result<(), LedgerError> {
+    /// Writes one shard and returns its new resource version.
+    async fn write(&self, number: u32) -> Result<String, LedgerError> {
         let document = self.document(number);
         let name = document.name_any();
         let written = match self.versions.get(&number) {
@@ -118,18 +124,14 @@ impl Ledger {
             }
         };
         match written {
-            Ok(stored) => {
-                self.versions
-                    .insert(number, stored.resource_version().unwrap_or_default());
-                Ok(())
-            }
+            Ok(stored) => Ok(stored.resource_version().unwrap_or_default()),
             Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => {
                 Err(LedgerError::Conflict(self.key()))
             }
             Err(error) => Err(LedgerError::Call {
                 verb: "write",
                 key: self.key(),
-                error: Box::new(error),
+                error: Arc::new(error),
             }),
         }
     }

@@ -31,6 +31,7 @@ mod report;
 mod repos;
 mod run;
 mod serve;
+mod shelf;
 mod state;
 mod targets;
 mod traces;

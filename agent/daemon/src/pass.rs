@@ -134,6 +134,10 @@ impl<'a> Pass<'a> {
             }
         }
         self.state.fields = self.fields.clone();
+        // First, because at a start all environments can then read theirs together.
+        if !self.load().await {
+            return;
+        }
         let Some(news) = self.follow().await else {
             return;
         };
@@ -142,7 +146,7 @@ impl<'a> Pass<'a> {
         let mut choice = self.choose(&news).await;
         let preview = choice.take_preview();
         let rendering = self.accept(choice, began);
-        if (rendering.is_none() && preview.is_none()) || !self.load().await {
+        if rendering.is_none() && preview.is_none() {
             return;
         }
         if let Some(preview) = preview {

@@ -1,13 +1,13 @@
 //! From a commit to objects: reads the snapshot, renders the overlay, remembers what was read.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use api::v1alpha1::{CommitRecord, Failure};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plan::desired::Origin;
 use render::{Options, Rendered, TreePath};
 use serde_json::Value;
-use source::{Fingerprint, Mirror, Revision};
+use source::{Fingerprint, Mirror, Revision, Snapshot};
 
 use crate::outcome::Head;
 
@@ -15,8 +15,13 @@ use crate::outcome::Head;
 pub(crate) struct Rendering {
     pub(crate) revision: Revision,
     pub(crate) objects: Vec<(Value, Option<Origin>)>,
-    pub(crate) reads: BTreeSet<TreePath>,
-    pub(crate) fingerprint: Fingerprint,
+    pub(crate) memo: Arc<Memo>,
+}
+
+/// What a render was made from: another commit with the same fingerprint renders the same.
+pub(crate) struct Memo {
+    reads: Box<[TreePath]>,
+    fingerprint: Fingerprint,
 }
 
 /// Why a revision has no objects. All faults are reported.
@@ -35,9 +40,9 @@ pub(crate) fn render(
     path: &TreePath,
 ) -> Result<Rendering, RenderFault> {
     let snapshot = mirror
-        .snapshot(revision)
+        .shared(revision)
         .map_err(|error| RenderFault::of(&error))?;
-    let rendered = render::render(&snapshot, path, &Options::default())
+    let rendered = render::render(&*snapshot, path, &Options::default())
         .map_err(|error| RenderFault::from_render(&error))?;
     for warning in &rendered.warnings {
         tracing::debug!(%revision, %path, %warning, "the renderer warns");
@@ -46,27 +51,25 @@ pub(crate) fn render(
         .fingerprint(&rendered.reads)
         .map_err(|error| RenderFault::of(&error))?;
     let objects = objects(&rendered)?;
+    let reads = rendered.reads.into_iter().collect();
     Ok(Rendering {
         revision: *revision,
         objects,
-        reads: rendered.reads,
-        fingerprint,
+        memo: Arc::new(Memo { reads, fingerprint }),
     })
 }
 
-/// Whether `revision` differs from another one in anything that a render of it has read.
-/// True if that cannot be told.
-pub(crate) fn differs(
-    mirror: &Mirror,
-    revision: &Revision,
-    reads: &BTreeSet<TreePath>,
-    fingerprint: &Fingerprint,
-) -> bool {
-    let other = mirror
-        .snapshot(revision)
-        .ok()
-        .and_then(|other| other.fingerprint(reads).ok());
-    other.as_ref() != Some(fingerprint)
+/// Whether `revision` differs in anything that the render of `memo` has read. True if that cannot be told.
+pub(crate) fn differs(mirror: &Mirror, revision: &Revision, memo: &Memo) -> bool {
+    let other = mirror.shared(revision).ok();
+    other.is_none_or(|other| memo.differs(&other))
+}
+
+impl Memo {
+    /// The same of a revision that is open already.
+    pub(crate) fn differs(&self, snapshot: &Snapshot) -> bool {
+        snapshot.fingerprint(&self.reads).ok() != Some(self.fingerprint)
+    }
 }
 
 /// What the commit says about itself; empty if it cannot be read.

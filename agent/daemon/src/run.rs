@@ -14,7 +14,7 @@ use cluster::{
     Cluster, Connect, ConnectError,
     lease::{self, Election, Fence},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     registry::Registry,
     repos::Repos,
     serve::{Site, serve},
+    shelf::Shelf,
     targets::Targets,
     traces::Traces,
 };
@@ -219,7 +220,8 @@ impl Agent {
             metrics: self.metrics.clone(),
             traces: self.traces.clone(),
             fence: fence.clone(),
-            namespace: self.config.namespace.clone(),
+            shelf: Shelf::new(self.cluster.client(), &self.config.namespace),
+            renders: Arc::new(Semaphore::new(cores())),
             concurrency: self.config.concurrency.max(1),
             tracker,
         });
@@ -244,4 +246,8 @@ impl Agent {
         }
         Ok(())
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -2,16 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use api::{
-    Reason, names,
+    ConditionType, Reason,
+    conditions::find,
+    names,
     v1alpha1::{Environment, EnvironmentStatus, SourceSpec},
 };
 use krm::ObjectId;
-use render::TreePath;
-use source::{Fingerprint, Revision};
+use source::Revision;
 use tokio::time::Instant;
 
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
     ledger::Ledger,
     outcome::{Outcome, Stop},
     releases::OpenRelease,
+    rendered::Memo,
     repos::Subscription,
     targets::Aim,
     trigger::Trigger,
@@ -42,7 +45,7 @@ pub(crate) struct State {
     /// The inventory, once read.
     pub(crate) ledger: Option<Ledger>,
     /// What the last render was made from.
-    pub(crate) memo: Option<Memo>,
+    pub(crate) memo: Option<Arc<Memo>>,
     /// The release under way.
     pub(crate) release: Option<OpenRelease>,
     /// When it passed which stage.
@@ -80,12 +83,6 @@ pub(crate) struct Followed {
     pub(crate) fault: Option<api::Reason>,
 }
 
-/// What a render was made from: another commit with the same fingerprint renders the same.
-pub(crate) struct Memo {
-    pub(crate) reads: BTreeSet<TreePath>,
-    pub(crate) fingerprint: Fingerprint,
-}
-
 impl State {
     /// The memory of an actor that has just begun.
     pub(crate) fn of(environment: &Environment) -> Self {
@@ -109,6 +106,12 @@ impl State {
             unwell_since: None,
             namespace_is_foreign: false,
         }
+    }
+
+    /// True if the status that was last written says that all is well.
+    pub(crate) fn was_ready(&self) -> bool {
+        find(&self.status.conditions, ConditionType::Ready)
+            .is_some_and(|ready| ready.status == "True")
     }
 
     /// When being unhealthy becomes a failure.

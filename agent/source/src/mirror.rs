@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicBool},
 };
 
 use crate::{
@@ -31,6 +31,8 @@ pub struct Mirror {
     session: Mutex<Option<http::Session>>,
     /// Held by whoever changes the store.
     writing: Mutex<()>,
+    /// Commits that somebody reads at the moment.
+    open: Mutex<BTreeMap<Revision, Weak<Snapshot>>>,
 }
 
 impl std::fmt::Debug for Mirror {
@@ -64,6 +66,7 @@ impl Mirror {
             store,
             session: Mutex::new(None),
             writing: Mutex::new(()),
+            open: Mutex::default(),
         })
     }
 
@@ -146,6 +149,19 @@ impl Mirror {
             &self.limits,
             self.store.suspect(),
         )
+    }
+
+    /// The same, shared with everybody who reads that commit at the moment, so that what many read is read once.
+    pub fn shared(&self, revision: &Revision) -> Result<Arc<Snapshot>, SnapshotError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = open.get(revision).and_then(Weak::upgrade);
+        if let Some(snapshot) = found.filter(|snapshot| !snapshot.is_suspect()) {
+            return Ok(snapshot);
+        }
+        let snapshot = Arc::new(self.snapshot(revision)?);
+        open.retain(|_, snapshot| snapshot.strong_count() > 0);
+        open.insert(*revision, Arc::downgrade(&snapshot));
+        Ok(snapshot)
     }
 
     /// Whether `old` is `new` or one of its ancestors. False after a force-push.

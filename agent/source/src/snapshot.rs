@@ -100,6 +100,11 @@ impl Snapshot {
         &self.revision
     }
 
+    /// True if something was found lost or damaged, here or by another reader: after the next fetch it may be well.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
+    }
+
     /// The id of what stands at a path; `None` where nothing does.
     pub fn id_of(&self, path: &TreePath) -> Result<Option<ObjectIdHex>, TreeError> {
         let id = match self.find(path)? {
@@ -119,7 +124,10 @@ impl Snapshot {
 
     /// What stands at the `reads` of an earlier render. If another commit has the same fingerprint for them, a render
     /// of it gives the same result. Directories count by being there, since a render cannot list them.
-    pub fn fingerprint(&self, reads: &BTreeSet<TreePath>) -> Result<Fingerprint, TreeError> {
+    pub fn fingerprint<'r>(
+        &self,
+        reads: impl IntoIterator<Item = &'r TreePath>,
+    ) -> Result<Fingerprint, TreeError> {
         let mut hash = Sha256::new();
         for path in reads {
             let (tag, id) = match self.find(path)? {

@@ -9,14 +9,13 @@ use api::{
 };
 use render::TreePath;
 use source::{Mirror, Revision};
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::time::Instant;
 
 use super::{Pass, windows::Shut};
 use crate::{
     outcome::{Head, Retry, Stop},
     rendered::{self, Rendering},
     repos::News,
-    state::Memo,
     verify::{Rules, Verified, descent, verify},
 };
 
@@ -98,12 +97,10 @@ impl Pass<'_> {
             allow_rewrite: source.allow_rewrite,
             shut: self.shut(jiff::Timestamp::now()),
         };
-        let chosen = spawn_blocking(move || chooser.choose()).await;
+        let chosen = self.context.on_a_core(move || chooser.choose()).await;
         let mut choice = chosen.unwrap_or_else(|broken| {
-            Choice::stop(
-                Reason::RenderFailed,
-                format!("rendering broke off: {broken}"),
-            )
+            let message = format!("rendering broke off: {broken}");
+            Choice::stop(Reason::RenderFailed, message)
         });
         choice.hold = choice.hold.or(hold);
         choice
@@ -128,10 +125,7 @@ impl Pass<'_> {
         self.outcome.head = choice.head;
         self.outcome.concerns = choice.concerns;
         let rendering = choice.verified?.into_rendering();
-        self.state.memo = Some(Memo {
-            reads: rendering.reads.clone(),
-            fingerprint: rendering.fingerprint,
-        });
+        self.state.memo = Some(rendering.memo.clone());
         Some(rendering)
     }
 }
@@ -229,12 +223,7 @@ impl Chooser {
         match self.applied {
             None => true,
             Some(applied) if applied == self.head => false,
-            Some(applied) => rendered::differs(
-                &self.mirror,
-                &applied,
-                &rendering.reads,
-                &rendering.fingerprint,
-            ),
+            Some(applied) => rendered::differs(&self.mirror, &applied, &rendering.memo),
         }
     }
 

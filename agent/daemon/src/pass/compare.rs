@@ -65,7 +65,10 @@ impl Pass<'_> {
         if self.outcome.is_applied()
             && let Some(ledger) = &mut self.state.ledger
         {
-            ledger.inventory.set_revision(&revision.to_string());
+            // A commit that touches nothing here is not worth a write.
+            let told = self.outcome.head.as_ref().map(|head| head.revision);
+            let told = told.unwrap_or(revision).to_string();
+            ledger.inventory.set_revision(&told);
         }
         self.store().await;
     }

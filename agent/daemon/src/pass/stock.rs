@@ -19,8 +19,7 @@ impl Pass<'_> {
             return true;
         }
         let uid = self.environment.metadata.uid.as_deref().unwrap_or_default();
-        let client = self.context.cluster.client();
-        match Ledger::load(client, &self.context.namespace, self.key, uid).await {
+        match Ledger::load(&self.context.shelf, self.key, uid).await {
             Ok(ledger) => {
                 self.state.ledger = Some(ledger);
                 true
@@ -51,6 +50,10 @@ impl Pass<'_> {
 
     /// Goes on with the release that was under way when the agent stopped.
     pub(super) async fn resume(&mut self) {
+        if self.state.was_ready() && self.state.status.waiting.is_none() {
+            // Then it ended well, and what has ended is not written any more.
+            return;
+        }
         let seen = self.state.status.revision.seen.as_ref();
         let name = self.state.status.release.as_ref();
         if let (Some(seen), Some(name), None, None) =
