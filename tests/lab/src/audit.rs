@@ -14,6 +14,9 @@ pub use entry::Entry;
 
 mod entry;
 
+/// Longer than any line: a request of at most 3 MB, and what was answered.
+const LONGEST_LINE: u64 = 16 << 20;
+
 /// The audit log of one API server.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -43,8 +46,19 @@ impl Log {
 
     /// The end of the log as it is now.
     pub fn mark(&self) -> io::Result<Mark> {
-        let text = self.read(0)?;
-        Ok(Mark(whole_lines(&text).len() as u64))
+        // No line is nearly as long as what is read, so the log may be large and this still quick.
+        let length = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let from = length.saturating_sub(LONGEST_LINE);
+        let text = self.read(from)?;
+        Ok(Mark(from + whole_lines(&text).len() as u64))
+    }
+
+    /// What was written after `mark`, which moves to the end of that.
+    pub fn take(&self, mark: &mut Mark) -> io::Result<Entries> {
+        let text = self.read(mark.0)?;
+        let lines = whole_lines(&text);
+        mark.0 += lines.len() as u64;
+        parse(lines)
     }
 
     /// Everything written so far.
@@ -54,13 +68,7 @@ impl Log {
 
     /// What was written after `mark`. A last line still being written is left for the next time.
     pub fn since(&self, mark: Mark) -> io::Result<Entries> {
-        let text = self.read(mark.0)?;
-        let entries = whole_lines(&text)
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_slice(line).map_err(io::Error::from))
-            .collect::<io::Result<Vec<Entry>>>()?;
-        Ok(Entries(entries))
+        parse(whole_lines(&self.read(mark.0)?))
     }
 
     fn read(&self, from: u64) -> io::Result<Vec<u8>> {
@@ -127,6 +135,11 @@ impl Entries {
         Self(self.0.iter().filter(|entry| keep(entry)).cloned().collect())
     }
 
+    /// Adds those of `others`, which came later.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// One line per entry, for the message of a failed assertion.
     pub fn summary(&self) -> String {
         let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
@@ -140,6 +153,15 @@ impl std::ops::Deref for Entries {
     fn deref(&self) -> &[Entry] {
         &self.0
     }
+}
+
+fn parse(lines: &[u8]) -> io::Result<Entries> {
+    let entries = lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).map_err(io::Error::from))
+        .collect::<io::Result<Vec<Entry>>>()?;
+    Ok(Entries(entries))
 }
 
 fn whole_lines(text: &[u8]) -> &[u8] {

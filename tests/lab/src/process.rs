@@ -16,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How often an ending program is looked at.
 const POLL: Duration = Duration::from_millis(10);
+/// The unit of times in `/proc`, the same on every Linux.
+const MILLIS_PER_TICK: u64 = 10;
 /// Lines of the log shown when something went wrong.
 const TAIL: usize = 40;
 
@@ -178,6 +180,16 @@ impl Process {
     /// The most memory it ever used (resident set), in bytes; 0 where the system does not tell.
     pub fn peak_bytes(&self) -> u64 {
         self.status_kilobytes("VmHWM:") * 1024
+    }
+
+    /// The processor time it has used, its own and the kernel's on its behalf; zero where the system does not tell.
+    pub fn processor_time(&self) -> Duration {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        // The name may hold spaces; the fields after it do not. Times are the 14th and 15th of all.
+        let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let times = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = times.filter_map(|time| time.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * MILLIS_PER_TICK)
     }
 
     fn status_kilobytes(&self, field: &str) -> u64 {

@@ -22,18 +22,28 @@ pub(crate) async fn measure(
     count: usize,
     rounds: usize,
 ) -> Result<Vec<Duration>> {
+    at_once(world, count, rounds, AT_ONCE).await
+}
+
+/// The same with so many requests at once.
+pub(crate) async fn at_once(
+    world: &'static World,
+    count: usize,
+    rounds: usize,
+    at_once: usize,
+) -> Result<Vec<Duration>> {
     let shop = Shop::within(world, "bare").await?;
     let objects = objects(count);
     let mut times = Vec::new();
     for round in 0..rounds {
         let start = Instant::now();
-        apply_all(&shop, &objects, &format!("v{round}")).await?;
+        apply_all(&shop, &objects, &format!("v{round}"), at_once).await?;
         times.push(start.elapsed());
     }
     Ok(times)
 }
 
-async fn apply_all(shop: &Shop, objects: &[Object], value: &str) -> Result<()> {
+async fn apply_all(shop: &Shop, objects: &[Object], value: &str, at_once: usize) -> Result<()> {
     let maps: Api<ConfigMap> = shop.maps();
     let deployments: Api<Deployment> = Api::namespaced(shop.client.clone(), &shop.namespace);
     let params = PatchParams::apply("bare-loop").force();
@@ -50,7 +60,7 @@ async fn apply_all(shop: &Shop, objects: &[Object], value: &str) -> Result<()> {
     };
     let requests: Vec<_> = objects.iter().map(apply).collect();
     stream::iter(requests)
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(at_once)
         .try_collect::<()>()
         .await?;
     Ok(())

@@ -1,102 +1,142 @@
 //! From an edit by somebody else to its repair.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use e2e::PATIENCE;
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-};
-use lab::{
-    audit::{Entries, Entry},
-    eventually,
-};
-use serde_json::json;
+use anyhow::{Context as _, Result, bail, ensure};
+use e2e::{PATIENCE, Shop};
+use lab::audit::{Entries, Entry};
+use serde_json::{Value, json};
 
 use crate::{
-    commit::{Site, since},
+    commit::since,
     load::Object,
     table::{Table, millis, percentile},
 };
 
-/// Edits measured, each of another object.
+/// How many edits.
 const EDITS: usize = 100;
-/// Coprime to the number of objects: steps of it visit all of them in no obvious order.
+/// A prime: steps of it visit all objects in no obvious order.
 const STRIDE: usize = 317;
 /// Who edits.
 const EDITOR: &str = "kubectl-edit";
+/// How often the log is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What is done to an object, and to a container of it.
+enum Edit {
+    Merge(Value),
+    Container(fn(&mut Value)),
+    Delete,
+}
+
+/// The table of edits.
+pub(crate) fn table() -> Table {
+    let title = "Drift: from the answer to an edit (strings, numbers, quantities, list entries, list keys, removed fields, removed label, deleted object) to the answer to its repair";
+    Table::new(title, ["objects", "edits", "p50", "p99", "worst"])
+}
 
 /// Edits objects here and there, one after the other, and waits for each to be put back.
-pub(crate) async fn measure(site: &Site) -> Result<Table> {
-    let mark = site.shop.mark()?;
+pub(crate) async fn measure(
+    table: &mut Table,
+    shop: &Shop,
+    objects: &[Object],
+    value: &str,
+) -> Result<()> {
+    let mut times = Vec::new();
     for number in 0..EDITS {
-        edit(site, &site.objects[number * STRIDE % site.objects.len()]).await?;
+        let object = &objects[number * STRIDE % objects.len()];
+        let edits = edits(object);
+        let edit = &edits[number / 2 % edits.len()];
+        times.push(one(shop, object, edit, value).await?);
     }
-    let log = site.shop.world.control_plane.audit().since(mark)?;
-    let log = log.within(&site.shop.namespace).writes();
-    let edits = log.only(|entry| entry.manager == EDITOR);
-    let times: Vec<_> = edits
-        .iter()
-        .map(|edit| repair(&log, edit))
-        .collect::<Result<_>>()?;
-    let title = "Drift: from the answer to the edit to the answer to the repair";
-    let mut table = Table::new(title, ["edits", "p50", "p99", "worst"]);
     table.row(vec![
+        objects.len().to_string(),
         times.len().to_string(),
         millis(percentile(&times, 50)),
         millis(percentile(&times, 99)),
         millis(percentile(&times, 100)),
     ]);
-    Ok(table)
+    Ok(())
 }
 
-/// One edit; returns when it has been put back.
-async fn edit(site: &Site, object: &Object) -> Result<()> {
-    let params = PatchParams {
-        field_manager: Some(EDITOR.to_owned()),
-        ..PatchParams::default()
-    };
-    let deployments: Api<Deployment> =
-        Api::namespaced(site.shop.client.clone(), &site.shop.namespace);
-    let maps = site.shop.maps();
-    let name = &object.name;
-    if object.is_deployment {
-        let change = json!({ "spec": { "replicas": 7 } });
-        deployments
-            .patch(name, &params, &Patch::Merge(change))
-            .await?;
-    } else {
-        let change = json!({ "data": { "colour": "green" } });
-        maps.patch(name, &params, &Patch::Merge(change)).await?;
+/// What can be done to an object.
+fn edits(object: &Object) -> Vec<Edit> {
+    let unlabel = json!({ "metadata": { "labels": { (api::names::ENVIRONMENT_LABEL): null } } });
+    if !object.is_deployment {
+        return vec![
+            Edit::Merge(json!({ "data": { "colour": "green" } })),
+            Edit::Merge(json!({ "data": { "colour": null } })),
+            Edit::Merge(json!({ "data": { "settings.yaml": "retries: 4\n" } })),
+            Edit::Merge(unlabel),
+            Edit::Delete,
+        ];
     }
-    let repaired = eventually(PATIENCE, || async {
-        let is_edited = match object.is_deployment {
-            true => deployments
-                .get(name)
-                .await?
-                .spec
-                .is_some_and(|spec| spec.replicas == Some(7)),
-            false => maps
-                .get(name)
-                .await?
-                .data
-                .is_some_and(|data| data["colour"] == "green"),
-        };
-        anyhow::ensure!(!is_edited, "{name} is not repaired");
-        Ok(())
-    });
-    Ok(repaired.await?)
+    vec![
+        Edit::Merge(json!({ "spec": { "replicas": 7 } })),
+        Edit::Merge(json!({ "spec": { "replicas": null } })),
+        Edit::Container(|container| container["image"] = "registry.example.com/other:v1".into()),
+        Edit::Container(|container| container["env"][0]["value"] = "other".into()),
+        Edit::Container(|container| container["env"] = Value::Null),
+        Edit::Container(|container| container["ports"][0]["containerPort"] = 9090.into()),
+        Edit::Container(|container| container["readinessProbe"]["periodSeconds"] = 11.into()),
+        Edit::Container(|container| container["readinessProbe"] = Value::Null),
+        Edit::Container(|container| container["resources"]["limits"]["memory"] = "128Mi".into()),
+        Edit::Container(|container| container["resources"]["requests"]["cpu"] = "1".into()),
+        Edit::Merge(unlabel),
+        Edit::Delete,
+    ]
 }
 
-fn repair(log: &Entries, edit: &Entry) -> Result<Duration> {
-    let repairs = log.named(&edit.name).of(&edit.resource);
-    let repair = repairs
+/// One edit; the time until it has been put back.
+async fn one(shop: &Shop, object: &Object, edit: &Edit, value: &str) -> Result<Duration> {
+    let api = shop.world.control_plane.api()?;
+    let log = shop.world.control_plane.audit();
+    let (group, kind) = match object.is_deployment {
+        true => ("apis/apps/v1", "deployments"),
+        false => ("api/v1", "configmaps"),
+    };
+    let (namespace, name) = (&shop.namespace, &object.name);
+    let path = format!("/{group}/namespaces/{namespace}/{kind}/{name}?fieldManager={EDITOR}");
+    let mut mark = log.mark()?;
+    match edit {
+        Edit::Merge(change) => drop(api.patch(&path, change).await?),
+        Edit::Container(change) => {
+            let mut body = object.body(value);
+            let containers = body["spec"]["template"]["spec"]["containers"].take();
+            let mut container = containers[0].clone();
+            change(&mut container);
+            let change =
+                json!({ "spec": { "template": { "spec": { "containers": [container] } } } });
+            drop(api.patch(&path, &change).await?);
+        }
+        Edit::Delete => drop(api.delete(&path).await?),
+    }
+    let (began, mut seen) = (Instant::now(), Entries::default());
+    loop {
+        seen.extend(
+            log.take(&mut mark)?
+                .within(namespace)
+                .of(kind)
+                .named(name)
+                .writes(),
+        );
+        if let Some(time) = repair(&seen)? {
+            return Ok(time);
+        }
+        if began.elapsed() > PATIENCE {
+            bail!("{name} is not repaired:\n{}", seen.summary());
+        }
+        tokio::time::sleep(LOOK).await; // sleeps so that looking costs little of what is measured
+    }
+}
+
+fn repair(log: &Entries) -> Result<Option<Duration>> {
+    let by_editor = |entry: &&Entry| entry.manager == EDITOR;
+    let edit = log.iter().find(by_editor).context("the log has no edit")?;
+    ensure!(edit.succeeded(), "the edit failed: {edit}");
+    let repair = log
         .iter()
-        .find(|entry| entry.manager != EDITOR && entry.succeeded() && entry.written > edit.written);
-    since(
-        edit.written,
-        repair.context("the log has no repair")?.written,
-    )
+        .find(|entry| !by_editor(entry) && entry.succeeded() && entry.written > edit.written);
+    let time = repair.map(|repair| since(edit.written, repair.written));
+    time.transpose()
 }

@@ -19,8 +19,13 @@ pub(crate) struct Object {
 
 /// The first `count` objects.
 pub(crate) fn objects(count: usize) -> Vec<Object> {
+    named("", count)
+}
+
+/// The same with names that begin with `prefix`.
+pub(crate) fn named(prefix: &str, count: usize) -> Vec<Object> {
     let object = |number: usize| Object {
-        name: format!("object-{number:05}"),
+        name: format!("{prefix}object-{number:05}"),
         is_deployment: number % 2 == 1,
     };
     (0..count).map(object).collect()
@@ -54,15 +59,19 @@ impl Object {
     }
 }
 
-/// A commit on `branch` in which every object has `value`. JSON is YAML.
+/// A commit on `branch` in which every object has `value`.
 pub(crate) fn commit(branch: &str, objects: &[Object], value: &str) -> Commit {
+    let first = Commit::on(branch, &format!("value {value}"));
+    let write = |commit: Commit, (path, text): (String, String)| commit.write(&path, text);
+    files(objects, value).into_iter().fold(first, write)
+}
+
+/// An overlay of objects that all have `value`. JSON is YAML.
+pub(crate) fn files(objects: &[Object], value: &str) -> Vec<(String, String)> {
     let file = |object: &Object| format!("{}.yaml", object.name);
     let list: String = objects.iter().map(|o| format!("- {}\n", file(o))).collect();
     let kustomization = format!("resources:\n{list}");
-    let first = Commit::on(branch, &format!("value {value}"));
-    let first = first.write("kustomization.yaml", kustomization);
-    objects.iter().fold(first, |commit, object| {
-        let text = format!("{:#}\n", object.body(value));
-        commit.write(&file(object), text)
-    })
+    let text = |object: &Object| (file(object), format!("{:#}\n", object.body(value)));
+    let all = [("kustomization.yaml".to_owned(), kustomization)].into_iter();
+    all.chain(objects.iter().map(text)).collect()
 }

@@ -58,3 +58,24 @@ pub(crate) fn millis(time: Duration) -> String {
 pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }
+
+/// `12.3` of seconds.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64())
+}
+
+/// `12 kB`.
+pub(crate) fn kilobytes(bytes: usize) -> String {
+    format!("{} kB", bytes.div_ceil(1_000))
+}
+
+/// How many of `count` a second has room for.
+pub(crate) fn per_second(count: usize, time: Duration) -> String {
+    let time = time.as_micros().max(1);
+    (count as u128 * 1_000_000 / time).to_string()
+}
+
+/// The share of one of `count`, in microseconds.
+pub(crate) fn micros(time: Duration, count: usize) -> String {
+    (time.as_micros() / (count.max(1) as u128)).to_string()
+}

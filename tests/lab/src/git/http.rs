@@ -87,6 +87,8 @@ pub struct Request {
     pub query: String,
     /// The status answered.
     pub code: u16,
+    /// The bytes of the answer's body.
+    pub bytes: usize,
 }
 
 #[derive(Debug)]
@@ -241,7 +243,7 @@ impl Shared {
                 .await
                 .unwrap_or_else(|_| status(StatusCode::BAD_GATEWAY)),
         };
-        self.remember(&head, response.status());
+        self.remember(&head, &response);
         let cut = fault == Fault::Truncate;
         Ok(response.map(|body| {
             if cut {
@@ -252,7 +254,7 @@ impl Shared {
         }))
     }
 
-    fn remember(&self, head: &Parts, code: StatusCode) {
+    fn remember(&self, head: &Parts, answer: &Response<Bytes>) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         if requests.len() == REMEMBERED {
             requests.pop_front();
@@ -261,7 +263,8 @@ impl Shared {
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
-            code: code.as_u16(),
+            code: answer.status().as_u16(),
+            bytes: answer.body().len(),
         });
     }
 }
