@@ -36,7 +36,7 @@ pub(crate) async fn install(kubeconfig: &Path) -> Result<()> {
     for object in &objects {
         apply(&cluster, object).await?;
     }
-    for name in ["environments", "releases", "inventories"] {
+    for name in ["environments", "releases", "inventories", "strategies"] {
         let crds = Api::all(cluster.client());
         let crd = format!("{name}.driftless.dev");
         wait::await_condition(crds, &crd, wait::conditions::is_crd_established()).await?;
