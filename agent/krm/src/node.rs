@@ -41,6 +41,10 @@ pub struct Note {
     pub typed_key: bool,
     /// The schema in a comment beside the key, which tells a merge what the value is.
     pub types: Option<Arc<Node>>,
+    /// A map or list written in brackets; only known of what was read to be printed in the same layout.
+    pub flow: bool,
+    /// How its key was written; only known in the same way.
+    pub key_style: Style,
 }
 
 /// The three shapes of a value.
@@ -255,6 +259,11 @@ impl Node {
     /// Whether its key was written as something else than a string.
     pub fn has_typed_key(&self) -> bool {
         self.note.as_ref().is_some_and(|note| note.typed_key)
+    }
+
+    /// Whether it is known to be written in brackets.
+    pub fn is_flow(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.flow)
     }
 
     /// The value at the end of a path of map keys.
