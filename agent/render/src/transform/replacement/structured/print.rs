@@ -154,10 +154,9 @@ impl Printer {
                 double_quoted(text, &mut self.out);
             }
             _ if text.contains('\n') => double_quoted(text, &mut self.out),
-            Style::SingleQuoted => single_quoted(text, &mut self.out),
             Style::Plain if force && !text.is_empty() => double_quoted(text, &mut self.out),
             Style::Plain if can_be_plain_in_brackets(text) => self.out.push_str(text),
-            Style::Plain => single_quoted(text, &mut self.out),
+            Style::SingleQuoted | Style::Plain => single_quoted(text, &mut self.out),
         }
     }
 
