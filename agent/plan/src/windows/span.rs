@@ -49,16 +49,13 @@ impl Window {
             let end = last.checked_add(self.duration).ok()?;
             Some(Span { start, end })
         };
-        let stretches = match self.midnight(day) {
-            Some(midnight) => {
-                let at = |minute: i64| midnight + SignedDuration::from_mins(minute);
-                let runs = self.runs.iter();
-                runs.map(|run| from(at(run.0), at(run.1))).collect()
-            }
-            None => {
-                let openings = self.openings(day).into_iter();
-                openings.map(|start| from(start, start)).collect()
-            }
+        let stretches = if let Some(midnight) = self.midnight(day) {
+            let at = |minute: i64| midnight + SignedDuration::from_mins(minute);
+            let runs = self.runs.iter();
+            runs.map(|run| from(at(run.0), at(run.1))).collect()
+        } else {
+            let openings = self.openings(day).into_iter();
+            openings.map(|start| from(start, start)).collect()
         };
         Option::unwrap_or_default(stretches)
     }
@@ -113,7 +110,7 @@ pub(super) fn runs(cron: &Cron, duration: SignedDuration) -> Vec<(i64, i64)> {
         let opens = i64::from(hour) * 60 + i64::from(minute);
         match runs.last_mut() {
             Some((_, last)) if SignedDuration::from_mins(opens - *last) <= duration => {
-                *last = opens
+                *last = opens;
             }
             _ => runs.push((opens, opens)),
         }
