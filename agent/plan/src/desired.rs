@@ -17,6 +17,7 @@ use crate::{
 mod annotations;
 mod data;
 mod faults;
+mod hook;
 mod keys;
 mod left;
 mod mode;
@@ -28,6 +29,7 @@ pub mod words;
 pub use mode::ApplyMode;
 
 use faults::Fault;
+pub use hook::Hook;
 use scope::RenderedScopes;
 use twins::Twins;
 
@@ -58,6 +60,8 @@ pub struct Desired {
     pub recreate: bool,
     /// `driftless.dev/adopt: allowed`: may be taken over.
     pub adopt: bool,
+    /// `driftless.dev/hook`: a Job that runs on the way of a release. Only of [`Desires::hooks`].
+    pub hook: Option<Hook>,
 }
 
 /// Where something is written in git.
@@ -91,6 +95,10 @@ pub trait Scopes {
 pub struct Desires {
     /// What can be applied.
     pub objects: Vec<Desired>,
+    /// Jobs that run on the way of a release, sorted likewise; they are not kept equal to git.
+    pub hooks: Vec<Desired>,
+    /// True if a hook was refused: then nothing may go on as if there were none.
+    pub lacks_hooks: bool,
     /// What cannot, in the order of the render.
     pub refused: Vec<Refusal>,
 }
@@ -129,6 +137,8 @@ pub enum RefusalReason {
     BadIgnore,
     /// A `Secret` or `ConfigMap` holds a value that is not what it has to be.
     BadData,
+    /// It cannot be a hook.
+    BadHook,
     /// Larger than an API server takes.
     TooLarge,
 }
@@ -146,14 +156,18 @@ pub fn desire(
     let twins = Twins::find(&objects, target, &scopes);
     let mut desires = Desires::default();
     for (place, (body, origin)) in objects.into_iter().enumerate() {
+        let hook = hook::is_meant(&body);
+        let refused = desires.refused.len();
         let ready = ready::ready(body, origin, target, &scopes);
         match (ready, twins.of(place)) {
             (Ok(object), None) => desires.objects.push(object),
             (Ok(object), Some(fault)) => desires.refused.push(Refusal::of(&object, fault)),
             (Err(refusals), _) => desires.refused.extend(refusals),
         }
+        desires.lacks_hooks |= hook && desires.refused.len() > refused;
     }
     lift_foundations(&mut desires.objects);
+    desires.hooks = hook::split(&mut desires.objects);
     desires
         .objects
         .sort_by(|a, b| (a.wave, &a.id).cmp(&(b.wave, &b.id)));
@@ -179,6 +193,7 @@ impl RefusalReason {
             Self::BadAnnotation => "BadAnnotation",
             Self::BadIgnore => "BadIgnore",
             Self::BadData => "BadData",
+            Self::BadHook => "BadHook",
             Self::TooLarge => "TooLarge",
         }
     }

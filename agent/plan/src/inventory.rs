@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use krm::ObjectId;
 
+use crate::point::Point;
+
 mod fate;
 mod key;
 
@@ -44,6 +46,21 @@ pub struct Entry {
     pub keep: bool,
     /// What was decided about it and is not done yet.
     pub fate: Option<Fate>,
+    /// Set if it is the Job of a hook, which is not kept equal to git.
+    pub hook: Option<HookRun>,
+}
+
+/// The run of a hook in a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookRun {
+    /// The Job's name in git.
+    pub hook: String,
+    /// When it runs.
+    pub point: Point,
+    /// The release.
+    pub release: String,
+    /// True once it has ended well, false once badly.
+    pub ended: Option<bool>,
 }
 
 /// What the API server says we own of an object.
@@ -129,6 +146,28 @@ impl Inventory {
             ..Entry::default()
         };
         self.put(id, entry);
+    }
+
+    /// Enters the Job of a hook before it is made.
+    pub fn expect_run(&mut self, id: &ObjectId, version: &str, wave: i32, run: HookRun) {
+        let entry = Entry {
+            version: version.to_owned(),
+            wave,
+            hook: Some(run),
+            ..Entry::default()
+        };
+        self.put(id, entry);
+    }
+
+    /// Notes how the Job of a hook has ended.
+    pub fn ended(&mut self, id: &ObjectId, well: bool) {
+        if let Some(held) = self.entries.get_mut(id)
+            && let Some(run) = &mut held.entry.hook
+            && run.ended != Some(well)
+        {
+            run.ended = Some(well);
+            self.dirty.insert(held.shard);
+        }
     }
 
     /// Notes whether git says to keep `id`, if it is in here.
@@ -272,6 +311,7 @@ impl Entry {
         if self.fate != other.fate {
             self.fate = None;
         }
+        self.hook = self.hook.take().or_else(|| other.hook.clone());
         self.keep |= other.keep;
     }
 }

@@ -4,16 +4,18 @@
 //! ([`desired`]), what was made ([`inventory`]), what is there ([`live`]). [`diff::plan`] compares the
 //! three, [`waves`] walks the result in order, [`health`] reads a live object's state, [`drift`] reads its
 //! managed fields, [`fields`] says which fields are ours to set, [`windows`] when new revisions may be
-//! applied. Nothing here knows the network, a clock, an API client or Git. Secret values never
-//! appear in a message or a `Debug`.
+//! applied, [`hooks`] which Jobs run on the way. Nothing here knows the network, a clock, an API client or
+//! Git. Secret values never appear in a message or a `Debug`.
 
 pub mod desired;
 pub mod diff;
 pub mod drift;
 pub mod fields;
 pub mod health;
+pub mod hooks;
 pub mod inventory;
 pub mod live;
 pub mod order;
+pub mod point;
 pub mod waves;
 pub mod windows;

@@ -24,8 +24,15 @@ impl WaveKey {
     }
 }
 
+/// The phase of what workloads read.
+pub const READ_BY_WORKLOADS: u8 = 2;
+/// The phase of Jobs that run before the rest of a wave; no kind has it by itself.
+pub const BEFORE_HOOKS: u8 = 3;
+/// The phase of what waits for these Jobs although its kind comes before them; no kind has it by itself.
+pub const AFTER_HOOKS: u8 = 4;
+
 /// The phase of a kind within a wave: 0 what others live in, 1 rights and classes, 2 what workloads read,
-/// 3 workloads and all custom kinds, 4 routes to them, 5 what can refuse other objects.
+/// 5 workloads and all custom kinds, 6 routes to them, 7 what can refuse other objects.
 pub fn phase(group: &str, kind: &str) -> u8 {
     match (group, kind) {
         ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => 0,
@@ -41,13 +48,13 @@ pub fn phase(group: &str, kind: &str) -> u8 {
         ("", "ConfigMap" | "Secret" | "PersistentVolumeClaim" | "Service")
         | ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding")
         | ("networking.k8s.io", "NetworkPolicy")
-        | ("policy", "PodDisruptionBudget") => 2,
+        | ("policy", "PodDisruptionBudget") => READ_BY_WORKLOADS,
         ("networking.k8s.io", "Ingress")
         | (
             "gateway.networking.k8s.io",
             "HTTPRoute" | "GRPCRoute" | "TCPRoute" | "TLSRoute" | "UDPRoute",
-        ) => 4,
-        ("admissionregistration.k8s.io", _) | ("apiregistration.k8s.io", "APIService") => 5,
-        _ => 3,
+        ) => 6,
+        ("admissionregistration.k8s.io", _) | ("apiregistration.k8s.io", "APIService") => 7,
+        _ => 5,
     }
 }

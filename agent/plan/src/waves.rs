@@ -10,15 +10,19 @@ use krm::ObjectId;
 
 use crate::{
     desired::{ApplyMode, Desired},
-    diff::{Deletion, HoldReason, Plan},
+    diff::{Change, Deletion, HoldReason, Plan, Wave},
     health::HealthStatus,
+    order::WaveKey,
 };
 
 mod deletions;
 mod ground;
+mod hooks;
 
 use deletions::Deletions;
 use ground::Ground;
+pub use hooks::Hook;
+use hooks::{Hooks, Say};
 
 /// How many objects a [`Step::Wait`] names at most.
 const NAMED: usize = 20;
@@ -32,7 +36,8 @@ pub struct Progress<'p> {
     ground: Ground,
     /// Of each desired object.
     states: Vec<State>,
-    /// The wave of the plan whose turn it is, and whether its changes were looked at.
+    turns: Vec<Turn<'p>>,
+    /// Whose turn it is, and whether its changes were looked at.
     turn: usize,
     open: bool,
     /// Changes that wait for what they stand on.
@@ -40,7 +45,20 @@ pub struct Progress<'p> {
     running: usize,
     /// The first wave in which something failed.
     failed: Option<i32>,
+    /// True once a hook has failed or cannot run: nothing that comes after it may start.
+    barred: bool,
+    hooks: Hooks,
+    /// True if everything git asks for is in `desired`; hooks do not run before something that is not.
+    complete: bool,
     deletions: Deletions<'p>,
+}
+
+/// What comes one after the other: changes of one wave and phase, or hooks.
+#[derive(Clone, Copy, Debug)]
+struct Turn<'p> {
+    key: WaveKey,
+    /// None: hooks.
+    changes: Option<&'p [Change]>,
 }
 
 /// When deletions may start.
@@ -58,6 +76,9 @@ pub enum PruneGate {
 pub enum Step {
     /// Start these changes (places in `desired`), then ask again as each one finishes.
     Apply(Vec<usize>),
+    /// Make the Jobs of these hooks (places in what [`Progress::with_hooks`] was given), then ask again as each is
+    /// made. How they end is for another plan to say.
+    Run(Vec<usize>),
     /// Start these deletions (places in `plan.prune`), then ask again as each one is confirmed.
     Delete(Vec<usize>),
     /// Nothing can start until something under way finishes or one of these objects becomes ready.
@@ -117,11 +138,15 @@ impl<'p> Progress<'p> {
             gate,
             ground: Ground::survey(desired),
             states: vec![State::Idle; desired.len()],
+            turns: plan.waves.iter().map(Turn::of).collect(),
             turn: 0,
             open: false,
             parked: Vec::new(),
             running: 0,
             failed: None,
+            barred: false,
+            hooks: Hooks::default(),
+            complete: true,
             deletions: Deletions::new(&plan.prune),
         };
         for change in plan.changes() {
@@ -131,10 +156,22 @@ impl<'p> Progress<'p> {
         progress
     }
 
+    /// Lets hooks run between the changes. They do not run if the plan is not `complete`, which holds up what comes
+    /// after them.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Vec<Hook>, complete: bool) -> Self {
+        (self.hooks, self.complete) = (Hooks::new(hooks), complete);
+        let before: BTreeSet<WaveKey> = self.hooks.before().collect();
+        let turn = |key| Turn { key, changes: None };
+        self.turns.extend(before.into_iter().map(turn));
+        self.turns.sort_by_key(|turn| turn.key);
+        self
+    }
+
     /// What may start now. Each change and deletion is handed out once.
     pub fn next(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
         let mut start = self.unpark(health);
-        while start.is_empty() && self.running == 0 && self.turn < self.plan.waves.len() {
+        while start.is_empty() && self.running == 0 && self.turn < self.turns.len() {
             if self.open {
                 (self.turn, self.open) = (self.turn + 1, false);
                 continue;
@@ -143,7 +180,14 @@ impl<'p> Progress<'p> {
             match (self.is_barred(), sick.is_empty()) {
                 (true, _) => self.give_up(),
                 (false, false) => return Step::Wait(sick),
-                (false, true) => start = self.open(health),
+                (false, true) => match self.turns[self.turn].changes {
+                    Some(changes) => start = self.open(changes, health),
+                    None => match self.ask_hooks() {
+                        Say::Go => self.open = true,
+                        Say::Stop => self.barred = true,
+                        Say::First(step) => return self.first(step, health),
+                    },
+                },
             }
         }
         match (start.is_empty(), self.running + self.parked.len()) {
@@ -162,6 +206,13 @@ impl<'p> Progress<'p> {
         }
     }
 
+    /// Notes whether the Job of a hook was made; `index` is its place in what [`Self::with_hooks`] was given.
+    pub fn started_hook(&mut self, index: usize, ended: Ended) {
+        self.running -= 1;
+        self.hooks.started(index, ended);
+        self.barred |= ended == Ended::Badly;
+    }
+
     /// Notes how a deletion ended; `index` is its place in `plan.prune`.
     pub fn deleted(&mut self, index: usize, ended: Ended) {
         self.deletions.ended(index, ended == Ended::Well);
@@ -177,6 +228,15 @@ impl<'p> Progress<'p> {
     /// Deletions not started, because of a failure or a missing approval, or because they wait.
     pub fn deletions_left(&self) -> Vec<&'p Deletion> {
         self.deletions.left()
+    }
+}
+
+impl<'p> Turn<'p> {
+    fn of(wave: &'p Wave) -> Self {
+        Self {
+            key: wave.key,
+            changes: Some(&wave.changes),
+        }
     }
 }
 
@@ -200,28 +260,54 @@ impl Progress<'_> {
     }
 
     fn wave(&self) -> i32 {
-        self.plan.waves[self.turn].key.wave
+        self.turns[self.turn].key.wave
     }
 
     /// True if an earlier wave has failed, so that this one must not start.
     fn is_barred(&self) -> bool {
-        self.failed.is_some_and(|failed| failed < self.wave())
+        self.barred || self.failed.is_some_and(|failed| failed < self.wave())
     }
 
     fn give_up(&mut self) {
-        for wave in &self.plan.waves[self.turn..] {
-            for change in &wave.changes {
+        for turn in &self.turns[self.turn..] {
+            for change in turn.changes.unwrap_or_default() {
                 self.states[change.index] = State::Blocked;
             }
         }
-        self.turn = self.plan.waves.len();
+        self.turn = self.turns.len();
     }
 
     /// Looks at the changes of the wave whose turn it is: which can start?
-    fn open(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Vec<usize> {
+    fn open(
+        &mut self,
+        changes: &[Change],
+        health: &dyn Fn(&ObjectId) -> HealthStatus,
+    ) -> Vec<usize> {
         self.open = true;
-        let changes = &self.plan.waves[self.turn].changes;
         self.sort_out(changes.iter().map(|change| change.index).collect(), health)
+    }
+
+    /// What hooks of this turn say. None runs without what it needs: something of its wave may be that.
+    fn ask_hooks(&mut self) -> Say {
+        let key = self.turns[self.turn].key;
+        let lacking = !self.complete || self.failed.is_some_and(|failed| failed <= key.wave);
+        match self.parked.is_empty() {
+            _ if self.hooks.are_done(key) => Say::Go,
+            _ if lacking => Say::Stop,
+            true => self.hooks.ask_before(key),
+            false => Say::First(Step::Wait(Vec::new())),
+        }
+    }
+
+    fn first(&mut self, step: Step, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
+        match step {
+            Step::Wait(waiting) if waiting.is_empty() => Step::Wait(self.awaited(health)),
+            Step::Run(hooks) => {
+                self.running += hooks.len();
+                Step::Run(hooks)
+            }
+            step => step,
+        }
     }
 
     fn unpark(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Vec<usize> {
@@ -304,8 +390,11 @@ impl Progress<'_> {
     }
 
     fn next_deletions(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
-        if self.failed.is_some() || self.deletions.is_over() {
+        if self.failed.is_some() || self.barred {
             return Step::Done;
+        }
+        if self.deletions.is_over() {
+            return self.end(health);
         }
         let sick = match self.gate {
             PruneGate::Healthy => self.sick(None, health),
@@ -318,7 +407,22 @@ impl Progress<'_> {
         match (start.is_empty(), self.deletions.is_over()) {
             (false, _) => Step::Delete(start),
             (true, false) => Step::Wait(Vec::new()),
-            (true, true) => Step::Done,
+            (true, true) => self.end(health),
+        }
+    }
+
+    /// Hooks that run at the end: once all is applied, gone and healthy. Nothing waits for how they end.
+    fn end(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
+        let rest = !self.deletions.left().is_empty() || !self.complete;
+        if rest || !self.sick(None, health).is_empty() {
+            return Step::Done;
+        }
+        match self.hooks.ask_after() {
+            Say::First(Step::Run(hooks)) => {
+                self.running += hooks.len();
+                Step::Run(hooks)
+            }
+            Say::Go | Say::Stop | Say::First(_) => Step::Done,
         }
     }
 }

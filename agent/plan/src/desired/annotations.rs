@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{ApplyMode, RefusalReason, faults::Faults, mode::keeps_in_flux, words};
-use crate::fields::FieldPath;
+use crate::{fields::FieldPath, point::Point};
 
 /// What the annotations of an object say.
 #[expect(
@@ -20,10 +20,16 @@ pub(super) struct Marks {
     pub adopt: bool,
     /// The older spelling of [`ApplyMode::Never`].
     frozen: bool,
+    pub hook: Option<Point>,
+    pub hook_keep: Option<u32>,
+    pub hook_silent: bool,
 }
 
 /// Enough for every order, and far from what a sum could overflow.
 const WAVES: std::ops::RangeInclusive<i32> = -1000..=1000;
+
+/// How many runs of a hook may be kept.
+const KEPT: std::ops::RangeInclusive<u32> = 1..=10;
 
 /// Reads our annotations; also checks that all labels and annotations are text, as the API server asks.
 pub(super) fn read(body: &Value, faults: &mut Faults) -> Marks {
@@ -87,6 +93,9 @@ fn mark(marks: &mut Marks, key: &str, value: &str, faults: &mut Faults) {
         words::WAVE => return wave(marks, value, faults),
         words::APPLY => return marks.apply = Some(ApplyMode::read(value, faults)),
         words::IGNORE => return ignore(marks, value, faults),
+        words::HOOK => return hook(marks, value, faults),
+        words::HOOK_KEEP => return hook_keep(marks, value, faults),
+        words::HOOK_LOG => (&mut marks.hook_silent, "disabled"),
         words::PRUNE => (&mut marks.keep, "disabled"),
         words::RECONCILE => (&mut marks.frozen, "disabled"),
         words::RECREATE => (&mut marks.recreate, "allowed"),
@@ -100,6 +109,9 @@ fn mark(marks: &mut Marks, key: &str, value: &str, faults: &mut Faults) {
                 words::RECONCILE,
                 words::RECREATE,
                 words::ADOPT,
+                words::HOOK,
+                words::HOOK_KEEP,
+                words::HOOK_LOG,
             ];
             let message = format!(
                 "has the annotation {key}, which is not known; known are {}",
@@ -125,6 +137,28 @@ fn wave(marks: &mut Marks, value: &str, faults: &mut Faults) {
             );
             faults.add(RefusalReason::BadAnnotation, message);
         }
+    }
+}
+
+fn hook(marks: &mut Marks, value: &str, faults: &mut Faults) {
+    marks.hook = Point::parse(value);
+    if marks.hook.is_none() {
+        let message = format!(
+            "has {}: {value:?}; it has to be before, after or failed",
+            words::HOOK
+        );
+        faults.add(RefusalReason::BadHook, message);
+    }
+}
+
+fn hook_keep(marks: &mut Marks, value: &str, faults: &mut Faults) {
+    marks.hook_keep = value.parse().ok().filter(|keep| KEPT.contains(keep));
+    if marks.hook_keep.is_none() {
+        let message = format!(
+            "has {}: {value:?}; it has to be a number from 1 to 10",
+            words::HOOK_KEEP
+        );
+        faults.add(RefusalReason::BadHook, message);
     }
 }
 

@@ -4,8 +4,8 @@ use krm::{Gvk, ObjectId, json};
 use serde_json::{Map, Value};
 
 use super::{
-    Desired, Origin, Refusal, RefusalReason, Target, annotations, data, faults::Faults, keys, left,
-    scope::RenderedScopes, words,
+    Desired, Hook, Origin, Refusal, RefusalReason, Target, annotations, data, faults::Faults, hook,
+    keys, left, scope::RenderedScopes, words,
 };
 use crate::order::WaveKey;
 
@@ -45,6 +45,9 @@ pub(super) fn ready(
     stamp(&mut body, &id, target);
     data::settle(&mut body, &id, &mut faults);
     keys::check(&body, &gvk, &mut faults);
+    if marks.hook.is_some() {
+        hook::check(&body, &mut faults);
+    }
     let text = json::go_text(&body);
     if faults.is_empty() {
         check_size(&body, text.len(), &mut faults);
@@ -74,6 +77,11 @@ pub(super) fn ready(
         apply: marks.apply.unwrap_or_default(),
         recreate: marks.recreate,
         adopt: marks.adopt,
+        hook: marks.hook.map(|point| Hook {
+            point,
+            keep: marks.hook_keep.unwrap_or(1),
+            log: !marks.hook_silent,
+        }),
     })
 }
 

@@ -17,6 +17,13 @@ pub const RECREATE: &str = "driftless.dev/recreate";
 /// `allowed` lets an object that exists be taken over.
 pub const ADOPT: &str = "driftless.dev/adopt";
 
+/// `before`, `after` or `failed`: a Job that runs once on the way of a release.
+pub const HOOK: &str = "driftless.dev/hook";
+/// How many of the last runs of a hook are kept.
+pub const HOOK_KEEP: &str = "driftless.dev/hook-keep";
+/// `disabled` keeps the log of a hook out of the Release.
+pub const HOOK_LOG: &str = "driftless.dev/hook-log";
+
 /// The group of our own kinds, whose annotations are not read here.
 pub(super) const GROUP: &str = "driftless.dev";
 /// What all our annotations begin with.

@@ -83,7 +83,9 @@ pub(super) fn sort_out(
 pub(super) fn left_git<'a>(input: &PlanInput<'a>) -> Vec<(&'a ObjectId, &'a Entry)> {
     let wanted: BTreeSet<&ObjectId> = input.desired.iter().map(|desired| &desired.id).collect();
     let entries = input.inventory.iter();
-    entries.filter(|(id, _)| !wanted.contains(id)).collect()
+    // Jobs of hooks are in git under another name.
+    let left = |(id, entry): &(&ObjectId, &Entry)| entry.hook.is_none() && !wanted.contains(id);
+    entries.filter(left).collect()
 }
 
 fn hold(input: &PlanInput<'_>) -> Option<PruneHold> {

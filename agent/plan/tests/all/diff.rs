@@ -77,6 +77,7 @@ impl World {
                 wave: object.wave.wave,
                 keep: object.keep,
                 fate: None,
+                hook: None,
             };
             let facts = LiveFacts {
                 uid: format!("uid-{}", object.id.name),

@@ -9,6 +9,7 @@ mod drift;
 mod fields;
 mod hands;
 mod health;
+mod hooks;
 mod inventory;
 mod laws;
 mod model;

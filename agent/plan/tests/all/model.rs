@@ -397,6 +397,7 @@ impl Pass<'_> {
                         progress.deleted(index, ended);
                     }
                 }
+                Step::Run(_) => panic!("there are no hooks"),
                 Step::Wait(waiting) => panic!("everything is healthy: {waiting:?}"),
                 Step::Done => return Ok(()),
             }
@@ -416,6 +417,7 @@ impl Pass<'_> {
             wave: object.wave.wave,
             keep: object.keep,
             fate: None,
+            hook: None,
         };
         self.inventory.applied(&object.id, entry);
         Ok(Ended::Well)

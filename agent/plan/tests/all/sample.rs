@@ -54,7 +54,9 @@ impl Scopes for Usual {
             | "Role"
             | "RoleBinding"
             | "Ingress"
-            | "Job" => Some(true),
+            | "Job"
+            | "CronJob"
+            | "Pod" => Some(true),
             _ => None,
         }
     }

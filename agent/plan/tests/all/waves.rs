@@ -327,6 +327,7 @@ fn hands_out_every_change_once_in_whatever_order_they_end() {
     let (mut seen, mut under_way) = (BTreeSet::new(), Vec::new());
     loop {
         match progress.next(&all_fine) {
+            Step::Run(_) => panic!("there are no hooks"),
             Step::Apply(indices) => {
                 for index in indices {
                     assert!(seen.insert(index), "{index} twice");
