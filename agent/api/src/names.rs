@@ -30,6 +30,12 @@ pub const RECONCILE: &str = "driftless.dev/reconcile";
 pub const RECREATE: &str = "driftless.dev/recreate";
 /// Annotation in git: `allowed` lets the agent take over an object that exists and is not its own.
 pub const ADOPT: &str = "driftless.dev/adopt";
+/// Annotation on a Job in git: `before`, `after` or `failed` makes it run once on the way of a release.
+pub const HOOK: &str = "driftless.dev/hook";
+/// Annotation on such a Job: how many of its last runs are kept.
+pub const HOOK_KEEP: &str = "driftless.dev/hook-keep";
+/// Annotation on such a Job: `disabled` keeps its log out of the Release.
+pub const HOOK_LOG: &str = "driftless.dev/hook-log";
 /// Annotation on an Environment: any new value asks for a pass now.
 pub const REQUESTED_AT: &str = "driftless.dev/requested-at";
 /// Annotation on an Environment: the digest of the plan somebody approved.

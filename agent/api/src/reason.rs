@@ -56,6 +56,10 @@ pub enum Reason {
     DependencyNotReady,
     /// Environments depend on each other in a circle.
     DependencyCycle,
+    /// A hook of the release has not ended yet.
+    HookRunning,
+    /// A hook of the release has failed; nothing that comes after it is applied.
+    HookFailed,
     /// A new revision waits until `spec.windows` let it through.
     OutsideWindow,
     /// A revision was let through outside of `spec.windows`.
@@ -119,6 +123,8 @@ impl Reason {
             Self::Forbidden => "Forbidden",
             Self::DependencyNotReady => "DependencyNotReady",
             Self::DependencyCycle => "DependencyCycle",
+            Self::HookRunning => "HookRunning",
+            Self::HookFailed => "HookFailed",
             Self::OutsideWindow => "OutsideWindow",
             Self::WindowOverridden => "WindowOverridden",
             Self::Drifted => "Drifted",

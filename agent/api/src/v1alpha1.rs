@@ -2,6 +2,7 @@
 
 pub mod environment;
 mod fields;
+pub mod hook;
 pub mod inventory;
 pub mod release;
 pub mod removal;
@@ -15,6 +16,7 @@ pub use environment::{
     SecretRef, SourceSpec, TargetSpec,
 };
 pub use fields::{ForeignEntry, ForeignFields, ForeignStatus, IgnoreRule};
+pub use hook::{HookEntry, HookPoint, HookRecord, HookResult};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec, OwnerRef};
 pub use release::{
     Action, ChangeRecord, CommitRecord, Counts, Phase, Release, ReleaseSpec, ReleaseStatus,

@@ -241,7 +241,9 @@ impl Actor {
     fn is_ready(&self) -> bool {
         self.state.last.as_ref().is_some_and(|outcome| {
             let health = outcome.health.as_ref();
-            outcome.is_applied() && health.is_some_and(|health| health.worst <= Health::Suspended)
+            outcome.is_applied()
+                && outcome.hook.is_none()
+                && health.is_some_and(|health| health.worst <= Health::Suspended)
         })
     }
 

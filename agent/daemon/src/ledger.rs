@@ -4,14 +4,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
     names,
-    v1alpha1::{Inventory as Document, InventoryEntry, InventorySpec, OwnerRef},
+    v1alpha1::{
+        HookEntry, HookPoint, HookResult, Inventory as Document, InventoryEntry, InventorySpec,
+        OwnerRef,
+    },
 };
 use futures::{StreamExt as _, stream};
 use kube::{
     Api, ResourceExt as _,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
-use plan::inventory::{Entry, Inventory, Ownership, Shard, key, parse};
+use plan::{
+    inventory::{Entry, HookRun, Inventory, Ownership, Shard, key, parse},
+    point::Point,
+};
 
 use crate::{
     key::EnvironmentKey,
@@ -184,6 +190,7 @@ fn shard(spec: InventorySpec) -> Result<Shard, String> {
             keep: line.keep,
             // One that cannot be read was written by another version; what it allows is asked for again.
             fate: line.fate.and_then(|fate| fate.parse().ok()),
+            hook: line.hook.map(run),
         };
         Ok((id, entry))
     });
@@ -193,6 +200,36 @@ fn shard(spec: InventorySpec) -> Result<Shard, String> {
         revision: spec.revision,
         entries,
     })
+}
+
+fn run(hook: HookEntry) -> HookRun {
+    HookRun {
+        hook: hook.name,
+        point: match hook.point {
+            HookPoint::Before => Point::Before,
+            HookPoint::After => Point::After,
+            HookPoint::Failed => Point::Failed,
+        },
+        release: hook.release,
+        ended: match hook.result {
+            HookResult::Running => None,
+            HookResult::Succeeded => Some(true),
+            HookResult::Failed => Some(false),
+        },
+    }
+}
+
+fn hook(run: HookRun) -> HookEntry {
+    HookEntry {
+        name: run.hook,
+        point: crate::words::hook_point(run.point),
+        release: run.release,
+        result: match run.ended {
+            None => HookResult::Running,
+            Some(true) => HookResult::Succeeded,
+            Some(false) => HookResult::Failed,
+        },
+    }
 }
 
 fn line(id: &krm::ObjectId, entry: Entry) -> InventoryEntry {
@@ -210,5 +247,6 @@ fn line(id: &krm::ObjectId, entry: Entry) -> InventoryEntry {
         wave: entry.wave,
         keep: entry.keep,
         fate: entry.fate.map(|fate| fate.to_string()),
+        hook: entry.hook.map(hook),
     }
 }

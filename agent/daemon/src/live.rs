@@ -264,6 +264,11 @@ impl plan::live::LiveView for Snapshot {
     }
 }
 
+/// What the judging wants to know of an object that was read by itself.
+pub(crate) fn facts(facts: &Facts) -> plan::live::LiveFacts {
+    Known::new(facts, None).facts
+}
+
 /// The one type of the judging for the one type of the carrying.
 pub(crate) fn ownership(owner: &cluster::Ownership) -> plan::inventory::Ownership {
     plan::inventory::Ownership {

@@ -6,8 +6,8 @@ use api::{
     Reason,
     v1alpha1::{
         Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, ForeignEntry, Health,
-        Leaving, PendingPlan, StageName, StageRecord, StageResult, WaitingFor, WaitingRevision,
-        WindowOverride,
+        HookRecord, Leaving, PendingPlan, StageName, StageRecord, StageResult, WaitingFor,
+        WaitingRevision, WindowOverride,
     },
 };
 use jiff::Timestamp;
@@ -58,6 +58,12 @@ pub(crate) struct Outcome {
     pub(crate) waiting: Option<WaitingRevision>,
     /// Set by the pass that began a revision outside of its windows.
     pub(crate) overridden: Option<WindowOverride>,
+    /// What came of the hooks of this release, as far as they were run.
+    pub(crate) hooks: Vec<HookRecord>,
+    /// What the release waits for, where that is a hook.
+    pub(crate) hook: Option<HookState>,
+    /// What more the hooks of this release may do.
+    pub(crate) open: OpenHooks,
     /// Why the pass could not be finished.
     pub(crate) stop: Option<Stop>,
 }
@@ -76,6 +82,31 @@ pub(crate) struct Wellbeing {
     pub(crate) waiting_for: Option<WaitingFor>,
     /// True if it has been unwell for longer than the spec allows.
     pub(crate) overdue: bool,
+}
+
+/// What the hooks of a release may still do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OpenHooks {
+    /// True while some are at work: that they end is more than a word.
+    pub(crate) running: bool,
+    /// True if some run when the release fails.
+    pub(crate) on_failure: bool,
+}
+
+/// A hook that is not done.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum HookState {
+    /// Its turn has not come.
+    Coming,
+    /// It is not at its end.
+    Running { job: String, why: String },
+    /// It has failed.
+    Failed {
+        job: String,
+        /// True if it was to run before the new version.
+        before: bool,
+        why: String,
+    },
 }
 
 /// Why a pass could not be finished.
@@ -157,10 +188,14 @@ impl Outcome {
 
     /// True if everything git asks for is in the cluster.
     pub(crate) fn is_applied(&self) -> bool {
+        self.is_sound() && !self.waves_wait
+    }
+
+    /// True if nothing went wrong, whether or not something has to wait.
+    pub(crate) fn is_sound(&self) -> bool {
         self.stop.is_none()
             && self.pending.is_none()
             && self.failures.is_empty()
             && self.deleting.is_empty()
-            && !self.waves_wait
     }
 }

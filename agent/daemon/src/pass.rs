@@ -32,6 +32,7 @@ mod compare;
 mod drift;
 mod follow;
 mod foreign;
+mod hooks;
 mod release;
 mod rights;
 mod scopes;
@@ -47,6 +48,7 @@ pub(crate) struct Pass<'a> {
     state: &'a mut State,
     /// The cluster, with the rights of the environment.
     acting: Cluster,
+    hooks: hooks::Hooks,
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
     outcome: Outcome,
@@ -69,6 +71,7 @@ impl<'a> Pass<'a> {
             environment,
             state,
             acting: context.cluster.clone(),
+            hooks: hooks::Hooks::default(),
             recreations: Vec::new(),
             outcome,
             fields: FieldRules::default(),
@@ -94,7 +97,7 @@ impl<'a> Pass<'a> {
                 .state
                 .ledger
                 .as_ref()
-                .map_or(0, |ledger| ledger.inventory.len());
+                .map_or(0, |ledger| ledger.inventory.objects());
             let known = u32::try_from(known).unwrap_or(u32::MAX);
             self.outcome.objects = known.max(match self.state.ledger {
                 Some(_) => 0,
@@ -177,6 +180,7 @@ impl<'a> Pass<'a> {
         {
             self.judge_health();
         }
+        self.react().await;
     }
 
     /// Whether other environments have to be ready first.
@@ -214,7 +218,8 @@ impl<'a> Pass<'a> {
         let mut worst = (Health::Healthy, None);
         let stays = |fate: &Option<Fate>| !matches!(fate, Some(Fate::Delete | Fate::Release));
         let entries = ledger.inventory.iter();
-        for (id, _) in entries.filter(|(_, entry)| stays(&entry.fate)) {
+        let kept = entries.filter(|(_, entry)| stays(&entry.fate) && entry.hook.is_none());
+        for (id, _) in kept {
             let health = aim.target.live.health(id);
             let status = crate::words::health(health.status);
             if status > worst.0 {
@@ -229,7 +234,7 @@ impl<'a> Pass<'a> {
                 );
             }
         }
-        self.outcome.objects = u32::try_from(ledger.inventory.len()).unwrap_or(u32::MAX);
+        self.outcome.objects = u32::try_from(ledger.inventory.objects()).unwrap_or(u32::MAX);
         let fine = worst.0 <= Health::Suspended;
         self.state.unwell_since = match fine {
             true => None,

@@ -62,6 +62,14 @@ pub(crate) async fn open(
                 });
             }
             Err(kube::Error::Api(status)) if status.code == 409 && number < first + TRIES => {
+                // Opened a moment before the agent was stopped, and never told.
+                let name = names::release(&key.name, number);
+                let found = read(&api, &name).await;
+                let revision = head.revision.to_string();
+                let same = |found: &OpenRelease| found.revision == revision && !found.has_ended();
+                if let Some(open) = found.filter(same) {
+                    return Ok(open);
+                }
                 number += 1;
             }
             Err(error) => return Err(error),
@@ -71,7 +79,10 @@ pub(crate) async fn open(
 
 /// Reads the release that was being written when the agent stopped.
 pub(crate) async fn resume(client: Client, namespace: &str, name: &str) -> Option<OpenRelease> {
-    let api: Api<Release> = Api::namespaced(client, namespace);
+    read(&Api::namespaced(client, namespace), name).await
+}
+
+async fn read(api: &Api<Release>, name: &str) -> Option<OpenRelease> {
     let release = api.get_opt(name).await.ok().flatten()?;
     let status = release.status.unwrap_or_default();
     Some(OpenRelease {
@@ -91,7 +102,7 @@ pub(crate) async fn write(
     let api: Api<Release> = Api::namespaced(client, namespace);
     // Absent fields are written as null, so that what no longer holds goes away.
     let mut status = serde_json::to_value(status).unwrap_or_default();
-    for field in ["endedAt", "waitingFor", "failures"] {
+    for field in ["endedAt", "waitingFor", "failures", "hooks"] {
         if status.get(field).is_none() {
             status[field] = serde_json::Value::Null;
         }

@@ -4,14 +4,14 @@ use api::{
     Reason,
     conditions::{ConditionType, condition},
     v1alpha1::{
-        DriftStatus, EnvironmentStatus, ForeignStatus, Health, Phase, ReleaseStatus,
+        DriftStatus, EnvironmentStatus, ForeignStatus, Health, HookRecord, Phase, ReleaseStatus,
         RevisionStatus, StageName, StageRecord, StageResult,
     },
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::outcome::{Outcome, Retry};
+use crate::outcome::{HookState, Outcome, Retry};
 
 mod verdict;
 
@@ -23,6 +23,8 @@ const DRIFT_ENTRIES: usize = 20;
 const FAILURES: usize = 50;
 /// How many objects that are on their way out a status shows.
 const LEAVING: usize = 20;
+/// How many hooks a release shows.
+const HOOKS: usize = 50;
 /// How many changes a release shows.
 const CHANGES: usize = 200;
 
@@ -112,6 +114,7 @@ pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) ->
             failed: new.failed,
         },
         changes,
+        hooks: hooks(&old.hooks, outcome),
         waiting_for: outcome
             .health
             .as_ref()
@@ -190,6 +193,31 @@ fn foreign(outcome: &Outcome, old: &ForeignStatus) -> ForeignStatus {
     }
 }
 
+/// What is known of each hook: a later word replaces an earlier one, but times and logs are told once.
+fn hooks(old: &[HookRecord], outcome: &Outcome) -> Vec<HookRecord> {
+    let mut all = old.to_vec();
+    for record in &outcome.hooks {
+        let Some(known) = all.iter_mut().find(|known| known.job == record.job) else {
+            all.push(record.clone());
+            continue;
+        };
+        let before = known.clone();
+        *known = record.clone();
+        if record.result == before.result {
+            known.log = before.log;
+            known.ended_at = before.ended_at;
+        }
+        // One that runs again begins anew.
+        let again = record.started_at.is_some();
+        known.started_at = match again {
+            true => record.started_at.clone(),
+            false => before.started_at,
+        };
+    }
+    all.truncate(HOOKS);
+    all
+}
+
 fn phase(outcome: &Outcome) -> Phase {
     if let Some(stop) = &outcome.stop {
         return match stop.retry {
@@ -197,12 +225,14 @@ fn phase(outcome: &Outcome) -> Phase {
             Retry::Later | Retry::OnChange => Phase::Failed,
         };
     }
-    if !outcome.is_applied() {
+    let waits = outcome.waves_wait || outcome.hook.is_some();
+    if !outcome.is_sound() || matches!(outcome.hook, Some(HookState::Failed { .. })) {
         return Phase::Failed;
     }
     match &outcome.health {
         Some(health) if health.overdue => Phase::Degraded,
         Some(health) => match health.worst {
+            Health::Healthy | Health::Suspended if waits => Phase::Progressing,
             Health::Healthy | Health::Suspended => Phase::Healthy,
             Health::Degraded => Phase::Degraded,
             Health::Progressing | Health::Missing | Health::Unknown => Phase::Progressing,

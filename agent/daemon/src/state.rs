@@ -132,6 +132,9 @@ impl State {
             return false;
         };
         if self.waves_wait
+            || last.hook.is_some()
+            || last.open.running
+            || (last.open.on_failure && *trigger == Trigger::Deadline)
             || last
                 .stop
                 .as_ref()

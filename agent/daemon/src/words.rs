@@ -1,7 +1,7 @@
 //! The judging's words as the words of documents.
 
-use api::v1alpha1::{Action, Health};
-use plan::{diff, health::HealthStatus};
+use api::v1alpha1::{Action, Health, HookPoint};
+use plan::{diff, health::HealthStatus, point::Point};
 
 /// The same health.
 pub(crate) const fn health(status: HealthStatus) -> Health {
@@ -43,6 +43,15 @@ pub(crate) fn kube(error: &kube::Error) -> api::Reason {
     }
 }
 
+/// The document's word for when a hook runs.
+pub(crate) const fn hook_point(point: Point) -> HookPoint {
+    match point {
+        Point::Before => HookPoint::Before,
+        Point::After => HookPoint::After,
+        Point::Failed => HookPoint::Failed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use api::names;
@@ -59,5 +68,8 @@ mod tests {
         assert_eq!(words::RECONCILE, names::RECONCILE);
         assert_eq!(words::RECREATE, names::RECREATE);
         assert_eq!(words::ADOPT, names::ADOPT);
+        assert_eq!(words::HOOK, names::HOOK);
+        assert_eq!(words::HOOK_KEEP, names::HOOK_KEEP);
+        assert_eq!(words::HOOK_LOG, names::HOOK_LOG);
     }
 }

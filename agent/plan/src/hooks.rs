@@ -92,14 +92,13 @@ pub fn standing(entry: Option<&Entry>, live: Option<&LiveFacts>, health: HealthS
     let ended = entry.hook.as_ref().and_then(|run| run.ended);
     match (ended, &entry.uid, live) {
         (Some(true), ..) => Standing::Done,
-        (Some(false), ..) => Standing::Failed,
         // Written down ahead, and never made.
         (None, None, None) => Standing::Waiting,
         // Made, and the answer never came.
         (None, None, Some(live)) if live.owned.is_some() => by_health(health),
         (None, Some(uid), Some(live)) if *uid == live.uid => by_health(health),
-        // Somebody has taken it away, or made another in its place.
-        (None, ..) => Standing::Failed,
+        // It was said before, or somebody has taken it away or made another in its place.
+        (Some(false) | None, ..) => Standing::Failed,
     }
 }
 

@@ -117,6 +117,12 @@ impl Inventory {
         self.entries.len()
     }
 
+    /// How many objects it holds that are kept equal to git.
+    pub fn objects(&self) -> usize {
+        let kept = self.entries.values();
+        kept.filter(|held| held.entry.hook.is_none()).count()
+    }
+
     /// True if it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -8,6 +8,8 @@ mod drift;
 mod faults;
 #[path = "all/fields.rs"]
 mod fields;
+#[path = "all/hooks.rs"]
+mod hooks;
 #[path = "all/process.rs"]
 mod process;
 #[path = "all/quiet.rs"]
@@ -20,5 +22,7 @@ mod sample;
 mod strategies;
 #[path = "all/telemetry.rs"]
 mod telemetry;
+#[path = "all/waves.rs"]
+mod waves;
 #[path = "all/windows.rs"]
 mod windows;

@@ -7,6 +7,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::hook::HookEntry;
+
 /// One shard of an environment's inventory.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
@@ -86,4 +88,7 @@ pub struct InventoryEntry {
     /// is kept here, so that it outlives a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fate: Option<String>,
+    /// Set if it is the Job of a hook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookEntry>,
 }

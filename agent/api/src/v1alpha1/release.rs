@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     environment::{Failure, Health},
+    hook::HookRecord,
     rollout::ReleaseRollout,
     window::WindowOverride,
 };
@@ -103,6 +104,9 @@ pub struct ReleaseStatus {
     /// What was changed, at most 200.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeRecord>,
+    /// What came of its hooks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookRecord>,
     /// The object that holds the release up, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<WaitingFor>,

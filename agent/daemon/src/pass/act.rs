@@ -59,6 +59,8 @@ struct Crew<'w> {
     plan: &'w Plan,
     changes: BTreeMap<usize, Change>,
     progress: Progress<'w>,
+    /// Hooks whose turn has come.
+    due: Vec<usize>,
     queue: VecDeque<Job>,
     work: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send + 'w>>>,
     /// True if nothing more can be done until something becomes healthy.
@@ -70,7 +72,7 @@ impl<'w> Crew<'w> {
         carrier: &'w Carrier<'w>,
         desired: &'w [Desired],
         plan: &'w Plan,
-        gate: PruneGate,
+        progress: Progress<'w>,
     ) -> Self {
         let changes = plan.waves.iter().flat_map(|wave| &wave.changes);
         Self {
@@ -78,7 +80,8 @@ impl<'w> Crew<'w> {
             desired,
             plan,
             changes: changes.map(|change| (change.index, *change)).collect(),
-            progress: Progress::new(plan, desired, gate),
+            progress,
+            due: Vec::new(),
             queue: VecDeque::new(),
             work: FuturesUnordered::new(),
             waits: false,
@@ -92,6 +95,7 @@ impl<'w> Crew<'w> {
         }
         match self.progress.next(&|id: &ObjectId| live.health(id).status) {
             Step::Apply(indices) => self.queue.extend(indices.into_iter().map(Job::Apply)),
+            Step::Run(hooks) => self.due = hooks,
             Step::Delete(indices) => self.queue.extend(indices.into_iter().map(Job::Delete)),
             Step::Wait(_) => self.waits = self.work.is_empty(),
             Step::Done => {}
@@ -149,12 +153,21 @@ impl Pass<'_> {
         cancel: &CancellationToken,
     ) {
         let began = Instant::now();
-        let mut crew = Crew::new(carrier, desired, plan, gate);
+        let (hooks, complete) = self.hooks.states();
+        let progress = Progress::new(plan, desired, gate).with_hooks(hooks, complete);
+        let mut crew = Crew::new(carrier, desired, plan, progress);
         loop {
             if self.interrupted(cancel) || carrier.lost().is_some() {
                 crew.queue.clear();
             } else {
                 crew.refill(&carrier.target.live);
+            }
+            let due = std::mem::take(&mut crew.due);
+            if !due.is_empty() {
+                for (index, ended) in self.start_hooks(&due, carrier).await {
+                    crew.progress.started_hook(index, ended);
+                }
+                continue;
             }
             crew.start(self.context.concurrency);
             let Some(done) = crew.work.next().await else {
@@ -260,6 +273,7 @@ impl Pass<'_> {
                 wave: object.wave.wave,
                 keep: object.keep,
                 fate: None,
+                hook: None,
             };
             ledger.inventory.applied(&object.id, entry);
         }
@@ -312,7 +326,7 @@ impl Pass<'_> {
         self.outcome.leaving.push(Leaving { object, message });
     }
 
-    fn changed(&mut self, action: Action, id: &ObjectId) {
+    pub(super) fn changed(&mut self, action: Action, id: &ObjectId) {
         self.context.metrics.change(action);
         self.outcome.changes.push(ChangeRecord {
             action,

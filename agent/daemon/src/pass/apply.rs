@@ -281,14 +281,18 @@ impl<'a> Carrier<'a> {
         uid: &str,
     ) -> Result<Deleted, String> {
         let propagation = Propagation::Background;
-        let delete = Delete {
+        self.send_delete(Delete {
             resource,
             namespace,
             name,
             uid,
             propagation,
             dry_run: false,
-        };
+        })
+        .await
+    }
+
+    async fn send_delete(&self, delete: Delete<'_>) -> Result<Deleted, String> {
         let deleted = self.cluster.delete(delete).await;
         self.reach.note(match &deleted {
             Err(DeleteError::Call(error)) => Some(error),
@@ -297,8 +301,45 @@ impl<'a> Carrier<'a> {
         deleted.map_err(|error| chain::text(&error))
     }
 
+    /// Deletes the Job of a hook, and only the one that was made.
+    pub(super) async fn end(
+        &self,
+        id: &ObjectId,
+        uid: Option<&str>,
+        propagation: Propagation,
+    ) -> Result<Deleted, String> {
+        self.fence()?;
+        let resource = self.resource(&Gvk::new("batch/v1", "Job")).await?;
+        let (namespace, name) = (&id.namespace, &id.name);
+        let uid = if let Some(uid) = uid {
+            uid.to_owned()
+        } else {
+            // Written ahead and never confirmed: ours if we have applied to it.
+            let found = self.cluster.look(&resource, namespace, name).await;
+            match found.map_err(|error| chain::text(&error))? {
+                None => return Ok(Deleted::Gone),
+                Some(live) if live.facts.owner.is_none() => return Ok(Deleted::OtherUid),
+                Some(live) => live.facts.uid,
+            }
+        };
+        self.send_delete(Delete {
+            resource: &resource,
+            namespace,
+            name,
+            uid: &uid,
+            propagation,
+            dry_run: false,
+        })
+        .await
+    }
+
+    /// The target, with the rights of the environment.
+    pub(super) fn acting(&self) -> &Cluster {
+        &self.cluster
+    }
+
     /// The kind, asked for anew if its definition was applied a moment ago.
-    async fn resource(&self, gvk: &Gvk) -> Result<Resource, String> {
+    pub(super) async fn resource(&self, gvk: &Gvk) -> Result<Resource, String> {
         if let Some(resource) = self.kinds.resource(gvk) {
             return Ok(resource.clone());
         }

@@ -42,6 +42,11 @@ impl Pass<'_> {
         };
         let complete = desires.refused.is_empty() && self.outcome.stop.is_none();
         self.refuse(&desires);
+        if desires.lacks_hooks {
+            // Going on without them could bring a version up that needs what they do.
+            return;
+        }
+        let sound = desires.refused.is_empty();
         let desired = desires.objects;
         let Some(seen) = self.observe(&kinds, &desired, complete).await else {
             return;
@@ -57,8 +62,16 @@ impl Pass<'_> {
         }
         let carrier = self.carrier(&kinds);
         self.let_go(&carrier, &plan, false).await;
+        let hooks = (revision.to_string(), sound);
+        if !self
+            .see_hooks(desires.hooks, &carrier, (&hooks.0, hooks.1))
+            .await
+        {
+            return;
+        }
         let work = (desired.as_slice(), &plan, PruneGate::Healthy);
         self.act(&carrier, work, cancel).await;
+        self.judge_hooks();
         self.ask(&plan, &revision.to_string()).await;
         self.note_drift(drifted, &plan);
         self.foreign(&carrier, &desired, cancel).await;
@@ -70,6 +83,7 @@ impl Pass<'_> {
             let told = told.unwrap_or(revision).to_string();
             ledger.inventory.set_revision(&told);
         }
+        self.hooks.keep(kinds);
         self.store().await;
     }
 

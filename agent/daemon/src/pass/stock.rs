@@ -76,7 +76,10 @@ impl Pass<'_> {
         let waited = self.state.status.waiting.as_ref();
         let waited = waited.is_some_and(|waiting| waiting.revision == revision);
         let seen = self.state.status.revision.seen.as_deref() == Some(revision.as_str());
-        let known = seen && !waited;
+        // One that could not be recorded is recorded now.
+        let applied = self.state.status.revision.applied.as_deref() == Some(revision.as_str());
+        let lost = self.state.release.is_none() && !applied;
+        let known = seen && !waited && !lost;
         let open = self
             .state
             .release

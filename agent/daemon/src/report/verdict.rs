@@ -6,7 +6,7 @@ use api::{
     v1alpha1::{DriftAction, DriftEntry, Failure, Health, WindowOverride},
 };
 
-use crate::outcome::{Outcome, Retry, Stop, Wellbeing};
+use crate::outcome::{HookState, Outcome, Retry, Stop, Wellbeing};
 
 /// The one judgement that all conditions follow from.
 pub(crate) struct Judgement {
@@ -27,6 +27,13 @@ impl Judgement {
         }
         if !outcome.failures.is_empty() {
             return Self::failed(outcome);
+        }
+        if let Some(verdict) = outcome
+            .hook
+            .as_ref()
+            .and_then(|hook| Self::hook(outcome, hook))
+        {
+            return verdict;
         }
         match &outcome.health {
             Some(health) => Self::applied(outcome, health),
@@ -49,6 +56,29 @@ impl Judgement {
             reason: ready.reason,
             message: ready.message.clone(),
         }
+    }
+
+    /// What a hook has to say, if it is its turn.
+    fn hook(outcome: &Outcome, hook: &HookState) -> Option<Self> {
+        let healthy = |health: &Wellbeing| health.worst <= Health::Suspended;
+        let fine = outcome.health.as_ref().is_none_or(healthy);
+        let (reason, text) = match hook {
+            HookState::Failed { job, before, why } => {
+                let then = match before {
+                    true => "what comes after it is not applied",
+                    false => "the new version is applied",
+                };
+                let text = format!(
+                    "hook {job} failed: {why}; {then}; its log is in the Release (`driftless history`), `driftless sync` runs it again"
+                );
+                (Reason::HookFailed, text)
+            }
+            HookState::Running { job, why } => (Reason::HookRunning, format!("hook {job}: {why}")),
+            HookState::Coming if !fine => return None,
+            HookState::Coming => (Reason::HookRunning, "hooks are about to run".to_owned()),
+        };
+        let stalled = reason == Reason::HookFailed;
+        Some(Self::not_ready(reason, at(outcome, &text), stalled))
     }
 
     fn stopped(stop: &Stop) -> Self {

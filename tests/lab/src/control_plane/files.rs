@@ -56,7 +56,10 @@ impl Files {
         files.save("accounts.key", &accounts.serialize_pem())?;
         files.save("accounts.pub", &accounts.public_key_pem())?;
         files.save("audit-policy.yaml", AUDIT_POLICY)?;
-        files.save("stages.yaml", STAGES)?;
+        let log: String = (1..=30).map(log_line).collect();
+        files.save("pods.log", &log)?;
+        let log = files.path("pods.log");
+        files.save("stages.yaml", &format!("{STAGES}{}", logs(&log)))?;
         files.kubeconfig("admin", &Identity::Certificate(&files.admin))?;
         for (file, user, group) in [
             ("controller-manager", "system:kube-controller-manager", None),
@@ -108,6 +111,18 @@ impl Files {
         let path = self.path(name);
         write_private(&path, text).map_err(|source| StartError::File { path, source })
     }
+}
+
+/// What every container of every pod has printed, as a container runtime writes it down.
+fn log_line(line: u32) -> String {
+    format!("2026-01-01T00:00:00.000000000Z stdout F line {line} of the lab's log\n")
+}
+
+fn logs(file: &Path) -> String {
+    let file = file.display();
+    format!(
+        "---\napiVersion: kwok.x-k8s.io/v1alpha1\nkind: ClusterLogs\nmetadata: {{ name: all }}\nspec:\n  logs:\n  - logsFile: {file}\n"
+    )
 }
 
 fn write_private(path: &Path, text: &str) -> io::Result<()> {

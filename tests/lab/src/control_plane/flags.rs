@@ -11,6 +11,8 @@ pub(crate) struct Ports {
     pub(crate) etcd: u16,
     pub(crate) etcd_peer: u16,
     pub(crate) apiserver: u16,
+    /// Where kwok answers for all nodes, as their kubelets would.
+    pub(crate) kubelet: u16,
 }
 
 /// The controllers that run. Left out is what needs a cloud, a real node or a metrics server. The node lifecycle is left
@@ -54,7 +56,7 @@ pub(crate) fn flags(part: Part, files: &Files, ports: Ports, options: &Options) 
         Part::ApiServer => apiserver(files, ports, options),
         Part::ControllerManager => controller_manager(files),
         Part::Scheduler => scheduler(files),
-        Part::Kwok => kwok(files),
+        Part::Kwok => kwok(files, ports),
     }
 }
 
@@ -101,6 +103,8 @@ fn apiserver(files: &Files, ports: Ports, options: &Options) -> Vec<String> {
         "--advertise-address=192.0.2.1".into(),
         // Only the node lifecycle controller would take the taint away again.
         "--disable-admission-plugins=TaintNodesByCondition".into(),
+        // Nodes have no names that could be looked up.
+        "--kubelet-preferred-address-types=InternalIP".into(),
         "--allow-privileged=true".into(),
         format!("--audit-policy-file={}", path("audit-policy.yaml")),
         format!("--audit-log-path={}", path("audit.log")),
@@ -148,8 +152,13 @@ fn scheduler(files: &Files) -> Vec<String> {
     ]
 }
 
-fn kwok(files: &Files) -> Vec<String> {
+fn kwok(files: &Files, ports: Ports) -> Vec<String> {
+    let path = |name: &str| files.path(name).display().to_string();
     vec![
+        // Logs come from here.
+        format!("--server-address=127.0.0.1:{}", ports.kubelet),
+        format!("--tls-cert-file={}", path("server.crt")),
+        format!("--tls-private-key-file={}", path("server.key")),
         format!("--kubeconfig={}", files.kubeconfig_path("kwok").display()),
         format!("--config={}", files.path("stages.yaml").display()),
         "--manage-all-nodes=true".into(),

@@ -26,11 +26,12 @@ impl ControlPlane {
             .tempdir()
             .map_err(|error| io_error("a temporary folder", error))?;
         let reserve = || Port::reserve().map_err(|error| io_error("a listener", error));
-        let held = vec![reserve()?, reserve()?, reserve()?];
+        let held = vec![reserve()?, reserve()?, reserve()?, reserve()?];
         let ports = Ports {
             etcd: held[0].number,
             etcd_peer: held[1].number,
             apiserver: held[2].number,
+            kubelet: held[3].number,
         };
         let url = format!("https://127.0.0.1:{}", ports.apiserver);
         let files = Files::write(directory.path(), url.clone())?;
@@ -66,7 +67,8 @@ impl ControlPlane {
         }
         let api = self.api()?;
         for index in 0..self.options.nodes {
-            api.create("/api/v1/nodes", &node(index)).await?;
+            let node = node(index, self.ports.kubelet);
+            api.create("/api/v1/nodes", &node).await?;
         }
         if self.options.parts.contains(&Part::ControllerManager) {
             self.wait_for_default_account(&api).await?;
@@ -129,7 +131,7 @@ impl ControlPlane {
 }
 
 /// A node that is ready from birth. Nodes, unlike most objects, may be created with their status.
-fn node(index: usize) -> Value {
+fn node(index: usize, kubelet: u16) -> Value {
     let name = format!("lab-{index}");
     let room =
         json!({ "cpu": "64", "memory": "256Gi", "pods": "10000", "ephemeral-storage": "1Ti" });
@@ -146,7 +148,11 @@ fn node(index: usize) -> Value {
         },
         "status": {
             "capacity": room, "allocatable": room,
-            "addresses": [{ "type": "Hostname", "address": name }],
+            "addresses": [
+                { "type": "Hostname", "address": name },
+                { "type": "InternalIP", "address": "127.0.0.1" },
+            ],
+            "daemonEndpoints": { "kubeletEndpoint": { "Port": kubelet } },
             "conditions": [{
                 "type": "Ready", "status": "True", "reason": "KubeletReady",
                 "message": "a node of the lab", "lastHeartbeatTime": null, "lastTransitionTime": null,

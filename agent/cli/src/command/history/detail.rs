@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use api::v1alpha1::{Action, Release, ReleaseStatus, StageName, StageResult};
+use api::v1alpha1::{Action, HookResult, Release, ReleaseStatus, StageName, StageResult};
 
 use super::{changes, duration, phase};
 use crate::context::Context;
@@ -18,6 +18,7 @@ pub(super) fn print(release: &Release, context: &Context) -> Result<(), Failure>
     facts(release, &status, context, &mut out)?;
     stages(&status, &mut out)?;
     changed(&status, &mut out)?;
+    hooks(&status, &mut out)?;
     wrong(&status, &mut out)?;
     Ok(())
 }
@@ -47,6 +48,10 @@ fn facts(
         spec.commit.author, spec.commit.subject
     )?;
     writeln!(out, "  trigger   {}", spec.trigger)?;
+    if let Some(through) = &spec.window_override {
+        let (by, reason) = (&through.by, &through.reason);
+        writeln!(out, "  override  outside of its windows, by {by}: {reason}")?;
+    }
     if let Some(start) = &status.started_at {
         let ago = age(start.0, context.now());
         writeln!(
@@ -125,6 +130,29 @@ fn changed(status: &ReleaseStatus, out: &mut impl Write) -> io::Result<()> {
             Action::Adopted => ('=', "adopted", style::NOTE),
         };
         writeln!(out, "{color}{sign} {word:<9}{color:#} {}", change.object)?;
+    }
+    Ok(())
+}
+
+fn hooks(status: &ReleaseStatus, out: &mut impl Write) -> io::Result<()> {
+    let dim = style::DIM;
+    for hook in &status.hooks {
+        let (word, color) = match hook.result {
+            HookResult::Running => ("… Running", style::WAIT),
+            HookResult::Succeeded => ("✓ Succeeded", style::GOOD),
+            HookResult::Failed => ("✗ Failed", style::BAD),
+        };
+        let (name, point, job) = (&hook.hook, hook.point.as_str(), &hook.job);
+        let why = hook.message.as_deref().map(|why| format!(": {why}"));
+        let why = why.unwrap_or_default();
+        writeln!(out)?;
+        writeln!(
+            out,
+            "hook {name} ({point}) {color}{word}{color:#} as {job}{why}"
+        )?;
+        for line in &hook.log {
+            writeln!(out, "  {dim}│{dim:#} {line}")?;
+        }
     }
     Ok(())
 }
