@@ -93,6 +93,23 @@ impl Cluster {
         }
     }
 
+    /// Whole objects of a kind in one namespace, by labels; a first page of them is all that is asked for.
+    pub async fn list(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        labels: &str,
+    ) -> Result<Vec<Value>, ReadError> {
+        let selection = Selection {
+            namespace: Some(namespace.to_owned()),
+            labels: labels.to_owned(),
+            fields: String::new(),
+        };
+        let page = self.page(resource, &selection, Part::Whole, None).await;
+        let page = page.map_err(Failure::plain)?;
+        Ok(page.items)
+    }
+
     /// The metadata of all objects that `selector` (of labels; empty means all) selects.
     ///
     /// Complete or an error: an answer that is cut, of another kind, or has no items is never an empty list.

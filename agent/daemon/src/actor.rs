@@ -25,6 +25,7 @@ use crate::{
     outcome::{Outcome, Retry},
     pass::Pass,
     publish,
+    rollouts::{Rollouts, said},
     state::{Followed, State},
     targets::{Aim, Stir},
     trigger::Trigger,
@@ -116,6 +117,7 @@ impl Actor {
                     Stir::Reach => Some(Trigger::Reach),
                 },
                 () = until(self.retry) => Some(Trigger::Retry),
+                () = rolled(self.state.rollouts.as_ref()) => Some(Trigger::Rollout),
                 () = reached(self.opens) => Some(Trigger::Window),
                 () = until(self.settle) => Some(Trigger::Live(BTreeSet::new())),
                 () = until(deadline) => Some(Trigger::Deadline),
@@ -150,6 +152,10 @@ impl Actor {
         let request = asked(names::REQUESTED_AT);
         if request.is_some() && request != self.state.status.handled_request {
             return Some(Trigger::Request);
+        }
+        let rollouts = self.state.rollouts.as_ref();
+        if rollouts.is_some_and(|rollouts| rollouts.said != said(&environment)) {
+            return Some(Trigger::Rollout);
         }
         let approved = asked(names::APPROVED_PLAN);
         let let_through = asked(names::OUTSIDE_WINDOW);
@@ -372,6 +378,17 @@ impl Actor {
 
     fn timeout(&self) -> Duration {
         self.wanted.borrow().spec.timeout.duration()
+    }
+}
+
+/// Waits until a rollout has a new number or its time has come, or for ever without one.
+async fn rolled(rollouts: Option<&Rollouts>) {
+    let Some(rollouts) = rollouts else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        () = rollouts.asking.some() => {}
+        () = reached(rollouts.wake) => {}
     }
 }
 

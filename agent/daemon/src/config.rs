@@ -23,6 +23,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The shared secret of webhooks; without one they are refused.
     pub webhook_secret: Option<Secret>,
+    /// Where Prometheus is, for metrics of rollouts that do not say.
+    pub prometheus: Option<String>,
     /// The base address of an OTLP/HTTP collector for traces; without one there are none.
     pub otlp_endpoint: Option<String>,
     /// How many objects of one environment are applied at a time.

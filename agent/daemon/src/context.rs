@@ -10,8 +10,8 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    events::Events, metrics::Metrics, registry::Registry, repos::Repos, shelf::Shelf,
-    targets::Targets, traces::Traces,
+    events::Events, measure::Measures, metrics::Metrics, registry::Registry, repos::Repos,
+    shelf::Shelf, targets::Targets, traces::Traces,
 };
 
 /// Needed by every actor; nothing in it may be left out.
@@ -24,6 +24,7 @@ pub(crate) struct Context {
     pub(crate) registry: Registry,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: Arc<Traces>,
+    pub(crate) measures: Measures,
     pub(crate) events: Events,
     /// Says whether this replica may write.
     pub(crate) fence: Fence,

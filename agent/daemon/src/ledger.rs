@@ -188,6 +188,7 @@ fn shard(spec: InventorySpec) -> Result<Shard, String> {
             owned,
             wave: line.wave,
             keep: line.keep,
+            temporary: line.temporary,
             // One that cannot be read was written by another version; what it allows is asked for again.
             fate: line.fate.and_then(|fate| fate.parse().ok()),
             hook: line.hook.map(run),
@@ -246,6 +247,7 @@ fn line(id: &krm::ObjectId, entry: Entry) -> InventoryEntry {
         time,
         wave: entry.wave,
         keep: entry.keep,
+        temporary: entry.temporary,
         fate: entry.fate.map(|fate| fate.to_string()),
         hook: entry.hook.map(hook),
     }

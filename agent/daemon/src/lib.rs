@@ -8,6 +8,7 @@
 //! what an object means belongs in `plan`.
 
 mod actor;
+mod asking;
 mod backoff;
 mod chain;
 mod config;
@@ -20,6 +21,7 @@ mod journey;
 mod key;
 mod ledger;
 mod live;
+mod measure;
 mod metrics;
 mod outcome;
 mod pass;
@@ -29,6 +31,7 @@ mod releases;
 mod rendered;
 mod report;
 mod repos;
+mod rollouts;
 mod run;
 mod serve;
 mod shelf;

@@ -6,11 +6,12 @@ use api::{
     Reason,
     v1alpha1::{
         Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, ForeignEntry, Health,
-        HookRecord, Leaving, PendingPlan, StageName, StageRecord, StageResult, WaitingFor,
-        WaitingRevision, WindowOverride,
+        HookRecord, Leaving, PendingPlan, ReleaseRollout, RolloutStatus, StageName, StageRecord,
+        StageResult, WaitingFor, WaitingRevision, WindowOverride,
     },
 };
 use jiff::Timestamp;
+use rollout::wish::Record;
 use source::Revision;
 
 use crate::journey::Leg;
@@ -64,6 +65,8 @@ pub(crate) struct Outcome {
     pub(crate) hook: Option<HookState>,
     /// What more the hooks of this release may do.
     pub(crate) open: OpenHooks,
+    /// Where the rollout stands, if anything here goes step by step.
+    pub(crate) rollout: Option<Told>,
     /// Why the pass could not be finished.
     pub(crate) stop: Option<Stop>,
 }
@@ -107,6 +110,18 @@ pub(crate) enum HookState {
         before: bool,
         why: String,
     },
+}
+
+/// What a look at a rollout has to tell.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) status: RolloutStatus,
+    /// For the Release, while a rollout is under way.
+    pub(crate) release: Option<ReleaseRollout>,
+    /// What was decided in this look.
+    pub(crate) records: Vec<Record>,
+    /// True if what git asks for is what serves.
+    pub(crate) current: bool,
 }
 
 /// Why a pass could not be finished.
@@ -188,7 +203,8 @@ impl Outcome {
 
     /// True if everything git asks for is in the cluster.
     pub(crate) fn is_applied(&self) -> bool {
-        self.is_sound() && !self.waves_wait
+        let current = self.rollout.as_ref().is_none_or(|told| told.current);
+        self.is_sound() && !self.waves_wait && current
     }
 
     /// True if nothing went wrong, whether or not something has to wait.

@@ -35,6 +35,7 @@ mod foreign;
 mod hooks;
 mod release;
 mod rights;
+mod rollout;
 mod scopes;
 mod stock;
 mod windows;
@@ -51,6 +52,10 @@ pub(crate) struct Pass<'a> {
     hooks: hooks::Hooks,
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
+    /// Objects that decide who gets what: written before anything else.
+    routing: Vec<krm::ObjectId>,
+    /// The revisions that are to stand after this pass.
+    wished: Option<crate::rollouts::Stands>,
     outcome: Outcome,
     /// What the spec says about single fields.
     fields: FieldRules,
@@ -73,6 +78,8 @@ impl<'a> Pass<'a> {
             acting: context.cluster.clone(),
             hooks: hooks::Hooks::default(),
             recreations: Vec::new(),
+            routing: Vec::new(),
+            wished: None,
             outcome,
             fields: FieldRules::default(),
         }
@@ -170,7 +177,11 @@ impl<'a> Pass<'a> {
             return;
         }
         self.release(trigger).await;
+        let Some(rendering) = self.bring_out(rendering).await else {
+            return;
+        };
         self.converge(rendering, cancel).await;
+        self.stands_now();
         if self
             .state
             .ledger

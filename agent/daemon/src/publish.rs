@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use api::v1alpha1::{Environment, EnvironmentStatus, Phase, ReleaseStatus};
+use api::v1alpha1::{Environment, EnvironmentStatus, Phase, ReleaseStatus, RolloutStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
@@ -55,7 +55,7 @@ pub(crate) async fn publish(
     };
     let status = report::status(outcome, &before, now);
     let events = report::events(outcome, &state.status);
-    let wrote = status != state.status && write_status(context, key, &status).await;
+    let wrote = status != state.status && write_status(context, key, &state.status, &status).await;
     for event in &events {
         context.events.publish(environment, event).await;
     }
@@ -98,6 +98,48 @@ async fn write_release(
             false
         }
     }
+}
+
+/// Writes where a rollout stands, ahead of what is done about it. `old` is what was written before.
+pub(crate) async fn write_rollout(
+    context: &Context,
+    key: &EnvironmentKey,
+    old: Option<&RolloutStatus>,
+    new: &RolloutStatus,
+) -> Result<(), kube::Error> {
+    let api: Api<Environment> = Api::namespaced(context.cluster.client(), &key.namespace);
+    let patch = Patch::Merge(json!({ "status": { "rollout": rollout_patch(old, new) } }));
+    api.patch_status(&key.name, &PatchParams::default(), &patch)
+        .await?;
+    Ok(())
+}
+
+fn rollout_patch(old: Option<&RolloutStatus>, new: &RolloutStatus) -> Value {
+    let value = |status: &RolloutStatus| serde_json::to_value(status).unwrap_or_default();
+    merge_patch(&old.map(value).unwrap_or_default(), &value(new))
+}
+
+/// The merge patch (RFC 7396) that makes `new` of `old`: what is gone is said as null.
+fn merge_patch(old: &Value, new: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return new.clone();
+    };
+    let mut patch = serde_json::Map::new();
+    for key in old.keys().filter(|key| !new.contains_key(*key)) {
+        patch.insert(key.clone(), Value::Null);
+    }
+    for (key, value) in new {
+        match old.get(key) {
+            Some(same) if same == value => {}
+            Some(before) => {
+                patch.insert(key.clone(), merge_patch(before, value));
+            }
+            None => {
+                patch.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(patch)
 }
 
 /// Counts a release that has ended, and sends its trace.
@@ -160,9 +202,17 @@ fn alike(new: &ReleaseStatus, old: &ReleaseStatus) -> bool {
     timeless(new) == timeless(old)
 }
 
-async fn write_status(context: &Context, key: &EnvironmentKey, status: &EnvironmentStatus) -> bool {
+async fn write_status(
+    context: &Context,
+    key: &EnvironmentKey,
+    old: &EnvironmentStatus,
+    status: &EnvironmentStatus,
+) -> bool {
     let api: Api<Environment> = Api::namespaced(context.cluster.client(), &key.namespace);
+    let rollout = status.rollout.as_ref();
+    let rollout = rollout.map(|rollout| rollout_patch(old.rollout.as_ref(), rollout));
     let mut status = serde_json::to_value(status).unwrap_or_default();
+    status["rollout"] = rollout.unwrap_or_default();
     // A merge patch keeps what it does not mention, so what is gone is said as null.
     for field in [
         "release",

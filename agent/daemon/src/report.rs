@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::outcome::{HookState, Outcome, Retry};
 
+mod rollout;
 mod verdict;
 
 pub(crate) use verdict::{Judgement, failure_sentence};
@@ -85,7 +86,11 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         leaving: outcome.leaving.iter().take(LEAVING).cloned().collect(),
         claims: outcome.claims.iter().map(plan::inventory::key).collect(),
         waiting: outcome.waiting.clone(),
-        rollout: old.rollout.clone(),
+        rollout: outcome
+            .rollout
+            .as_ref()
+            .map(|told| told.status.clone())
+            .or_else(|| old.rollout.clone()),
         handled_request: before.request.map(str::to_owned),
         conditions,
     }
@@ -120,7 +125,7 @@ pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) ->
             .as_ref()
             .and_then(|health| health.waiting_for.clone()),
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
-        rollout: old.rollout.clone(),
+        rollout: rollout::release(outcome, old.rollout.as_ref()),
     }
 }
 
@@ -149,6 +154,7 @@ pub(crate) fn events(outcome: &Outcome, old: &EnvironmentStatus) -> Vec<Event> {
             message: verdict::override_sentence(outcome, overridden),
         });
     }
+    events.extend(rollout::events(outcome));
     let ready = api::conditions::find(&old.conditions, ConditionType::Ready);
     let told = ready.is_some_and(|ready| {
         ready.reason == judgement.ready.reason.as_str() && ready.message == judgement.ready.message
@@ -225,6 +231,9 @@ fn phase(outcome: &Outcome) -> Phase {
             Retry::Later | Retry::OnChange => Phase::Failed,
         };
     }
+    if let Some(phase) = rollout::phase(outcome) {
+        return phase;
+    }
     let waits = outcome.waves_wait || outcome.hook.is_some();
     if !outcome.is_sound() || matches!(outcome.hook, Some(HookState::Failed { .. })) {
         return Phase::Failed;
@@ -245,10 +254,10 @@ fn phase(outcome: &Outcome) -> Phase {
 fn has_ended(phase: Phase, outcome: &Outcome) -> bool {
     match phase {
         Phase::Healthy | Phase::Superseded => true,
-        Phase::Failed => outcome
-            .stop
-            .as_ref()
-            .is_some_and(|stop| stop.retry == Retry::OnChange),
+        Phase::Failed => {
+            let stop = outcome.stop.as_ref();
+            stop.is_some_and(|stop| stop.retry == Retry::OnChange) || rollout::is_held(outcome)
+        }
         Phase::Progressing | Phase::Degraded => false,
     }
 }

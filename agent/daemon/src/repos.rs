@@ -235,6 +235,11 @@ impl Subscription {
         self.news.borrow_and_update().clone()
     }
 
+    /// The mirror, once it is open.
+    pub(crate) fn mirror(&self) -> Option<Arc<Mirrored>> {
+        self.news.borrow().mirror.clone()
+    }
+
     /// When the newest heads came.
     pub(crate) fn fetched(&self) -> Option<Fetched> {
         self.news.borrow().fetched

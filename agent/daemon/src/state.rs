@@ -24,6 +24,7 @@ use crate::{
     releases::OpenRelease,
     rendered::Memo,
     repos::Subscription,
+    rollouts::Rollouts,
     targets::Aim,
     trigger::Trigger,
 };
@@ -48,6 +49,8 @@ pub(crate) struct State {
     pub(crate) memo: Option<Arc<Memo>>,
     /// The release under way.
     pub(crate) release: Option<OpenRelease>,
+    /// What is on its way step by step.
+    pub(crate) rollouts: Option<Rollouts>,
     /// When it passed which stage.
     pub(crate) journey: Option<Journey>,
     /// The outcome of the last full pass.
@@ -97,6 +100,7 @@ impl State {
             ledger: None,
             memo: None,
             release: None,
+            rollouts: None,
             journey: None,
             last: None,
             fields: FieldRules::default(),
@@ -135,6 +139,7 @@ impl State {
             || last.hook.is_some()
             || last.open.running
             || (last.open.on_failure && *trigger == Trigger::Deadline)
+            || last.rollout.is_some()
             || last
                 .stop
                 .as_ref()

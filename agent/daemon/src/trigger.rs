@@ -23,6 +23,8 @@ pub(crate) enum Trigger {
     Reach,
     /// Another environment became ready.
     Dependency,
+    /// A rollout has a new number, or its time has come, or somebody said something about it.
+    Rollout,
     /// It failed before and is tried again.
     Retry,
     /// A window lets new revisions through.
@@ -43,6 +45,7 @@ impl Trigger {
             Self::Live(_) => "LiveChange",
             Self::Reach => "ClusterReach",
             Self::Dependency => "Dependency",
+            Self::Rollout => "Rollout",
             Self::Retry => "Retry",
             Self::Window => "Window",
             Self::Deadline => "Deadline",

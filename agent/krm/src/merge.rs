@@ -371,5 +371,6 @@ fn replace(old: &mut Node, mut new: Node) {
             scalar.tag = Tag::Str;
         }
     }
-    old.put(new);
+    new.note = old.note.take();
+    *old = new;
 }

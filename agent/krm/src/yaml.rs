@@ -33,17 +33,11 @@ pub use limits::{Limits, NODE_WEIGHT};
 pub use value::ValueError;
 
 use crate::{Node, SourceId};
-use parse::Layout;
 use resolve::Rules;
 
 /// Reads the documents of a manifest, without those that are empty or null. Maps in them have string keys only.
 pub fn read(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>, YamlError> {
-    read_with(text, source, limits, (Rules::V3, Layout::Forgotten))
-}
-
-/// As [`read`], for a text that is to be printed in its own layout: notes which maps and lists are in brackets.
-pub fn read_layout(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>, YamlError> {
-    read_with(text, source, limits, (Rules::V3, Layout::Kept))
+    read_with(text, source, limits, Rules::V3)
 }
 
 /// Reads a file of settings such as `kustomization.yaml`, which kustomize reads by older rules than manifests:
@@ -53,7 +47,7 @@ pub fn read_settings(
     source: SourceId,
     limits: &Limits,
 ) -> Result<Vec<Node>, YamlError> {
-    read_with(text, source, limits, (Rules::V2, Layout::Forgotten))
+    read_with(text, source, limits, Rules::V2)
 }
 
 /// What a manifest's plain scalar of this text means: what becomes of a text that a transformer changes in place.
@@ -86,7 +80,7 @@ fn read_with(
     bytes: &[u8],
     source: SourceId,
     limits: &Limits,
-    (rules, layout): (Rules, Layout),
+    rules: Rules,
 ) -> Result<Vec<Node>, YamlError> {
     let text = split::decode(bytes, limits)?;
     let text = match text.contains("\r\n") {
@@ -100,7 +94,7 @@ fn read_with(
         Rules::V2 => split::whole(&text),
     };
     for piece in pieces {
-        let parser = parse::Parser::new(&piece, source, (rules, layout), &mut budget);
+        let parser = parse::Parser::new(&piece, source, rules, &mut budget);
         let Some(document) = parser.document()? else {
             continue;
         };

@@ -56,6 +56,8 @@ pub struct Desired {
     pub keep: bool,
     /// `driftless.dev/apply`: how it is applied.
     pub apply: ApplyMode,
+    /// Made by a rollout, and gone with it.
+    pub temporary: bool,
     /// `driftless.dev/recreate: allowed`: may be deleted and made anew.
     pub recreate: bool,
     /// `driftless.dev/adopt: allowed`: may be taken over.
@@ -179,6 +181,17 @@ impl Desired {
     pub fn whole(&self) -> &Value {
         self.first.as_ref().unwrap_or(&self.body)
     }
+}
+
+/// Puts the objects called `ids` into a wave of their own, before all others.
+pub fn put_first(objects: &mut [Desired], ids: &[ObjectId]) {
+    let Some(first) = objects.iter().map(|object| object.wave.wave).min() else {
+        return;
+    };
+    for object in objects.iter_mut().filter(|object| ids.contains(&object.id)) {
+        object.wave.wave = first.saturating_sub(1);
+    }
+    objects.sort_by(|a, b| (a.wave, &a.id).cmp(&(b.wave, &b.id)));
 }
 
 impl RefusalReason {

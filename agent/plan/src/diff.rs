@@ -349,6 +349,9 @@ pub fn write_ahead(inventory: &mut Inventory, desired: &[Desired], plan: &Plan) 
             inventory.expect_new(&object.id, version, wave, object.keep);
         }
     }
+    for object in desired {
+        inventory.set_temporary(&object.id, object.temporary);
+    }
 }
 
 impl Plan {

@@ -44,6 +44,8 @@ pub struct Entry {
     pub wave: i32,
     /// True if git said to keep it when it leaves git.
     pub keep: bool,
+    /// True if it stands only while a revision is on its way to its users.
+    pub temporary: bool,
     /// What was decided about it and is not done yet.
     pub fate: Option<Fate>,
     /// Set if it is the Job of a hook, which is not kept equal to git.
@@ -182,6 +184,16 @@ impl Inventory {
             && held.entry.keep != keep
         {
             held.entry.keep = keep;
+            self.dirty.insert(held.shard);
+        }
+    }
+
+    /// Notes whether `id` stands only for the time of a rollout, if it is in here.
+    pub fn set_temporary(&mut self, id: &ObjectId, temporary: bool) {
+        if let Some(held) = self.entries.get_mut(id)
+            && held.entry.temporary != temporary
+        {
+            held.entry.temporary = temporary;
             self.dirty.insert(held.shard);
         }
     }

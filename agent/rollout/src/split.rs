@@ -73,8 +73,6 @@ pub struct Track {
     pub canary: String,
     /// Services that lead to its pods.
     pub services: Vec<String>,
-    /// How many pods the new revision asks for, unless an autoscaler in git decides that or git says nothing.
-    pub fixed: Option<u32>,
     /// Its pods, and those of the canary.
     picked: Picked,
 }
@@ -134,6 +132,17 @@ impl<'a> Split<'a> {
     /// The workloads that are rolled out, and how.
     pub fn tracks(&self) -> &[Track] {
         &self.tracks
+    }
+
+    /// The routes that lead to the workload of `track`.
+    pub fn routes(&self, track: &Track) -> Vec<ObjectId> {
+        match track.router {
+            Router::Route => {
+                let tracks = std::slice::from_ref(track);
+                route::routing(self.given.good, tracks, self.given.namespace)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// What is to stand for `wish`. Without a canary in it that is the good revision alone.
@@ -267,7 +276,6 @@ impl Track {
             router,
             canary: name,
             services,
-            fixed: twin::fixed(given, id, &new.0),
             picked,
         })
     }
@@ -332,7 +340,7 @@ fn taken(given: &Given<'_>, tracks: &[Track], copies: &[config::Copied]) -> Vec<
 }
 
 /// `web` → `web-canary`
-pub(crate) fn beside(name: &str) -> String {
+pub fn beside(name: &str) -> String {
     format!("{name}{}", crate::words::SUFFIX)
 }
 

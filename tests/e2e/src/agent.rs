@@ -28,6 +28,8 @@ pub struct AgentOptions {
     pub log: String,
     /// The secret of its webhooks; without one they are off.
     pub webhook_secret: Option<String>,
+    /// Where it asks for the numbers of rollouts.
+    pub prometheus: Option<String>,
     /// Where it sends traces.
     pub otlp_endpoint: Option<String>,
 }
@@ -53,6 +55,7 @@ impl AgentOptions {
             lease_seconds: 15,
             log: "info,daemon=debug".to_owned(),
             webhook_secret: None,
+            prometheus: None,
             otlp_endpoint: None,
         }
     }
@@ -83,6 +86,9 @@ impl Agent {
             let path = folder.path().join("webhook-secret");
             std::fs::write(&path, secret)?;
             command.arg("--webhook-secret-file").arg(path);
+        }
+        if let Some(url) = &options.prometheus {
+            command.args(["--prometheus", url]);
         }
         if let Some(endpoint) = &options.otlp_endpoint {
             command.args(["--otlp-endpoint", endpoint]);

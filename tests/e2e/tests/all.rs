@@ -18,8 +18,6 @@ mod quiet;
 mod remote;
 #[path = "all/sample.rs"]
 mod sample;
-#[path = "all/strategies.rs"]
-mod strategies;
 #[path = "all/telemetry.rs"]
 mod telemetry;
 #[path = "all/waves.rs"]

@@ -1,6 +1,10 @@
 //! Scenarios under real traffic: a control plane, pods that serve, a gateway, Prometheus and a load, in a network of
 //! their own. Judged by what users of the gateway got, and by the API server's audit log.
 
+#[path = "all/canary.rs"]
+mod canary;
+#[path = "all/show.rs"]
+mod show;
 #[path = "all/stage.rs"]
 mod stage;
 #[path = "all/the_lab.rs"]
@@ -27,6 +31,14 @@ fn main() -> ExitCode {
     let scenarios = vec![
         scenario("the_lab_routes_by_weight", the_lab::routes_by_weight),
         scenario("the_lab_misbehaves_as_told", the_lab::misbehaves_as_told),
+        scenario(
+            "a_good_canary_reaches_everybody_without_a_lost_request",
+            canary::a_good_one_reaches_everybody_without_a_lost_request,
+        ),
+        scenario(
+            "a_canary_that_fails_is_held_and_the_good_one_serves",
+            canary::one_that_fails_is_held_and_the_good_one_serves,
+        ),
     ];
     match entered {
         Ok(()) => libtest_mimic::run(&arguments, scenarios).exit_code(),

@@ -84,6 +84,9 @@ pub struct InventoryEntry {
     /// True if git said that it is to be kept when it leaves git.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep: bool,
+    /// True if it stands only while a revision is on its way to its users.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub temporary: bool,
     /// What was decided about it and is not done yet: `delete`, `release` or `recreate:<digest>`. An approval
     /// is kept here, so that it outlives a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -29,6 +29,9 @@ pub(crate) struct Agent {
     /// How many objects of one Environment are applied at a time
     #[arg(long, value_name = "COUNT", default_value_t = 16)]
     pub(crate) concurrency: usize,
+    /// Prometheus for the analysis of rollouts, such as `http://prometheus.monitoring:9090`
+    #[arg(long, value_name = "URL", env = "DRIFTLESS_PROMETHEUS")]
+    pub(crate) prometheus: Option<String>,
     /// Send a trace of each release to this OTLP/HTTP collector, such as `http://collector:4318`
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub(crate) otlp_endpoint: Option<String>,

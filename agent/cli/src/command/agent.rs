@@ -93,6 +93,7 @@ fn config(args: &Agent, context: &Context) -> Result<Config, AgentError> {
         cache: args.cache_dir.clone(),
         listen: args.listen,
         webhook_secret: secret,
+        prometheus: args.prometheus.clone(),
         otlp_endpoint: args.otlp_endpoint.clone(),
         concurrency: args.concurrency,
         lease: Duration::from_secs(args.lease_seconds.max(3)),

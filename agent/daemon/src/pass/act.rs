@@ -272,6 +272,7 @@ impl Pass<'_> {
                 owned: facts.owner.as_ref().map(ownership),
                 wave: object.wave.wave,
                 keep: object.keep,
+                temporary: object.temporary,
                 fate: None,
                 hook: None,
             };

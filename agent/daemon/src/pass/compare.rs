@@ -9,7 +9,7 @@ use api::{
 use cluster::Facts;
 use krm::{Gvk, ObjectId};
 use plan::{
-    desired::{Desired, Desires, Origin, Target, desire},
+    desired::{Desired, Desires, Origin, Target, desire, put_first},
     diff::{self, AdoptRule, Budget, DriftRule, Plan, PlanInput, Rules},
     waves::PruneGate,
 };
@@ -47,7 +47,8 @@ impl Pass<'_> {
             return;
         }
         let sound = desires.refused.is_empty();
-        let desired = desires.objects;
+        let mut desired = desires.objects;
+        put_first(&mut desired, &self.routing);
         let Some(seen) = self.observe(&kinds, &desired, complete).await else {
             return;
         };

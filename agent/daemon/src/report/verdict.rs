@@ -35,6 +35,10 @@ impl Judgement {
         {
             return verdict;
         }
+        let rollout = outcome.rollout.as_ref().and_then(super::rollout::verdict);
+        if let Some((reason, message, stalled)) = rollout {
+            return Self::not_ready(reason, message, stalled);
+        }
         match &outcome.health {
             Some(health) => Self::applied(outcome, health),
             None => Self::not_ready(Reason::Progressing, at(outcome, "being applied"), false),

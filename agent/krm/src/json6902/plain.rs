@@ -16,13 +16,11 @@ use crate::{
     },
 };
 
-/// Takes off all values what was noted of how they are written, since JSON has no place for that. False if a key is no string: then there is no
+/// Takes notes off all values, since JSON has no place for them. False if a key is no string: then there is no
 /// JSON.
 pub(super) fn bare(node: &mut Node) -> bool {
-    let fits = !node.has_typed_key();
-    let rule = node.rule();
-    node.note = None;
-    node.set_rule(rule);
+    let note = node.note.take();
+    let fits = !note.is_some_and(|note| note.typed_key);
     fits && match &mut node.kind {
         Kind::Scalar(_) => true,
         Kind::Seq(items) => items.iter_mut().all(bare),

@@ -52,6 +52,7 @@ pub(super) fn ready(
     if faults.is_empty() {
         check_size(&body, text.len(), &mut faults);
     }
+    let temporary = body.pointer(words::VERSION_POINTER) == Some(&Value::from(words::CANARY));
     let left = left::take(body, &id, marks.ignore, target.ignore, &mut faults);
     let text = left.text.unwrap_or(text);
     if !faults.is_empty() {
@@ -74,6 +75,7 @@ pub(super) fn ready(
         digest,
         origin,
         keep: marks.keep,
+        temporary,
         apply: marks.apply.unwrap_or_default(),
         recreate: marks.recreate,
         adopt: marks.adopt,

@@ -23,6 +23,10 @@ pub const HOOK: &str = "driftless.dev/hook";
 pub const HOOK_KEEP: &str = "driftless.dev/hook-keep";
 /// `disabled` keeps the log of a hook out of the Release.
 pub const HOOK_LOG: &str = "driftless.dev/hook-log";
+/// Where the label stands that rollouts put on what they make.
+pub(super) const VERSION_POINTER: &str = "/metadata/labels/driftless.dev~1version";
+/// Its value on what stands beside the stable objects.
+pub(super) const CANARY: &str = "canary";
 
 /// The group of our own kinds, whose annotations are not read here.
 pub(super) const GROUP: &str = "driftless.dev";

@@ -19,9 +19,12 @@ pub(super) fn hold_back(inventory: &Inventory, limit: usize, plan: &mut Plan) {
             .get(id)
             .is_some_and(|entry| entry.fate != Some(Fate::Delete))
     };
+    // What a rollout made goes with it, and was never asked for by git.
+    let passing =
+        |id: &ObjectId| inventory.get(id).is_some_and(|entry| entry.temporary) && !is_precious(id);
     let (mut new, mut precious) = (0, false);
     for gone in &mut plan.prune {
-        gone.waits = !gone.deleting && is_new(&gone.id);
+        gone.waits = !gone.deleting && is_new(&gone.id) && !passing(&gone.id);
         new += usize::from(gone.waits);
         precious |= gone.waits && is_precious(&gone.id);
     }

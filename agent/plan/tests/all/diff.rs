@@ -70,6 +70,7 @@ impl World {
         for object in ready(before) {
             let owned = ownership("first");
             let entry = Entry {
+                temporary: false,
                 version: object.gvk.version.clone(),
                 uid: Some(format!("uid-{}", object.id.name)),
                 applied: Some(object.digest.clone()),

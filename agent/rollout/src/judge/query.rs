@@ -3,9 +3,14 @@
 //! Names of metrics and labels are those that each exporter prints today; where the name of a route or a Service is
 //! part of a label, it is put together as that exporter does it.
 
-use crate::strategy::{
-    Metric, Source,
-    analysis::{Exporter, Measure, Template},
+use std::time::Duration;
+
+use crate::{
+    duration::Interval,
+    strategy::{
+        Metric, Source,
+        analysis::{Exporter, Measure, Template},
+    },
 };
 
 /// Whose numbers are asked for.
@@ -17,6 +22,9 @@ pub struct Subject<'a> {
     pub workload: &'a str,
     /// The Service that the routes lead to: `web` or `web-canary`.
     pub service: &'a str,
+    /// How long the rollout has been under way: no window reaches further back, to what another canary of the same
+    /// name may have done. `None` for as far as the metric says.
+    pub longest: Option<Duration>,
 }
 
 /// A query, and the one for the number of requests it speaks of.
@@ -28,16 +36,31 @@ pub struct Query {
     pub samples: Option<String>,
 }
 
+impl Subject<'_> {
+    /// The window as Prometheus writes it.
+    fn window(&self, asked: Interval) -> String {
+        match self.longest.filter(|longest| *longest < asked.duration()) {
+            Some(longest) => format!("{}s", longest.as_secs().max(1)),
+            None => asked.to_string(),
+        }
+    }
+}
+
 /// What to ask Prometheus for `metric` of `subject`; `None` if it comes from elsewhere.
 pub fn query(metric: &Metric, subject: Subject<'_>) -> Option<Query> {
     match &metric.from {
         Source::Template(template) => Some(Query {
-            number: fill(&number(template), subject, &template.window.to_string()),
-            samples: (metric.min_samples > 0)
-                .then(|| fill(&samples(template), subject, &template.window.to_string())),
+            number: fill(&number(template), subject, &subject.window(template.window)),
+            samples: (metric.min_samples > 0).then(|| {
+                fill(
+                    &samples(template),
+                    subject,
+                    &subject.window(template.window),
+                )
+            }),
         }),
         Source::Prometheus(own) => {
-            let window = own.window.to_string();
+            let window = subject.window(own.window);
             let counted = own.samples.as_ref().filter(|_| metric.min_samples > 0);
             Some(Query {
                 number: fill(&own.query, subject, &window),

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::Pods;
+
 /// Reasons of a container's waiting that waiting does not mend. A failed pull is not among them: a registry comes
 /// back, and the deadline sees to the rest.
 const HOPELESS: [&str; 4] = [
@@ -41,6 +43,77 @@ pub fn look<'a>(pods: impl IntoIterator<Item = &'a Value>) -> Seen {
         }
     }
     seen
+}
+
+/// The pods of a Deployment, StatefulSet or DaemonSet, as its status counts them; `revision` is the digest of what was
+/// last applied to it.
+pub fn of(workload: &Value, revision: Option<&str>) -> Pods {
+    let number = |path: &str| count(workload, path);
+    let wanted = match workload["kind"] == "DaemonSet" {
+        true => number("/status/desiredNumberScheduled"),
+        false => workload
+            .pointer("/spec/replicas")
+            .map_or(1, |_| number("/spec/replicas")),
+    };
+    let ready = match workload["kind"] == "DaemonSet" {
+        true => number("/status/numberReady"),
+        false => number("/status/readyReplicas"),
+    };
+    Pods {
+        wanted: if workload.is_null() { 0 } else { wanted },
+        ready,
+        settled: revision
+            .filter(|_| is_settled(workload, wanted))
+            .map(str::to_owned),
+        stuck: None,
+    }
+}
+
+/// True once no pod is of an older template.
+fn is_settled(workload: &Value, wanted: u32) -> bool {
+    let number = |path: &str| count(workload, path);
+    let updated = match workload["kind"] == "DaemonSet" {
+        true => number("/status/updatedNumberScheduled"),
+        false => number("/status/updatedReplicas"),
+    };
+    let others = match workload["kind"] == "Deployment" {
+        true => number("/status/replicas").saturating_sub(updated),
+        false => 0,
+    };
+    number("/metadata/generation") == number("/status/observedGeneration")
+        && updated >= wanted
+        && others == 0
+}
+
+/// The pods of a workload that is changed in place which are of the new revision already. Those that are not ready
+/// are taken to be among them.
+pub fn replaced(workload: &Value) -> Pods {
+    let of_all = of(workload, None);
+    let updated = match workload["kind"] == "DaemonSet" {
+        true => count(workload, "/status/updatedNumberScheduled"),
+        false => count(workload, "/status/updatedReplicas"),
+    };
+    let behind =
+        count(workload, "/metadata/generation") != count(workload, "/status/observedGeneration");
+    let missing = of_all.wanted.saturating_sub(of_all.ready);
+    Pods {
+        wanted: updated,
+        ready: if behind {
+            0
+        } else {
+            updated.saturating_sub(missing)
+        },
+        settled: None,
+        stuck: None,
+    }
+}
+
+fn count(object: &Value, path: &str) -> u32 {
+    let number = object
+        .pointer(path)
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn is_ready(pod: &Value) -> bool {

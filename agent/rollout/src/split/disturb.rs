@@ -23,6 +23,7 @@ pub(super) fn add(objects: &mut Vec<Object>, given: &Given<'_>, tracks: &[Track]
             namespace: track.namespace(),
             workload: &track.canary,
             service: service.as_deref().unwrap_or_default(),
+            longest: None,
         };
         for object in &chaos.objects {
             let filled = filled(object, subject);

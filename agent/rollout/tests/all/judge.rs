@@ -187,6 +187,7 @@ fn queries_name_the_version_they_are_for() {
         namespace: "shop",
         workload: "web-canary",
         service: "web-canary",
+        longest: None,
     };
     let asked = |by, measure| query::query(&metric(by, measure), subject).unwrap();
     let traefik = asked(Exporter::Traefik, Measure::ErrorRate);

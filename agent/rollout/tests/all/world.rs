@@ -102,7 +102,6 @@ impl World {
             stable,
             canary: None,
             achieved: router_share(router, 0),
-            fixed: None,
         };
         Self {
             now: start(),

@@ -1,0 +1,331 @@
+//! Brings a revision out step by step: what stands in its place while it is on its way.
+//!
+//! ```text
+//! head, good, live ─► Observation ─► rollout::step ─► state, written first ─► Wish ─► objects ─► the rest of the pass
+//! ```
+//! Without a strategy nothing of this happens, and nothing is read for it.
+
+use api::{Reason, v1alpha1::RolloutStatus};
+use jiff::Timestamp;
+use rollout::{
+    Effects, Observation, State, Strategy,
+    split::{Given, Object, Split, overlay},
+    state::Revision,
+};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::Pass;
+use crate::{
+    chain,
+    outcome::Retry,
+    rendered::{self, Rendering},
+    rollouts::{Chosen, Rollouts, Stands, digest, said},
+};
+
+mod observe;
+mod strategy;
+mod tell;
+
+/// What one look at a rollout is made from.
+struct Look {
+    head: Option<Revision>,
+    good: Vec<Object>,
+    new: Vec<Object>,
+    strategy: Option<Strategy>,
+    chosen: Chosen,
+    /// The namespace of objects that name none.
+    namespace: String,
+    now: Timestamp,
+}
+
+impl Pass<'_> {
+    /// What is to stand for `rendering`. `None` if the pass ends here.
+    pub(super) async fn bring_out(&mut self, rendering: Rendering) -> Option<Rendering> {
+        if !self.is_rolled_out(&rendering) {
+            return Some(rendering);
+        }
+        if !self.remember() {
+            return None;
+        }
+        let head = self.head_revision(&rendering);
+        let look = self.look(&rendering, head).await?;
+        let given = Given {
+            good: &look.good,
+            new: &look.new,
+            namespace: &look.namespace,
+        };
+        let split = match (&look.strategy, look.chosen.workloads.is_empty()) {
+            (Some(strategy), false) => match Split::new(given, &look.chosen.workloads, strategy) {
+                Ok(split) => Some(split),
+                Err(faults) => return self.cannot_split(&faults, &look, rendering),
+            },
+            _ => None,
+        };
+        let mut seen = Observation {
+            at: look.now,
+            head: look.head.clone(),
+            strategy: look.strategy.clone().filter(|_| split.is_some()),
+            workloads: std::collections::BTreeMap::new(),
+            samples: self.samples(),
+            approvals: self.approvals(),
+            command: self.command(),
+            alarm: None,
+            chaos: false,
+        };
+        if let Some(split) = &split {
+            seen.workloads = self.workloads(split).await?;
+        }
+        let before = self.rollouts().state.clone();
+        let (state, effects) = rollout::step(&before, &seen, look.now);
+        self.tell_rollout(&state, &effects, &seen, &look.chosen);
+        if !self.write_rollout(&state).await {
+            return None;
+        }
+        let objects = match &split {
+            Some(split) if effects.wish.canary.is_some() => {
+                let shape = split.shape(&effects.wish);
+                self.routing = shape.routing;
+                shape.objects
+            }
+            _ => {
+                let mut objects = Self::base(&effects, &look);
+                overlay(&mut objects, &effects.wish.flags);
+                objects
+            }
+        };
+        self.wished = Some(Stands {
+            base: effects.wish.base.as_ref().map(|base| base.digest.clone()),
+            canary: effects
+                .wish
+                .canary
+                .as_ref()
+                .map(|canary| canary.revision.digest.clone()),
+        });
+        self.carry_on(state, &effects, split.as_ref(), &look);
+        Some(Rendering {
+            objects,
+            ..rendering
+        })
+    }
+
+    /// True if anything here goes step by step, or did.
+    fn is_rolled_out(&self, rendering: &Rendering) -> bool {
+        let named =
+            |object: &Value| !object["metadata"]["annotations"][api::names::STRATEGY].is_null();
+        let stored = self.state.status.rollout.as_ref();
+        !self.environment.spec.strategies.is_empty()
+            || stored.is_some_and(|rollout| !rollout.state.is_null())
+            || rendering.objects.iter().any(|(object, _)| named(object))
+    }
+
+    /// Reads what the status remembers, once. False if it cannot be read: then nothing moves.
+    fn remember(&mut self) -> bool {
+        if self.state.rollouts.is_some() {
+            return true;
+        }
+        match Rollouts::read(&self.state.status, self.context.measures.clone()) {
+            Ok(rollouts) => {
+                self.state.rollouts = Some(rollouts);
+                true
+            }
+            Err(error) => {
+                let message = chain::text(&error);
+                self.outcome
+                    .stop(Reason::RolloutStateUnreadable, message, Retry::OnChange);
+                false
+            }
+        }
+    }
+
+    /// The newest revision, unless what was rendered is not it.
+    fn head_revision(&self, rendering: &Rendering) -> Option<Revision> {
+        let is_head = self.outcome.stop.is_none();
+        let release = self
+            .state
+            .release
+            .as_ref()
+            .map(|release| release.name.clone());
+        let release = release.or_else(|| self.state.status.release.clone());
+        is_head.then(|| Revision {
+            commit: rendering.revision.to_string(),
+            digest: digest(&rendering.objects),
+            release: release.unwrap_or_default(),
+        })
+    }
+
+    /// The objects of the good revision and of the one on its way, and the strategy between them.
+    async fn look(&mut self, rendering: &Rendering, head: Option<Revision>) -> Option<Look> {
+        if let Some(head) = &head {
+            let objects = rendering.objects.clone();
+            self.rollouts().keep(&head.digest, objects);
+        }
+        let state = self.rollouts().state.clone();
+        let target = state.rollout.as_ref().map(|rollout| rollout.target.clone());
+        let target = target
+            .or_else(|| head.clone())
+            .or_else(|| state.good.clone());
+        let good = state.good.clone().or_else(|| head.clone());
+        let good = self.objects(good.as_ref(), rendering).await?;
+        let new = self.objects(target.as_ref(), rendering).await?;
+        let (strategy, chosen) = self.strategy(&state, &good, &new).await?;
+        Some(Look {
+            head,
+            good,
+            new,
+            strategy,
+            chosen,
+            namespace: self.namespace().to_owned(),
+            now: Timestamp::now(),
+        })
+    }
+
+    /// The objects of `revision`: remembered, or rendered again from its commit.
+    async fn objects(
+        &mut self,
+        revision: Option<&Revision>,
+        rendering: &Rendering,
+    ) -> Option<Vec<Object>> {
+        let Some(revision) = revision else {
+            return Some(rendering.objects.clone());
+        };
+        if let Some(known) = self.rollouts().objects(revision) {
+            return Some(known.clone());
+        }
+        let again = self.render_again(&revision.commit).await;
+        match again {
+            Ok(objects) => {
+                self.rollouts().keep(&revision.digest, objects.clone());
+                Some(objects)
+            }
+            Err(why) => {
+                let short = revision.commit.get(..7).unwrap_or_default();
+                let message = format!("the good revision {short} cannot be rendered again: {why}");
+                self.outcome
+                    .stop(Reason::RenderFailed, message, Retry::Later);
+                None
+            }
+        }
+    }
+
+    async fn render_again(&self, commit: &str) -> Result<Vec<Object>, String> {
+        let followed = self.state.followed.as_ref();
+        let mirror = followed.and_then(|followed| followed.subscription.mirror());
+        let mirror = mirror.ok_or("the repo has not been read yet")?;
+        let revision = source::Revision::parse(commit).map_err(|error| chain::text(&error))?;
+        let path = render::TreePath::parse(&self.environment.spec.source.path);
+        let path = path.ok_or("spec.source.path leads out of the repository")?;
+        let rendered = spawn_blocking(move || rendered::render(&mirror, &revision, &path)).await;
+        let rendered = rendered.map_err(|broken| format!("rendering broke off: {broken}"))?;
+        Ok(rendered.map_err(|fault| fault.to_string())?.objects)
+    }
+
+    /// What stands without a canary: the objects of the wish's base.
+    fn base(effects: &Effects, look: &Look) -> Vec<Object> {
+        let is_new = match (&effects.wish.base, &look.head) {
+            (Some(base), Some(head)) => base == head,
+            _ => false,
+        };
+        if is_new {
+            look.new.clone()
+        } else {
+            look.good.clone()
+        }
+    }
+
+    /// Remembers, asks for numbers, and sees to being woken.
+    fn carry_on(
+        &mut self,
+        state: State,
+        effects: &Effects,
+        split: Option<&Split<'_>>,
+        look: &Look,
+    ) {
+        let versions = split
+            .map(|split| self.versions(split, &state))
+            .unwrap_or_default();
+        let chosen = look.chosen.clone();
+        let now = look.now;
+        let said = said(self.environment);
+        let rollouts = self.rollouts();
+        rollouts.said = said;
+        rollouts
+            .asking
+            .arrange(&effects.wish.checks, &versions, now);
+        rollouts.wake = effects.wake;
+        rollouts.chosen = chosen;
+        if state.rollout.is_none() {
+            rollouts.rest();
+        }
+        rollouts.state = state;
+    }
+
+    /// Notes that what was wished for is all applied, and sees to another look if that is news.
+    pub(super) fn stands_now(&mut self) {
+        let fine = self.outcome.failures.is_empty() && self.outcome.stop.is_none();
+        let (Some(wished), Some(rollouts), true) =
+            (self.wished.take(), &mut self.state.rollouts, fine)
+        else {
+            return;
+        };
+        if rollouts.stands != wished {
+            rollouts.stands = wished;
+            if rollouts.state.rollout.is_some() {
+                rollouts.wake = Some(Timestamp::now());
+            }
+        }
+    }
+
+    fn rollouts(&mut self) -> &mut Rollouts {
+        let measures = &self.context.measures;
+        self.state.rollouts.get_or_insert_with(|| {
+            Rollouts::read(
+                &api::v1alpha1::EnvironmentStatus::default(),
+                measures.clone(),
+            )
+            .expect("readable because nothing is stored")
+        })
+    }
+
+    /// The namespace of objects that name none.
+    fn namespace(&self) -> &str {
+        let target = &self.environment.spec.target;
+        target.namespace.as_deref().unwrap_or(&self.key.namespace)
+    }
+
+    /// Writes the state where a restart must not forget what changed, before anything is done. False if that failed.
+    async fn write_rollout(&mut self, state: &State) -> bool {
+        let stored = self.state.status.rollout.as_ref();
+        let told = self
+            .outcome
+            .rollout
+            .as_ref()
+            .map(|told| told.status.clone());
+        let Some(told) = told else { return true };
+        let same = |old: &RolloutStatus| !differs(&old.state, state);
+        if stored.is_some_and(same) {
+            return true;
+        }
+        if !self.context.fence.holds() {
+            return false;
+        }
+        match crate::publish::write_rollout(self.context, self.key, stored, &told).await {
+            Ok(()) => {
+                self.state.status.rollout = Some(told);
+                true
+            }
+            Err(error) => {
+                self.outcome.stop(
+                    crate::words::kube(&error),
+                    chain::text(&error),
+                    Retry::Later,
+                );
+                false
+            }
+        }
+    }
+}
+
+fn differs(stored: &Value, state: &State) -> bool {
+    State::read(stored).map_or(true, |stored| state.differs(&stored))
+}

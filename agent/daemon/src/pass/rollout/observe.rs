@@ -1,0 +1,194 @@
+//! What is seen of a rollout: pods, shares, numbers, people.
+
+use std::collections::BTreeMap;
+
+use api::names;
+use krm::Gvk;
+use rollout::{
+    State,
+    observe::{Approval, Command, Pods, Router, Sample, Workload, pods, shares},
+    split::{Split, Track},
+};
+use serde_json::Value;
+
+use super::Pass;
+use crate::{
+    chain,
+    measure::{self, Versions},
+    outcome::Retry,
+    rollouts::Stands,
+};
+
+const ROUTES: [(&str, &str); 2] = [
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ("gateway.networking.k8s.io/v1", "GRPCRoute"),
+];
+
+impl Pass<'_> {
+    /// The workloads of the rollout in both versions. `None` if the cluster cannot be asked.
+    pub(super) async fn workloads(
+        &mut self,
+        split: &Split<'_>,
+    ) -> Option<BTreeMap<String, Workload>> {
+        let mut all = BTreeMap::new();
+        for track in split.tracks() {
+            match self.workload(track, split).await {
+                Ok(workload) => {
+                    all.insert(track.id.to_string(), workload);
+                }
+                Err(error) => {
+                    let message = chain::text(&error);
+                    self.outcome
+                        .stop(crate::words::call(&error), message, Retry::Later);
+                    return None;
+                }
+            }
+        }
+        Some(all)
+    }
+
+    async fn workload(
+        &self,
+        track: &Track,
+        split: &Split<'_>,
+    ) -> Result<Workload, cluster::ReadError> {
+        let gvk = Gvk::new("apps/v1", &track.id.kind);
+        let stable = self
+            .read_one(&gvk, track.namespace(), &track.id.name)
+            .await?;
+        let stable = stable.unwrap_or_default();
+        let canary = match track.router {
+            Router::InPlace => Some(pods::replaced(&stable)),
+            _ => {
+                let beside = self
+                    .read_one(&gvk, track.namespace(), &track.canary)
+                    .await?;
+                match beside {
+                    Some(beside) => Some(self.canary(track, &beside).await?),
+                    None => None,
+                }
+            }
+        };
+        let live = self.routing_of(track, split).await?;
+        Ok(Workload {
+            router: track.router,
+            stable: pods::of(&stable, self.revisions_applied().base.as_deref()),
+            canary,
+            achieved: shares::achieved(track, &live),
+        })
+    }
+
+    /// The pods of the new version. What is wrong with them is looked up only while some are missing.
+    async fn canary(&self, track: &Track, beside: &Value) -> Result<Pods, cluster::ReadError> {
+        let mut canary = pods::of(beside, self.revisions_applied().canary.as_deref());
+        if canary.ready < canary.wanted {
+            let labels: Vec<_> = track
+                .canary_labels()
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            let gvk = Gvk::new("v1", "Pod");
+            if let Ok(resource) = self.acting.resolve(&gvk).await {
+                let all = self
+                    .acting
+                    .list(&resource, track.namespace(), &labels.join(","))
+                    .await?;
+                canary.stuck = pods::look(&all).stuck;
+            }
+        }
+        Ok(canary)
+    }
+
+    /// The live routes or Services that divide the users of a workload.
+    async fn routing_of(
+        &self,
+        track: &Track,
+        split: &Split<'_>,
+    ) -> Result<Vec<Value>, cluster::ReadError> {
+        let mut live = Vec::new();
+        if track.router == Router::Selector {
+            for service in &track.services {
+                let gvk = Gvk::new("v1", "Service");
+                live.extend(self.read_one(&gvk, track.namespace(), service).await?);
+            }
+        }
+        for id in split.routes(track) {
+            let kinds = ROUTES.iter().find(|(_, kind)| *kind == id.kind);
+            if let Some((version, kind)) = kinds {
+                let gvk = Gvk::new(version, kind);
+                live.extend(self.read_one(&gvk, &id.namespace, &id.name).await?);
+            }
+        }
+        Ok(live)
+    }
+
+    async fn read_one(
+        &self,
+        gvk: &Gvk,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Value>, cluster::ReadError> {
+        match self.acting.resolve(gvk).await {
+            Ok(resource) => self.acting.get(&resource, namespace, name).await,
+            // A kind that is not served has no objects.
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// What was last applied.
+    fn revisions_applied(&self) -> Stands {
+        let rollouts = self.state.rollouts.as_ref();
+        rollouts
+            .map(|rollouts| rollouts.stands.clone())
+            .unwrap_or_default()
+    }
+
+    /// What came in since the last look.
+    pub(super) fn samples(&mut self) -> Vec<Sample> {
+        self.rollouts().asking.take()
+    }
+
+    /// Approvals that stand on the Environment. What cannot be read approves nothing.
+    pub(super) fn approvals(&self) -> Vec<Approval> {
+        let text = self.annotation(names::ROLLOUT_APPROVALS);
+        text.and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
+
+    /// The newest command on the Environment.
+    pub(super) fn command(&self) -> Option<Command> {
+        let text = self.annotation(names::ROLLOUT_COMMAND)?;
+        serde_json::from_str(text).ok()
+    }
+
+    /// Whose numbers are asked for.
+    pub(super) fn versions(&self, split: &Split<'_>, state: &State) -> Vec<Versions> {
+        let Some(rollout) = &state.rollout else {
+            return Vec::new();
+        };
+        let target = &rollout.target;
+        let about = measure::about(
+            &self.key.to_string(),
+            &target.release,
+            &target.commit,
+            rollout.weight,
+        );
+        let tracks = split.tracks().iter();
+        tracks
+            .map(|track| {
+                let service = track.services.first().cloned().unwrap_or_default();
+                let beside = match track.router {
+                    Router::Route => rollout::split::beside(&service),
+                    _ => service.clone(),
+                };
+                Versions {
+                    namespace: track.namespace().to_owned(),
+                    canary: (track.canary.clone(), beside),
+                    stable: (track.id.name.clone(), service),
+                    began: rollout.began,
+                    about: about.clone(),
+                }
+            })
+            .collect()
+    }
+}

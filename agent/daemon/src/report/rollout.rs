@@ -1,0 +1,129 @@
+//! Rollouts in reports: the Release's part, its phase, the condition and events.
+
+use api::{
+    Reason,
+    v1alpha1::{Phase, ReleaseRollout, RolloutPhase},
+};
+use rollout::wish;
+
+use super::Event;
+use crate::outcome::{Outcome, Told};
+
+/// How many decisions a Release keeps.
+const RECORDS: usize = 100;
+
+/// The Release's part after `outcome`.
+pub(super) fn release(outcome: &Outcome, old: Option<&ReleaseRollout>) -> Option<ReleaseRollout> {
+    let Some(told) = &outcome.rollout else {
+        return old.cloned();
+    };
+    let mut new = match (&told.release, old) {
+        (Some(new), _) => new.clone(),
+        (None, Some(old)) => ReleaseRollout {
+            phase: told.status.phase,
+            message: told.status.message.clone(),
+            step_until: None,
+            ..old.clone()
+        },
+        (None, None) => return None,
+    };
+    let before = old.map(|old| old.records.as_slice()).unwrap_or_default();
+    let all: Vec<_> = before.iter().chain(&told.records).cloned().collect();
+    let surplus = all.len().saturating_sub(RECORDS);
+    new.records = all.into_iter().skip(surplus).collect();
+    Some(new)
+}
+
+/// The phase of the Release, where the rollout decides it.
+pub(super) fn phase(outcome: &Outcome) -> Option<Phase> {
+    let told = outcome.rollout.as_ref()?;
+    match told.status.phase {
+        RolloutPhase::Settled | RolloutPhase::Baking => None,
+        RolloutPhase::Held => Some(Phase::Failed),
+        _ => Some(Phase::Progressing),
+    }
+}
+
+/// True if what git asks for was rejected.
+pub(super) fn is_held(outcome: &Outcome) -> bool {
+    let told = outcome.rollout.as_ref();
+    told.is_some_and(|told| told.status.phase == RolloutPhase::Held)
+}
+
+/// Why the Environment is not ready on account of a rollout, and whether somebody has to act.
+pub(super) fn verdict(told: &Told) -> Option<(Reason, String, bool)> {
+    let status = &told.status;
+    match (&status.held, status.phase) {
+        (Some(held), RolloutPhase::Held) => {
+            let good = status.good.as_deref().map_or("nothing", short);
+            let message = format!(
+                "revision {} was rejected: {}; {good} serves; push a newer commit, or `driftless rollout retry`",
+                short(&held.revision),
+                held.message
+            );
+            Some((rejected(&held.reason), message, true))
+        }
+        (_, RolloutPhase::Settled | RolloutPhase::Baking | RolloutPhase::Held) => None,
+        _ => {
+            let step = status.step.as_deref().unwrap_or(status.phase.as_str());
+            let weight = status.weight.unwrap_or_default();
+            let waits = match status.message.as_str() {
+                "" => String::new(),
+                message => format!("; {message}"),
+            };
+            let reason = match waits_for_somebody(told) {
+                true => Reason::RolloutWaiting,
+                false => Reason::RollingOut,
+            };
+            Some((
+                reason,
+                format!("{step}: {weight} % of the traffic{waits}"),
+                false,
+            ))
+        }
+    }
+}
+
+/// What was decided, one event each; numbers that were good are none.
+pub(super) fn events(outcome: &Outcome) -> Vec<Event> {
+    let told = outcome.rollout.iter().flat_map(|told| &told.records);
+    let worth =
+        told.filter(|record| !matches!(record.event, wish::Event::Judged | wish::Event::Capped));
+    worth
+        .map(|record| Event {
+            warning: matches!(record.event, wish::Event::Ending | wish::Event::RollingBack),
+            reason: match record.event {
+                wish::Event::Promoted => Reason::Promoted,
+                _ => Reason::RollingOut,
+            },
+            message: match &record.by {
+                Some(by) => format!("{} (by {by})", record.message),
+                None => record.message.clone(),
+            },
+        })
+        .collect()
+}
+
+/// Nothing but somebody can move it on.
+fn waits_for_somebody(told: &Told) -> bool {
+    told.release.as_ref().is_some_and(|release| {
+        release.step_until.is_none() && matches!(release.step_kind.as_str(), "approve" | "pause")
+    })
+}
+
+fn rejected(word: &str) -> Reason {
+    let all = [
+        Reason::AnalysisFailed,
+        Reason::AnalysisMissing,
+        Reason::CanaryNotReady,
+        Reason::CanaryCrashing,
+        Reason::SyntheticAlarm,
+        Reason::RolloutAborted,
+    ];
+    let found = all.into_iter().find(|reason| reason.as_str() == word);
+    found.unwrap_or(Reason::RolloutReverted)
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
+}

@@ -1,0 +1,198 @@
+//! One scenario's shop: a config repo, an Environment with a strategy, an agent, and users who come through the gateway.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use api::v1alpha1::{EnvironmentStatus, RolloutPhase};
+use e2e::{Agent, AgentOptions, PATIENCE, Shop};
+use lab::control_plane::Api;
+use lab::{Load, eventually, gateway};
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+/// A shop whose visitors are counted.
+pub(crate) struct Show {
+    pub(crate) stage: &'static Stage,
+    pub(crate) shop: Shop,
+    pub(crate) api: Api,
+    pub(crate) host: String,
+}
+
+/// One version of the shop, as git has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    pub(crate) name: &'static str,
+    pub(crate) replicas: u32,
+    /// Variables of the container, in a ConfigMap.
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
+}
+
+impl Version {
+    pub(crate) fn good(name: &'static str) -> Self {
+        Self {
+            name,
+            replicas: 4,
+            variables: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+}
+
+/// Small steps and quick looks: what is proved does not depend on how long they take.
+pub(crate) fn canary() -> Value {
+    json!({
+        "steps": [
+            { "weight": 10 }, { "pause": { "for": "4s" } },
+            { "weight": 50 }, { "pause": { "for": "4s" } },
+            { "weight": 100 }, { "pause": { "for": "2s" } },
+        ],
+        "progressDeadline": "60s",
+        "analysis": {
+            "interval": "1s", "patience": "20s",
+            "metrics": [{
+                "name": "error-rate", "max": 0.02, "minSamples": 5,
+                "from": { "template": { "measure": "errorRate", "by": "traefik", "window": "5s" } },
+            }],
+        },
+    })
+}
+
+impl Show {
+    /// A shop whose first version is there, and a strategy for the next.
+    pub(crate) async fn open(
+        name: &str,
+        strategy: Value,
+        first: &Version,
+    ) -> Result<(Self, Agent)> {
+        let stage = Stage::shared().await?;
+        let shop = Shop::within(stage.world, name).await?;
+        let show = Self {
+            host: format!("{}.example", shop.namespace),
+            api: stage.api()?,
+            stage,
+            shop,
+        };
+        show.strategy(strategy).await?;
+        let agent = show.agent()?;
+        let commit = show.push(first)?;
+        show.shop
+            .environment(json!({ "strategies": [{ "strategy": "stepwise" }], "timeout": "2m" }))
+            .await?;
+        show.shop.ready_at(&commit).await?;
+        Ok((show, agent))
+    }
+
+    /// Another replica of the agent, or the same one again.
+    pub(crate) fn agent(&self) -> Result<Agent> {
+        let options = AgentOptions {
+            prometheus: Some(self.stage.prometheus.url()),
+            ..AgentOptions::alone(&self.shop.namespace)
+        };
+        Agent::start(self.stage.world, options)
+    }
+
+    /// Puts the Strategy into the cluster.
+    pub(crate) async fn strategy(&self, spec: Value) -> Result<()> {
+        let namespace = &self.shop.namespace;
+        let object = json!({
+            "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy",
+            "metadata": { "name": "stepwise" }, "spec": spec,
+        });
+        let path =
+            format!("/apis/driftless.dev/v1alpha1/namespaces/{namespace}/strategies/stepwise");
+        self.api.apply(&path, &object).await?;
+        Ok(())
+    }
+
+    /// Commits a version.
+    pub(crate) fn push(&self, version: &Version) -> Result<String> {
+        let manifests = manifests(version, &self.host);
+        let files = [
+            ("kustomization.yaml", Some("resources: [shop.yaml]\n")),
+            ("shop.yaml", Some(manifests.as_str())),
+        ];
+        self.shop.push(&format!("version {}", version.name), &files)
+    }
+
+    /// Users, from now on.
+    pub(crate) async fn users(&self, per_second: u32) -> Result<Load> {
+        self.stage.load(&self.host, per_second).await
+    }
+
+    /// Waits until the rollout is in `phase`.
+    pub(crate) async fn phase(&self, phase: RolloutPhase) -> Result<EnvironmentStatus> {
+        let there = |status: &EnvironmentStatus| {
+            status
+                .rollout
+                .as_ref()
+                .is_some_and(|rollout| rollout.phase == phase)
+        };
+        self.shop.status(&format!("rollout {phase:?}"), there).await
+    }
+
+    /// Waits until `version` answers at least `percent` of a second's requests.
+    pub(crate) async fn share(&self, load: &Load, version: &str, percent: usize) -> Result<()> {
+        eventually(PATIENCE, || async {
+            let from = load.now();
+            // sleeps because the share over a time is what is measured
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let counts = load.since(from).by_version();
+            let all: usize = counts.values().sum();
+            let own = counts.get(version).copied().unwrap_or(0);
+            match own * 100 >= percent * all && all > 0 {
+                true => Ok(()),
+                false => Err(anyhow!("{counts:?}")),
+            }
+        })
+        .await
+        .with_context(|| format!("{percent} % of {version}"))
+    }
+}
+
+fn manifests(version: &Version, host: &str) -> String {
+    let data: serde_json::Map<_, _> = version
+        .variables
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
+        .collect();
+    let labels = json!({ "app": "web" });
+    let objects = [
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "web" }, "data": data }),
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" },
+            "spec": {
+                "replicas": version.replicas,
+                "selector": { "matchLabels": labels },
+                "template": {
+                    "metadata": { "labels": labels },
+                    "spec": { "containers": [{
+                        "name": "app", "image": format!("registry.example/lab/app:{}", version.name),
+                        "envFrom": [{ "configMapRef": { "name": "web" } }],
+                        "ports": [{ "containerPort": 8080 }],
+                    }] },
+                },
+            },
+        }),
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": { "name": "web" },
+            "spec": { "selector": labels, "ports": [{ "port": 80, "targetPort": 8080 }] },
+        }),
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": { "name": "web" },
+            "spec": {
+                "parentRefs": [{ "name": gateway::NAME, "namespace": gateway::NAMESPACE }],
+                "hostnames": [host],
+                "rules": [{ "backendRefs": [{ "name": "web", "port": 80 }] }],
+            },
+        }),
+    ];
+    objects
+        .iter()
+        .map(|object| format!("---\n{object:#}\n"))
+        .collect()
+}
