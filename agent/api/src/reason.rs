@@ -94,6 +94,8 @@ pub enum Reason {
     InvalidStrategy,
     /// What was stored of a rollout cannot be read; nothing moves.
     RolloutStateUnreadable,
+    /// It is being deleted, and its objects are seen to first.
+    Removing,
 }
 
 impl Reason {
@@ -142,6 +144,7 @@ impl Reason {
             Self::Promoted => "Promoted",
             Self::InvalidStrategy => "InvalidStrategy",
             Self::RolloutStateUnreadable => "RolloutStateUnreadable",
+            Self::Removing => "Removing",
         }
     }
 }

@@ -47,6 +47,7 @@ pub(crate) struct Actor {
     wanted: watch::Receiver<Arc<Environment>>,
     cancel: CancellationToken,
     others: watch::Receiver<u64>,
+    neighbours: watch::Receiver<u64>,
     state: State,
     backoff: Backoff,
     retry: Option<Instant>,
@@ -71,6 +72,7 @@ impl Actor {
         });
         Self {
             others: context.registry.watch(),
+            neighbours: context.claims.watch(),
             backoff: Backoff::new(RETRY.0, RETRY.1, seed),
             retry: None,
             opens: None,
@@ -112,6 +114,9 @@ impl Actor {
                 },
                 () = news(&mut self.state.followed) => self.news(),
                 _ = self.others.changed(), if self.state.waits_for_others => Some(Trigger::Dependency),
+                _ = self.neighbours.changed(), if self.state.waits_since.is_some() => {
+                    self.have_looked().then_some(Trigger::Dependency)
+                }
                 stir = stirred(&mut self.state.aim) => match stir {
                     Stir::Objects => Some(self.gathered().await),
                     Stir::Reach => Some(Trigger::Reach),
@@ -133,6 +138,17 @@ impl Actor {
         tokio::time::sleep(GATHER).await;
         let aim = self.state.aim.as_ref();
         Trigger::Live(aim.map(Aim::changed).unwrap_or_default())
+    }
+
+    /// True if no neighbour is waited for any more.
+    fn have_looked(&self) -> bool {
+        let Some(followed) = &self.state.followed else {
+            return true;
+        };
+        let heads = followed.subscription.heads();
+        let head = |branch: &str| heads.get(branch).cloned();
+        let (claims, url) = (&self.context.claims, &followed.source.url);
+        claims.patience(&self.key, url, head).is_none()
     }
 
     /// A changed Environment matters if its spec or a request in its annotations did change.
@@ -176,7 +192,10 @@ impl Actor {
     }
 
     async fn act(&mut self, trigger: &Trigger) {
-        let environment = self.wanted.borrow_and_update().clone();
+        // A change of the spec that came in the same moment must not be taken for seen.
+        let asked = self.spec_change().filter(|_| *trigger != Trigger::Start);
+        let trigger = asked.as_ref().unwrap_or(trigger);
+        let environment = self.wanted.borrow().clone();
         let began = Instant::now();
         if *trigger == Trigger::Request
             && let Some(followed) = &mut self.state.followed
@@ -204,6 +223,11 @@ impl Actor {
                 pass.run(trigger, &self.cancel).await
             }
         };
+        if outcome.departed {
+            // The Environment is gone, or will be in a moment; there is nobody to tell.
+            self.retry = None;
+            return;
+        }
         self.plan_retry(&outcome);
         self.tell(&environment, &outcome, trigger, began).await;
     }
@@ -235,9 +259,11 @@ impl Actor {
             followed.dealt_with = Some(Some(head));
             followed.faulty = false;
             let ready = self.is_ready();
+            let head_text = head.to_string();
+            self.context.claims.looked(&self.key, Some(&head_text));
             self.context
                 .registry
-                .settled(&self.key, Some(&head.to_string()), ready);
+                .settled(&self.key, Some(&head_text), ready);
             tracing::debug!(environment = %self.key, revision = head.short(), "the commit touches nothing here");
         }
         untouched
@@ -266,7 +292,8 @@ impl Actor {
     fn plan_retry(&mut self, outcome: &Outcome) {
         let again = match &outcome.stop {
             Some(stop) => stop.retry == Retry::Later,
-            None => !outcome.failures.is_empty(),
+            // Of what another environment has, its letting go tells.
+            None => outcome.failures.len() > outcome.claims.len(),
         };
         self.opens = match outcome.stop.as_ref().map(|stop| stop.retry) {
             Some(Retry::At(opens)) => Some(opens),
@@ -275,6 +302,7 @@ impl Actor {
         self.retry = match (again, &outcome.stop) {
             (true, _) => Some(Instant::now() + self.backoff.next()),
             (false, Some(stop)) if stop.retry == Retry::Now => Some(Instant::now()),
+            (false, _) if outcome.deletions_wait => self.state.waits_until,
             (false, _) => {
                 self.backoff.reset();
                 None
@@ -339,6 +367,8 @@ impl Actor {
             .followed
             .as_ref()
             .and_then(|followed| followed.dealt_with.flatten());
+        let head_text = dealt.map(|head| head.to_string());
+        self.context.claims.looked(&self.key, head_text.as_deref());
         self.context.registry.settled(
             &self.key,
             dealt.map(|head| head.to_string()).as_deref(),

@@ -31,6 +31,19 @@ pub struct Config {
     pub concurrency: usize,
     /// How long a silent leader keeps its Lease.
     pub lease: std::time::Duration,
+    /// Whose rights are used where an Environment names no service account.
+    pub tenancy: Tenancy,
+}
+
+/// Whose rights are used where an Environment names no service account.
+#[derive(Clone, Debug, Default)]
+pub struct Tenancy {
+    /// The service account of this name in the Environment's namespace.
+    pub default_account: Option<String>,
+    /// True refuses Environments that are left without one; else they borrow the agent's own rights.
+    pub require_account: bool,
+    /// Where the agent itself lives: no target for those who borrow its rights elsewhere.
+    pub agents_namespace: String,
 }
 
 /// Bytes that are never printed.

@@ -10,8 +10,8 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    events::Events, measure::Measures, metrics::Metrics, registry::Registry, repos::Repos,
-    shelf::Shelf, targets::Targets, traces::Traces,
+    claims::Claims, config::Tenancy, events::Events, measure::Measures, metrics::Metrics,
+    registry::Registry, repos::Repos, shelf::Shelf, targets::Targets, traces::Traces,
 };
 
 /// Needed by every actor; nothing in it may be left out.
@@ -22,6 +22,10 @@ pub(crate) struct Context {
     pub(crate) targets: Targets,
     pub(crate) repos: Arc<Repos>,
     pub(crate) registry: Registry,
+    /// Who asks for which objects.
+    pub(crate) claims: Claims,
+    /// Whose rights are used where a spec names none.
+    pub(crate) tenancy: Tenancy,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) measures: Measures,

@@ -8,7 +8,9 @@ use futures::{Stream, StreamExt as _};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{actor::Actor, context::Context, key::EnvironmentKey};
+use crate::{
+    actor::Actor, context::Context, key::EnvironmentKey, pass::removal::has_finalizer, strays,
+};
 
 /// Runs actors for all Environments that `events` tells of, until `cancel`.
 pub(crate) async fn care(
@@ -38,7 +40,7 @@ pub(crate) async fn care(
                 message,
             }) => {
                 tracing::warn!(namespace, name, error = %message, "an Environment cannot be read");
-                all.gone(&EnvironmentKey { namespace, name });
+                all.stop(&EnvironmentKey { namespace, name });
             }
             None => break,
         }
@@ -64,14 +66,18 @@ impl Actors {
         let key = EnvironmentKey::of(&environment);
         let uid = environment.metadata.uid.clone();
         self.context.registry.saw(&key, &environment);
-        if environment.metadata.deletion_timestamp.is_some() {
-            return self.gone(&key);
+        let going = environment.metadata.deletion_timestamp.is_some();
+        if going && !has_finalizer(&environment) {
+            // Nothing is left to do; its end will be told.
+            return self.stop(&key);
         }
+        self.context.claims.saw(&environment, true);
         match self.running.get(&key) {
             Some(running) if running.uid == uid => {
                 running.wanted.send_replace(Arc::new(environment));
             }
             Some(_) => {
+                // It was deleted and made again before we looked.
                 self.gone(&key);
                 self.start(key, uid, environment);
             }
@@ -96,8 +102,23 @@ impl Actors {
         );
     }
 
+    /// The Environment no longer exists; nor is its inventory needed.
     fn gone(&mut self, key: &EnvironmentKey) {
+        if let Some(uid) = self
+            .running
+            .get(key)
+            .and_then(|running| running.uid.clone())
+        {
+            let stray = strays::collect_of(self.context.clone(), key.clone(), uid);
+            self.context.tracker.spawn(stray);
+        }
+        self.stop(key);
+    }
+
+    /// Ends caring for it.
+    fn stop(&mut self, key: &EnvironmentKey) {
         self.context.registry.lost(key);
+        self.context.claims.lost(key);
         if let Some(running) = self.running.remove(key) {
             running.cancel.cancel();
         }

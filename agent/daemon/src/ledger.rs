@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use api::{
     names,
     v1alpha1::{
-        HookEntry, HookPoint, HookResult, Inventory as Document, InventoryEntry, InventorySpec,
-        OwnerRef,
+        Environment, HookEntry, HookPoint, HookResult, Inventory as Document, InventoryEntry,
+        InventorySpec, OwnerRef,
     },
 };
 use futures::{StreamExt as _, stream};
 use kube::{
     Api, ResourceExt as _,
-    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions},
 };
 use plan::{
     inventory::{Entry, HookRun, Inventory, Ownership, Shard, key, parse},
@@ -56,7 +56,7 @@ pub(crate) enum LedgerError {
 }
 
 impl Ledger {
-    /// Reads all shards.
+    /// Reads all shards. Those of a namesake that is gone are removed: whoever comes after it starts afresh.
     pub(crate) async fn load(
         shelf: &Shelf,
         environment: &EnvironmentKey,
@@ -74,10 +74,14 @@ impl Ledger {
             uid: uid.to_owned(),
         };
         let mut versions = BTreeMap::new();
-        let mut shards = Vec::new();
+        let (mut shards, mut strange) = (Vec::new(), Vec::new());
         for document in documents {
             let same = |a: &OwnerRef, b: &OwnerRef| a.namespace == b.namespace && a.name == b.name;
             if !same(&document.spec.owner, &owner) {
+                continue;
+            }
+            if document.spec.owner.uid != owner.uid {
+                strange.push(document);
                 continue;
             }
             versions.insert(
@@ -87,12 +91,67 @@ impl Ledger {
             let shard = shard(document.spec);
             shards.push(shard.map_err(|id| LedgerError::Broken(environment.clone(), id))?);
         }
-        Ok(Self {
+        let ledger = Self {
             inventory: Inventory::from_shards(shards),
             api: shelf.api().clone(),
             owner,
             versions,
-        })
+        };
+        ledger.forget(&strange).await?;
+        Ok(ledger)
+    }
+
+    /// Removes shards that another Environment of this name has left, once it is certain that ours is the one
+    /// that exists.
+    async fn forget(&self, strange: &[Document]) -> Result<(), LedgerError> {
+        if strange.is_empty() {
+            return Ok(());
+        }
+        let client = self.api.clone().into_client();
+        let environments: Api<Environment> = Api::namespaced(client, &self.owner.namespace);
+        let now = environments.get_metadata_opt(&self.owner.name).await;
+        let now = now.map_err(|error| self.failed("check the owner of", error))?;
+        if now.and_then(|now| now.uid()).as_deref() != Some(&self.owner.uid) {
+            return Err(LedgerError::Conflict(self.key()));
+        }
+        for document in strange {
+            self.remove(&document.name_any(), document.resource_version())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Removes all shards. Only once nothing is in them.
+    pub(crate) async fn erase(&mut self) -> Result<(), LedgerError> {
+        while let Some((number, version)) = self.versions.pop_first() {
+            let name = names::inventory(&self.owner.namespace, &self.owner.name, number as usize);
+            self.remove(&name, Some(version)).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, name: &str, version: Option<String>) -> Result<(), LedgerError> {
+        let only = Preconditions {
+            uid: None,
+            resource_version: version,
+        };
+        let params = DeleteParams::default().preconditions(only);
+        match self.api.delete(name, &params).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                Err(LedgerError::Conflict(self.key()))
+            }
+            Err(error) => Err(self.failed("remove", error)),
+        }
+    }
+
+    fn failed(&self, verb: &'static str, error: kube::Error) -> LedgerError {
+        LedgerError::Call {
+            verb,
+            key: self.key(),
+            error: Arc::new(error),
+        }
     }
 
     /// Writes the shards that changed. What was written by somebody else meanwhile is not overwritten.

@@ -40,6 +40,8 @@ type GroupKind = (String, String);
 #[derive(Default)]
 pub(crate) struct Inboxes {
     by_label: Mutex<HashMap<String, Weak<Inbox>>>,
+    /// Who waits for others to let go of what.
+    waiting: Mutex<HashMap<ObjectId, BTreeSet<String>>>,
 }
 
 /// The objects of one environment that changed since somebody last looked.
@@ -85,6 +87,8 @@ pub(crate) struct Fault {
 pub(crate) struct Snapshot {
     objects: BTreeMap<ObjectId, Known>,
     synced: BTreeSet<GroupKind>,
+    /// What other environments ask for, and which.
+    claims: BTreeMap<ObjectId, String>,
 }
 
 impl Live {
@@ -112,6 +116,21 @@ impl Live {
         all.retain(|_, inbox| inbox.strong_count() > 0);
         all.insert(label.to_owned(), Arc::downgrade(&inbox));
         inbox
+    }
+
+    /// Tells `label` of `ids` as well, which belong to others, and of no others from now on.
+    pub(crate) fn wait_for(&self, label: &str, ids: &[ObjectId]) {
+        let mut waiting = locked(&self.inboxes.waiting);
+        waiting.retain(|_, labels| {
+            labels.remove(label);
+            !labels.is_empty()
+        });
+        for id in ids {
+            waiting
+                .entry(id.clone())
+                .or_default()
+                .insert(label.to_owned());
+        }
     }
 
     /// Sees to it that each of `resources` is watched, and waits until what is there is known.
@@ -193,8 +212,16 @@ impl Live {
 }
 
 impl Inboxes {
-    /// Tells whoever listens to `label` that `id` changed.
+    /// Tells whoever listens to `label`, or waits for `id`, that `id` changed.
     fn tell(&self, label: &str, id: &ObjectId) {
+        self.put(label, id);
+        let waiting = locked(&self.waiting).get(id).cloned();
+        for label in waiting.into_iter().flatten() {
+            self.put(&label, id);
+        }
+    }
+
+    fn put(&self, label: &str, id: &ObjectId) {
         if let Some(inbox) = locked(&self.by_label).get(label).and_then(Weak::upgrade) {
             locked(&inbox.dirty).insert(id.clone());
             inbox.some.notify_one();
@@ -247,6 +274,11 @@ impl Snapshot {
         self.objects.get(id)
     }
 
+    /// Adds what other environments ask for.
+    pub(crate) fn claimed_by(&mut self, claims: BTreeMap<ObjectId, String>) {
+        self.claims = claims;
+    }
+
     /// Adds what a read of its own found, for an object that no watch shows.
     pub(crate) fn add(&mut self, facts: &Facts) {
         self.objects
@@ -261,6 +293,10 @@ impl plan::live::LiveView for Snapshot {
 
     fn synced(&self, gvk: &Gvk) -> bool {
         self.synced.contains(&(gvk.group.clone(), gvk.kind.clone()))
+    }
+
+    fn claimed(&self, id: &ObjectId) -> Option<&str> {
+        self.claims.get(id).map(String::as_str)
     }
 }
 

@@ -17,6 +17,10 @@ use source::Revision;
 use crate::journey::Leg;
 
 /// Everything one pass has to tell.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each tells of one thing that was done or not, independent of the others"
+)]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     /// The commit this pass made the cluster equal to, or tried to.
@@ -49,6 +53,12 @@ pub(crate) struct Outcome {
     pub(crate) objects: u32,
     /// The health of all of them, once they are applied.
     pub(crate) health: Option<Wellbeing>,
+    /// True if deletions wait until the neighbours have looked at the same commit.
+    pub(crate) deletions_wait: bool,
+    /// True if git was compared with the cluster.
+    pub(crate) compared: bool,
+    /// True if the Environment may go: nothing is left to tell.
+    pub(crate) departed: bool,
     /// What was deleted and is not gone yet. Nothing waits for it.
     pub(crate) leaving: Vec<Leaving>,
     /// Objects that git asks for and that are being deleted: they are made anew once they are gone.
@@ -204,7 +214,7 @@ impl Outcome {
     /// True if everything git asks for is in the cluster.
     pub(crate) fn is_applied(&self) -> bool {
         let current = self.rollout.as_ref().is_none_or(|told| told.current);
-        self.is_sound() && !self.waves_wait && current
+        self.is_sound() && !self.waves_wait && !self.deletions_wait && current
     }
 
     /// True if nothing went wrong, whether or not something has to wait.

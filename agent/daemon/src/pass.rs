@@ -10,6 +10,7 @@ use api::{
     v1alpha1::{Environment, Health, StageName, StageResult, WaitingFor},
 };
 use cluster::Cluster;
+use krm::ObjectId;
 use plan::{diff::approval::Recreation, inventory::Fate};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -32,8 +33,11 @@ mod compare;
 mod drift;
 mod follow;
 mod foreign;
+mod handover;
 mod hooks;
+mod look;
 mod release;
+pub(crate) mod removal;
 mod rights;
 mod rollout;
 mod scopes;
@@ -50,6 +54,8 @@ pub(crate) struct Pass<'a> {
     /// The cluster, with the rights of the environment.
     acting: Cluster,
     hooks: hooks::Hooks,
+    /// What a revision asks for that waits for its time.
+    soon: Vec<ObjectId>,
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
     /// Objects that decide who gets what: written before anything else.
@@ -77,6 +83,7 @@ impl<'a> Pass<'a> {
             state,
             acting: context.cluster.clone(),
             hooks: hooks::Hooks::default(),
+            soon: Vec::new(),
             recreations: Vec::new(),
             routing: Vec::new(),
             wished: None,
@@ -91,7 +98,9 @@ impl<'a> Pass<'a> {
         self.state.waits_for_others = false;
         self.state.let_through = self.annotation(names::OUTSIDE_WINDOW).map(str::to_owned);
         self.state.waves_wait = false;
+        let going = self.environment.metadata.deletion_timestamp.is_some();
         match self.environment.spec.suspend {
+            _ if going => self.remove(cancel).await,
             true => self.outcome.stop(
                 Reason::Suspended,
                 "suspended by spec.suspend; nothing is read, applied or repaired",
@@ -160,7 +169,7 @@ impl<'a> Pass<'a> {
             return;
         }
         if let Some(preview) = preview {
-            if self.aim().await.is_none() {
+            if self.aim().await.is_none() || !self.take_rights() {
                 return;
             }
             self.preview(preview).await;
@@ -170,10 +179,11 @@ impl<'a> Pass<'a> {
         };
         if let Some(stop) = self.others() {
             self.state.waits_for_others = true;
+            self.announce(rendering).await;
             self.outcome.stop = Some(stop);
             return;
         }
-        if self.aim().await.is_none() || !self.take_rights() {
+        if self.aim().await.is_none() || !self.take_rights() || !self.guard().await {
             return;
         }
         self.release(trigger).await;

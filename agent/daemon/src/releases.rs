@@ -5,7 +5,7 @@ use api::{
     v1alpha1::{Environment, Release, ReleaseSpec, ReleaseStatus, WindowOverride},
 };
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client, Resource as _, ResourceExt as _,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
@@ -128,6 +128,10 @@ fn document(
             name: Some(names::release(&key.name, number)),
             namespace: Some(key.namespace.clone()),
             labels: Some(labels.into()),
+            // They go with their Environment.
+            owner_references: environment
+                .controller_owner_ref(&())
+                .map(|owner| vec![owner]),
             ..ObjectMeta::default()
         },
         spec: ReleaseSpec {

@@ -84,7 +84,11 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
         pending: outcome.pending.clone(),
         leaving: outcome.leaving.iter().take(LEAVING).cloned().collect(),
-        claims: outcome.claims.iter().map(plan::inventory::key).collect(),
+        claims: match outcome.compared {
+            true => outcome.claims.iter().map(plan::inventory::key).collect(),
+            // Others rely on them, so they stand until somebody has looked.
+            false => old.claims.clone(),
+        },
         waiting: outcome.waiting.clone(),
         rollout: outcome
             .rollout

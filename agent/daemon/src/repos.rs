@@ -245,6 +245,16 @@ impl Subscription {
         self.news.borrow().fetched
     }
 
+    /// The newest heads of the repo by branch, without taking note of the news.
+    pub(crate) fn heads(&self) -> BTreeMap<String, String> {
+        let news = self.news.borrow();
+        let heads = news.heads.iter();
+        let heads = heads.filter_map(|(branch, head)| Some((branch.as_str(), head.as_ref()?)));
+        heads
+            .map(|(branch, head)| (branch.to_owned(), head.to_string()))
+            .collect()
+    }
+
     /// The newest head of the branch, without taking note of the news.
     pub(crate) fn peek(&self) -> Option<Revision> {
         self.news

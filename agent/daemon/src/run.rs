@@ -18,6 +18,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    claims::Claims,
     config::Config,
     context::Context,
     environments,
@@ -28,6 +29,7 @@ use crate::{
     repos::Repos,
     serve::{Site, serve},
     shelf::Shelf,
+    strays,
     targets::Targets,
     traces::Traces,
 };
@@ -218,6 +220,8 @@ impl Agent {
             cluster: self.cluster.clone(),
             repos,
             registry: Registry::new(),
+            claims: Claims::new(),
+            tenancy: self.config.tenancy.clone(),
             metrics: self.metrics.clone(),
             traces: self.traces.clone(),
             measures: Measures::new(self.config.prometheus.as_deref()),
@@ -227,6 +231,8 @@ impl Agent {
             concurrency: self.config.concurrency.max(1),
             tracker,
         });
+        let strays = strays::collect(context.clone(), self.config.environments_in.clone());
+        context.tracker.spawn(strays);
         let events =
             cluster::store::environments(&self.cluster, self.config.environments_in.clone());
         let mut care = tokio::spawn(environments::care(context, events, cancel.clone()));

@@ -61,6 +61,9 @@ pub(crate) struct State {
     pub(crate) foreign_seen: BTreeMap<ObjectId, u64>,
     /// True while later waves wait for the health of earlier ones: then health is more than a word.
     pub(crate) waves_wait: bool,
+    /// Since when deletions wait for neighbours, and until when at most.
+    pub(crate) waits_since: Option<Instant>,
+    pub(crate) waits_until: Option<Instant>,
     /// True while other environments have to be ready first.
     pub(crate) waits_for_others: bool,
     /// Since when the applied objects have not been healthy.
@@ -106,6 +109,8 @@ impl State {
             fields: FieldRules::default(),
             foreign_seen: BTreeMap::new(),
             waves_wait: false,
+            waits_since: None,
+            waits_until: None,
             waits_for_others: false,
             unwell_since: None,
             namespace_is_foreign: false,

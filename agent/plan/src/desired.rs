@@ -21,6 +21,7 @@ mod hook;
 mod keys;
 mod left;
 mod mode;
+pub mod reach;
 mod ready;
 mod scope;
 mod twins;
@@ -143,6 +144,8 @@ pub enum RefusalReason {
     BadHook,
     /// Larger than an API server takes.
     TooLarge,
+    /// The environment may not touch it.
+    OutOfReach,
 }
 
 /// Makes rendered objects ready to apply.
@@ -208,6 +211,7 @@ impl RefusalReason {
             Self::BadData => "BadData",
             Self::BadHook => "BadHook",
             Self::TooLarge => "TooLarge",
+            Self::OutOfReach => "OutOfReach",
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct AgentOptions {
     pub prometheus: Option<String>,
     /// Where it sends traces.
     pub otlp_endpoint: Option<String>,
+    /// More arguments.
+    pub more: Vec<String>,
 }
 
 /// A running agent. It is killed when dropped.
@@ -57,6 +59,7 @@ impl AgentOptions {
             webhook_secret: None,
             prometheus: None,
             otlp_endpoint: None,
+            more: Vec::new(),
         }
     }
 }
@@ -79,6 +82,7 @@ impl Agent {
             .args(["--identity", &options.identity])
             .args(["--lease-seconds", &options.lease_seconds.to_string()])
             .args(["--log", &options.log])
+            .args(&options.more)
             .arg("--cache-dir")
             .arg(folder.path().join("cache"))
             .args(["--listen", &format!("127.0.0.1:{port}")]);

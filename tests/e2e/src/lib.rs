@@ -7,7 +7,9 @@
 mod agent;
 mod collector;
 mod install;
+mod removal;
 mod shop;
+mod tenant;
 mod world;
 
 pub use agent::{Agent, AgentOptions};

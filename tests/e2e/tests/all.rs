@@ -1,5 +1,7 @@
 //! Scenarios from a commit to the cluster, judged by the API server's audit log.
 
+#[path = "all/approval.rs"]
+mod approval;
 #[path = "all/change.rs"]
 mod change;
 #[path = "all/drift.rs"]
@@ -8,6 +10,8 @@ mod drift;
 mod faults;
 #[path = "all/fields.rs"]
 mod fields;
+#[path = "all/handover.rs"]
+mod handover;
 #[path = "all/hooks.rs"]
 mod hooks;
 #[path = "all/process.rs"]
@@ -16,10 +20,14 @@ mod process;
 mod quiet;
 #[path = "all/remote.rs"]
 mod remote;
+#[path = "all/removal.rs"]
+mod removal;
 #[path = "all/sample.rs"]
 mod sample;
 #[path = "all/telemetry.rs"]
 mod telemetry;
+#[path = "all/tenancy.rs"]
+mod tenancy;
 #[path = "all/waves.rs"]
 mod waves;
 #[path = "all/windows.rs"]

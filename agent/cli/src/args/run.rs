@@ -38,6 +38,12 @@ pub(crate) struct Agent {
     /// How long a replica that falls silent keeps the Lease, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     pub(crate) lease_seconds: u64,
+    /// Service account, in the namespace of each Environment, whose rights are used where the spec names none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) default_service_account: Option<String>,
+    /// Refuse Environments that name no service account, instead of lending them the agent's own rights
+    #[arg(long)]
+    pub(crate) require_service_account: bool,
     /// What to log: `info`, `debug`, `daemon=debug,cluster=info`, …
     #[arg(
         long,

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use daemon::{Config, RunError, Secret};
+use daemon::{Config, RunError, Secret, Tenancy};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -83,10 +83,7 @@ fn config(args: &Agent, context: &Context) -> Result<Config, AgentError> {
     Ok(Config {
         kubeconfig: context.kubeconfig.clone(),
         context: context.context.clone(),
-        namespace: context
-            .namespace
-            .clone()
-            .unwrap_or_else(|| NAMESPACE.to_owned()),
+        namespace: namespace(context),
         environments_in: args.environments_in.clone(),
         lease_name: args.lease_name.clone(),
         identity: args.identity.clone().unwrap_or_else(identity),
@@ -97,7 +94,18 @@ fn config(args: &Agent, context: &Context) -> Result<Config, AgentError> {
         otlp_endpoint: args.otlp_endpoint.clone(),
         concurrency: args.concurrency,
         lease: Duration::from_secs(args.lease_seconds.max(3)),
+        tenancy: Tenancy {
+            default_account: args.default_service_account.clone(),
+            require_account: args.require_service_account,
+            agents_namespace: namespace(context),
+        },
     })
+}
+
+/// The agent's own namespace.
+fn namespace(context: &Context) -> String {
+    let named = context.namespace.clone();
+    named.unwrap_or_else(|| NAMESPACE.to_owned())
 }
 
 /// The secret of webhooks. `deploy/` mounts it from a Secret that need not be there: then webhooks are off.

@@ -6,10 +6,9 @@ use api::{
     Reason,
     v1alpha1::{Adopt, DriftMode, Failure, StageName, StageResult},
 };
-use cluster::Facts;
 use krm::{Gvk, ObjectId};
 use plan::{
-    desired::{Desired, Desires, Origin, Target, desire, put_first},
+    desired::{Desired, Desires, Origin, Target, desire, put_first, reach::restrict},
     diff::{self, AdoptRule, Budget, DriftRule, Plan, PlanInput, Rules},
     waves::PruneGate,
 };
@@ -19,12 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Pass,
+    look::{Found, Looked},
     scopes::{Kinds, kinds_of},
 };
 use crate::{live::Snapshot, outcome::Retry, rendered::Rendering};
-
-/// From how many unseen objects of one kind on a list is cheaper than single reads.
-const LIST_FROM: usize = 4;
 
 impl Pass<'_> {
     /// Makes the cluster equal to `rendering`, as far as that goes now.
@@ -40,19 +37,25 @@ impl Pass<'_> {
         let Some((kinds, desires)) = self.desires(objects).await else {
             return;
         };
-        let complete = desires.refused.is_empty() && self.outcome.stop.is_none();
+        let mut complete = desires.refused.is_empty() && self.outcome.stop.is_none();
         self.refuse(&desires);
         if desires.lacks_hooks {
             // Going on without them could bring a version up that needs what they do.
             return;
         }
-        let sound = desires.refused.is_empty();
+        let mut sound = desires.refused.is_empty();
         let mut desired = desires.objects;
         put_first(&mut desired, &self.routing);
-        let Some(seen) = self.observe(&kinds, &desired, complete).await else {
+        self.want(&desired);
+        let Some((seen, hidden)) = self.observe(&kinds, &desired, complete).await else {
             return;
         };
-        let plan = self.plan(&desired, &seen, complete);
+        complete &= hidden.is_empty();
+        sound &= hidden.is_empty();
+        desired.retain(|object| !hidden.contains_key(&object.id));
+        let mut plan = self.plan(&desired, &seen, complete);
+        self.outcome.compared = true;
+        self.wait_for_neighbours(&mut plan);
         self.outcome.unchanged = u32::try_from(plan.unchanged + plan.frozen).unwrap_or(u32::MAX);
         self.outcome
             .timed(StageName::Plan, StageResult::Done, began.elapsed(), None);
@@ -74,6 +77,7 @@ impl Pass<'_> {
         self.act(&carrier, work, cancel).await;
         self.judge_hooks();
         self.ask(&plan, &revision.to_string()).await;
+        self.wait_for_claims(&seen);
         self.note_drift(drifted, &plan);
         self.foreign(&carrier, &desired, cancel).await;
         if self.outcome.is_applied()
@@ -101,9 +105,8 @@ impl Pass<'_> {
             return None;
         }
         let gvk = Gvk::new("v1", "Namespace");
-        let cluster = &self.target().cluster;
-        let resource = cluster.resolve(&gvk).await.ok()?;
-        let found = cluster.look(&resource, "", name).await.ok()?;
+        let resource = self.target().cluster.resolve(&gvk).await.ok()?;
+        let found = self.acting.look(&resource, "", name).await.ok()?;
         let foreign =
             |live: &cluster::Live| live.facts.environment.as_deref() != Some(self.label.as_str());
         if found.as_ref().is_some_and(foreign) {
@@ -141,12 +144,18 @@ impl Pass<'_> {
             namespace,
             ignore: &self.fields.ignore,
         };
-        let desires = desire(objects, &target, &kinds);
+        let mut desires = desire(objects, &target, &kinds);
+        restrict(&mut desires, self.reach());
+        // What is refused need not be watched, and maybe cannot be.
+        let mut used = self.kept_kinds();
+        let asked = desires.objects.iter().chain(&desires.hooks);
+        used.extend(asked.map(|object| object.gvk.clone()));
+        kinds.retain(&used);
         Some((kinds, desires))
     }
 
     /// The kinds of what is in the inventory.
-    fn kept_kinds(&self) -> BTreeSet<Gvk> {
+    pub(super) fn kept_kinds(&self) -> BTreeSet<Gvk> {
         let entries = self
             .state
             .ledger
@@ -171,15 +180,17 @@ impl Pass<'_> {
     }
 
     /// What is there, with what is gone taken out of the inventory. `None` if that failed.
-    async fn observe(
+    pub(super) async fn observe(
         &mut self,
         kinds: &Kinds,
         desired: &[Desired],
         complete: bool,
-    ) -> Option<Snapshot> {
-        let (seen, unseen) = self.see(kinds, desired, complete).await?;
-        self.forget_gone(desired, &unseen, &seen);
-        Some(seen)
+    ) -> Option<(Snapshot, BTreeMap<ObjectId, String>)> {
+        let (mut seen, looked) = self.see(kinds, desired, complete).await?;
+        self.tell_hidden(&looked.hidden);
+        self.forget_gone(desired, &looked.read, &seen);
+        seen.claimed_by(self.claims(desired));
+        Some((seen, looked.hidden))
     }
 
     /// Sees to the watches, and reads what they do not show. `None` if that failed.
@@ -188,7 +199,7 @@ impl Pass<'_> {
         kinds: &Kinds,
         desired: &[Desired],
         complete: bool,
-    ) -> Option<(Snapshot, Vec<ObjectId>)> {
+    ) -> Option<(Snapshot, Looked)> {
         let faults = self.target().live.follow(&kinds.resources()).await;
         if let Some((gvk, fault)) = faults.first_key_value() {
             let message = format!("cannot watch {gvk}: {}", fault.message);
@@ -212,11 +223,13 @@ impl Pass<'_> {
             diff::unseen(&input).into_iter().cloned().collect()
         };
         match self.read(kinds, desired, &unseen).await {
-            Ok(found) => {
-                for facts in &found {
+            Ok(Found { facts, hidden }) => {
+                for facts in &facts {
                     seen.add(facts);
                 }
-                Some((seen, unseen))
+                let read = unseen.into_iter().filter(|id| !hidden.contains_key(id));
+                let read = read.collect();
+                Some((seen, Looked { read, hidden }))
             }
             Err(error) => {
                 self.no_cluster(crate::words::call(&error), &crate::chain::text(&error));
@@ -240,64 +253,6 @@ impl Pass<'_> {
                 tracing::debug!(environment = %self.key, object = %id, "is gone");
             }
         }
-    }
-
-    /// Reads the facts of `ids`, by lists where they are many.
-    async fn read(
-        &self,
-        kinds: &Kinds,
-        desired: &[Desired],
-        ids: &[ObjectId],
-    ) -> Result<Vec<Facts>, cluster::ReadError> {
-        let versions: BTreeMap<&ObjectId, &Gvk> = desired
-            .iter()
-            .map(|object| (&object.id, &object.gvk))
-            .collect();
-        let mut groups: BTreeMap<(Gvk, &str), Vec<&ObjectId>> = BTreeMap::new();
-        for id in ids {
-            let kept = || {
-                let entry = self.state.ledger.as_ref()?.inventory.get(id)?;
-                let (group, kind) = (id.group.clone(), id.kind.clone());
-                Some(Gvk {
-                    group,
-                    version: entry.version.clone(),
-                    kind,
-                })
-            };
-            if let Some(gvk) = versions.get(id).map(|gvk| (*gvk).clone()).or_else(kept) {
-                groups
-                    .entry((gvk, id.namespace.as_str()))
-                    .or_default()
-                    .push(id);
-            }
-        }
-        let mut found = Vec::new();
-        for ((gvk, namespace), ids) in groups {
-            // A kind that is not served has no objects that could be read.
-            let Some(resource) = kinds.resource(&gvk) else {
-                continue;
-            };
-            if ids.len() >= LIST_FROM {
-                let place = Some(namespace).filter(|_| resource.namespaced);
-                let all = self
-                    .target()
-                    .cluster
-                    .list_facts(resource, place, "")
-                    .await?;
-                let wanted: BTreeSet<_> = ids.into_iter().collect();
-                found.extend(all.into_iter().filter(|facts| wanted.contains(&facts.id)));
-            } else {
-                for id in ids {
-                    let live = self
-                        .target()
-                        .cluster
-                        .look(resource, namespace, &id.name)
-                        .await?;
-                    found.extend(live.map(|live| live.facts));
-                }
-            }
-        }
-        Ok(found)
     }
 
     pub(super) fn plan(&self, desired: &[Desired], seen: &Snapshot, complete: bool) -> Plan {

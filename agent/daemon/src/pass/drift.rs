@@ -77,7 +77,7 @@ impl Pass<'_> {
             return Vec::new();
         };
         let (namespace, name) = (&object.id.namespace, &object.id.name);
-        let read = self.target().cluster.look(resource, namespace, name).await;
+        let read = self.acting.look(resource, namespace, name).await;
         let Ok(Some(live)) = read else {
             return vec![entry(&object.id, None)];
         };

@@ -288,7 +288,7 @@ impl Pass<'_> {
     }
 
     /// The namespace of objects that name none.
-    fn namespace(&self) -> &str {
+    pub(super) fn namespace(&self) -> &str {
         let target = &self.environment.spec.target;
         target.namespace.as_deref().unwrap_or(&self.key.namespace)
     }

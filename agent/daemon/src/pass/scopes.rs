@@ -48,6 +48,11 @@ impl Kinds {
         self.served.values().cloned().collect()
     }
 
+    /// Forgets all but `used`.
+    pub(super) fn retain(&mut self, used: &BTreeSet<Gvk>) {
+        self.served.retain(|gvk, _| used.contains(gvk));
+    }
+
     /// The first reason why nothing can be told of some kind, so that nothing should be concluded from it.
     pub(super) fn unreachable(&self) -> Option<&ResolveError> {
         self.faults

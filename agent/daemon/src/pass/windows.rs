@@ -99,6 +99,12 @@ impl Pass<'_> {
         let Some((kinds, desires)) = self.desires(rendering.objects).await else {
             return;
         };
+        self.soon = desires
+            .objects
+            .iter()
+            .map(|object| object.id.clone())
+            .collect();
+        self.want(&[]);
         let complete = desires.refused.is_empty();
         let Some((seen, _)) = self.see(&kinds, &desires.objects, complete).await else {
             return;

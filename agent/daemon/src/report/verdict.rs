@@ -28,6 +28,10 @@ impl Judgement {
         if !outcome.failures.is_empty() {
             return Self::failed(outcome);
         }
+        if outcome.deletions_wait {
+            let why = "waiting until the other environments of the repo have looked at the same commit, before anything is deleted";
+            return Self::not_ready(Reason::Progressing, at(outcome, why), false);
+        }
         if let Some(verdict) = outcome
             .hook
             .as_ref()

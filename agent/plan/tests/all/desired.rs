@@ -1,6 +1,10 @@
 //! What git asks for: what goes on, what comes off, what is refused.
 
-use plan::desired::{ApplyMode, RefusalReason, words};
+use plan::desired::{
+    ApplyMode, RefusalReason,
+    reach::{Reach, restrict},
+    words,
+};
 use serde_json::{Value, json};
 
 use crate::sample::{HERE, annotated, config, desires, object, ready};
@@ -349,4 +353,44 @@ fn sorts_by_wave_then_by_kind() {
         "ConfigMap/shop/late",
     ];
     assert_eq!(order, wanted);
+}
+
+#[test]
+fn without_a_service_account_it_keeps_to_its_namespace() {
+    let mut far = config("far", "1");
+    far["metadata"]["namespace"] = json!("kube-system");
+    let objects = || {
+        let record = object("driftless.dev/v1alpha1 Inventory", "shop.x-0");
+        let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "inventories.driftless.dev"},
+            "spec": {"group": "driftless.dev", "scope": "Namespaced", "names": {"kind": "Inventory"}}});
+        let near = config("near", "1");
+        desires(vec![
+            near,
+            far.clone(),
+            object("v1 Namespace", "other"),
+            definition,
+            record,
+        ])
+    };
+    let refused = |reach| {
+        let mut desires = objects();
+        restrict(&mut desires, reach);
+        let names = desires.refused.iter().map(|refusal| refusal.object.clone());
+        (names.collect::<Vec<_>>(), desires.refused)
+    };
+    let record = "Inventory/shop/shop.x-0".to_owned();
+    let (names, refusals) = refused(Reach::Namespace("shop"));
+    assert_eq!(names, ["ConfigMap/kube-system/far", &record]);
+    let message = &refusals[0].message;
+    assert!(
+        message.contains("serviceAccountName") && message.contains("shop"),
+        "{message}"
+    );
+    assert!(refusals[0].origin.is_some());
+    assert_eq!(
+        refused(Reach::Given).0,
+        [record],
+        "the rights decide, but not over the record"
+    );
 }

@@ -106,6 +106,10 @@ fn remarks(table: &mut Table, environment: &Environment, summary: &Summary) {
         let more = status.failures.len() - FAILURES_SHOWN;
         table.remark(&format!("and {more} more"), style::DIM);
     }
+    for leaving in status.leaving.iter().take(FAILURES_SHOWN) {
+        let text = format!("going: {}: {}", leaving.object, leaving.message);
+        table.remark(&text, style::WAIT);
+    }
     if let Some(pending) = &status.pending {
         let Summary {
             name, namespace, ..

@@ -1,0 +1,124 @@
+//! Reads what no watch shows, with the rights of the environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::v1alpha1::Failure;
+use cluster::{CallError, Cluster, Facts, ReadError, Resource};
+use krm::{Gvk, ObjectId};
+use plan::desired::Desired;
+
+use super::{Pass, scopes::Kinds};
+
+/// From how many unseen objects of one kind on a list is cheaper than single reads.
+const LIST_FROM: usize = 4;
+
+/// What reading found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) facts: Vec<Facts>,
+    /// What the environment may not read, and the API server's sentence. Nothing may be concluded of it.
+    pub(super) hidden: BTreeMap<ObjectId, String>,
+}
+
+/// Which objects were looked for.
+pub(super) struct Looked {
+    /// Those that were read, or are not there.
+    pub(super) read: Vec<ObjectId>,
+    /// Those that may not be read.
+    pub(super) hidden: BTreeMap<ObjectId, String>,
+}
+
+impl Pass<'_> {
+    /// Reads the facts of `ids`, by lists where they are many.
+    pub(super) async fn read(
+        &self,
+        kinds: &Kinds,
+        desired: &[Desired],
+        ids: &[ObjectId],
+    ) -> Result<Found, ReadError> {
+        let mut found = Found::default();
+        for ((gvk, namespace), ids) in self.groups(desired, ids) {
+            // A kind that is not served has no objects that could be read.
+            if let Some(resource) = kinds.resource(&gvk) {
+                found
+                    .group(&self.acting, resource, (namespace, &ids))
+                    .await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Tells what may not be read.
+    pub(super) fn tell_hidden(&mut self, hidden: &BTreeMap<ObjectId, String>) {
+        let failures = hidden.iter().map(|(id, message)| Failure {
+            object: Some(id.to_string()),
+            at: None,
+            message: format!("cannot be read, so it is left alone: {message}"),
+        });
+        self.outcome.failures.extend(failures);
+    }
+
+    fn groups<'i>(
+        &self,
+        desired: &[Desired],
+        ids: &'i [ObjectId],
+    ) -> BTreeMap<(Gvk, &'i str), Vec<&'i ObjectId>> {
+        let versions: BTreeMap<&ObjectId, &Gvk> = desired
+            .iter()
+            .map(|object| (&object.id, &object.gvk))
+            .collect();
+        let mut groups: BTreeMap<(Gvk, &str), Vec<&ObjectId>> = BTreeMap::new();
+        for id in ids {
+            let kept = || {
+                let entry = self.state.ledger.as_ref()?.inventory.get(id)?;
+                let (group, kind) = (id.group.clone(), id.kind.clone());
+                Some(Gvk {
+                    group,
+                    version: entry.version.clone(),
+                    kind,
+                })
+            };
+            if let Some(gvk) = versions.get(id).map(|gvk| (*gvk).clone()).or_else(kept) {
+                let place = (gvk, id.namespace.as_str());
+                groups.entry(place).or_default().push(id);
+            }
+        }
+        groups
+    }
+}
+
+impl Found {
+    /// Reads `ids`, which are of one kind and namespace.
+    async fn group(
+        &mut self,
+        cluster: &Cluster,
+        resource: &Resource,
+        (namespace, ids): (&str, &[&ObjectId]),
+    ) -> Result<(), ReadError> {
+        if ids.len() >= LIST_FROM {
+            let place = Some(namespace).filter(|_| resource.namespaced);
+            match cluster.list_facts(resource, place, "").await {
+                Ok(all) => {
+                    let wanted: BTreeSet<_> = ids.iter().copied().collect();
+                    let all = all.into_iter();
+                    self.facts
+                        .extend(all.filter(|facts| wanted.contains(&facts.id)));
+                    return Ok(());
+                }
+                // Who may not list may be allowed to read by name.
+                Err(CallError::Forbidden(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for id in ids {
+            match cluster.look(resource, namespace, &id.name).await {
+                Ok(live) => self.facts.extend(live.map(|live| live.facts)),
+                Err(CallError::Forbidden(message)) => {
+                    self.hidden.insert((*id).clone(), message);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
