@@ -38,6 +38,8 @@ pub const HOOK_KEEP: &str = "driftless.dev/hook-keep";
 pub const HOOK_LOG: &str = "driftless.dev/hook-log";
 /// Annotation on an Environment: any new value asks for a pass now.
 pub const REQUESTED_AT: &str = "driftless.dev/requested-at";
+/// Annotation on an Environment: any new value asks for an audit of all objects.
+pub const AUDIT_AT: &str = "driftless.dev/audit-at";
 /// Annotation on an Environment: the digest of the plan somebody approved.
 pub const APPROVED_PLAN: &str = "driftless.dev/approved-plan";
 /// Annotation on an Environment: the revision that may be applied outside of `spec.windows`.

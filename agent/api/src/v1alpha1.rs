@@ -15,7 +15,7 @@ pub use environment::{
     EnvironmentSpec, EnvironmentStatus, Failure, Health, PendingPlan, PruneBudget, RevisionStatus,
     SecretRef, SourceSpec, TargetSpec,
 };
-pub use fields::{ForeignEntry, ForeignFields, ForeignStatus, IgnoreRule};
+pub use fields::{AuditEntry, AuditStatus, ForeignEntry, ForeignFields, ForeignStatus, IgnoreRule};
 pub use hook::{HookEntry, HookPoint, HookRecord, HookResult};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec, OwnerRef};
 pub use release::{

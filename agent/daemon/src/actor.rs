@@ -15,7 +15,10 @@ use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use audit::turn;
+
 use crate::{
+    audit::Turn,
     backoff::{Backoff, reached, until},
     context::Context,
     fights::Fights,
@@ -30,6 +33,8 @@ use crate::{
     targets::{Aim, Stir},
     trigger::Trigger,
 };
+
+mod audit;
 
 /// First and longest wait after a failed pass.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
@@ -57,6 +62,11 @@ pub(crate) struct Actor {
     settle: Option<Instant>,
     told: Option<Instant>,
     fights: Fights,
+    /// The turn to be audited that is waited for.
+    turn: Option<Turn>,
+    /// The last audit that was asked for and taken up.
+    audited: Option<String>,
+    seed: u64,
 }
 
 impl Actor {
@@ -79,6 +89,9 @@ impl Actor {
             settle: None,
             told: None,
             fights: Fights::default(),
+            turn: None,
+            audited: None,
+            seed,
             key,
             context,
             wanted,
@@ -105,6 +118,10 @@ impl Actor {
     /// Waits for a reason to look that may change something.
     async fn woken(&mut self) -> Trigger {
         loop {
+            // Asked anew each time: a pass takes note of a changed Environment without a word about this.
+            if self.retry.is_none() && self.audit_asked().is_some() {
+                return Trigger::Audit;
+            }
             let deadline = self.state.deadline(self.timeout());
             let trigger = tokio::select! {
                 biased;
@@ -126,6 +143,7 @@ impl Actor {
                 () = reached(self.opens) => Some(Trigger::Window),
                 () = until(self.settle) => Some(Trigger::Live(BTreeSet::new())),
                 () = until(deadline) => Some(Trigger::Deadline),
+                objects = turn(&mut self.turn, &self.context, self.seed) => Some(Trigger::Turn(objects)),
             };
             if let Some(trigger) = trigger {
                 return trigger;
@@ -204,6 +222,11 @@ impl Actor {
                 .is_err()
         {
             tracing::debug!(environment = %self.key, "the repo takes long to answer; going on with what is known");
+        }
+        match trigger {
+            Trigger::Turn(objects) => return self.audit(&environment, *objects).await,
+            Trigger::Audit => return self.audit_all(&environment).await,
+            _ => {}
         }
         if let Some(wait) = self.is_fought_over(trigger) {
             tracing::warn!(environment = %self.key, seconds = wait.as_secs(), "somebody keeps changing what is put back; waiting");

@@ -29,6 +29,8 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// How many objects of one environment are applied at a time.
     pub concurrency: usize,
+    /// How many objects are compared with a dry run each minute; 0 for none.
+    pub audit_per_minute: u32,
     /// How long a silent leader keeps its Lease.
     pub lease: std::time::Duration,
     /// Whose rights are used where an Environment names no service account.

@@ -10,8 +10,9 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    claims::Claims, config::Tenancy, events::Events, measure::Measures, metrics::Metrics,
-    registry::Registry, repos::Repos, shelf::Shelf, targets::Targets, traces::Traces,
+    audit::Turns, claims::Claims, config::Tenancy, events::Events, measure::Measures,
+    metrics::Metrics, registry::Registry, repos::Repos, shelf::Shelf, targets::Targets,
+    traces::Traces,
 };
 
 /// Needed by every actor; nothing in it may be left out.
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) shelf: Shelf,
     /// As many as there are cores: more renders at once would only take more memory.
     pub(crate) renders: Arc<Semaphore>,
+    /// Whose turn it is to be audited; none if nobody's ever is.
+    pub(crate) turns: Option<Turns>,
     /// How many objects of one environment are applied at a time.
     pub(crate) concurrency: usize,
     pub(crate) tracker: TaskTracker,

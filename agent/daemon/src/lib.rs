@@ -9,6 +9,7 @@
 
 mod actor;
 mod asking;
+mod audit;
 mod backoff;
 mod chain;
 mod claims;

@@ -39,6 +39,8 @@ pub(crate) struct Metrics {
     release_seconds: Family<PhaseLabel, Histogram>,
     changes: Family<ActionLabel, Counter>,
     drift: Counter,
+    audit_checked: Counter,
+    audit_missed: Counter,
     looks: Family<ResultLabel, Counter>,
     hooks: Family<ResultLabel, Counter>,
     environments: Gauge,
@@ -89,6 +91,8 @@ impl Metrics {
             }),
             changes: Family::default(),
             drift: Counter::default(),
+            audit_checked: Counter::default(),
+            audit_missed: Counter::default(),
             looks: Family::default(),
             hooks: Family::default(),
             environments: Gauge::default(),
@@ -137,6 +141,16 @@ impl Metrics {
             "drift_fields",
             "Fields somebody else changed",
             self.drift.clone(),
+        );
+        all.register(
+            "audit_checked",
+            "Objects compared with a dry run",
+            self.audit_checked.clone(),
+        );
+        all.register(
+            "audit_missed",
+            "Objects that differed without the watch having told",
+            self.audit_missed.clone(),
         );
         all.register("looks", "Looks at a config repo", self.looks.clone());
         all.register("hooks", "Webhooks received", self.hooks.clone());
@@ -224,6 +238,11 @@ impl Metrics {
             Action::Adopted => "adopted",
         };
         self.changes.get_or_create(&ActionLabel { action }).inc();
+    }
+
+    pub(crate) fn audited(&self, checked: usize, missed: usize) {
+        self.audit_checked.inc_by(checked as u64);
+        self.audit_missed.inc_by(missed as u64);
     }
 
     pub(crate) fn drift(&self, fields: usize) {

@@ -28,6 +28,7 @@ mod act;
 mod aim;
 mod apply;
 mod approval;
+mod audit;
 mod choose;
 mod compare;
 mod drift;
@@ -43,6 +44,8 @@ mod rollout;
 mod scopes;
 mod stock;
 mod windows;
+
+pub(crate) use audit::{Audit, NoAudit};
 
 /// One pass over one environment.
 pub(crate) struct Pass<'a> {

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use api::v1alpha1::{Environment, EnvironmentStatus, Phase, ReleaseStatus, RolloutStatus};
+use api::v1alpha1::{
+    AuditStatus, Environment, EnvironmentStatus, Phase, ReleaseStatus, RolloutStatus,
+};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
@@ -218,6 +220,7 @@ async fn write_status(
         "release",
         "health",
         "foreign",
+        "audit",
         "failures",
         "pending",
         "leaving",
@@ -250,5 +253,22 @@ async fn write_status(
             tracing::warn!(environment = %key, %error, "could not write the status");
             false
         }
+    }
+}
+
+/// Tells what an audit that somebody asked for has found.
+pub(crate) async fn audit(
+    context: &Context,
+    key: &EnvironmentKey,
+    state: &mut State,
+    audit: AuditStatus,
+) {
+    if !context.fence.holds() {
+        return;
+    }
+    let mut status = state.status.clone();
+    status.audit = Some(audit);
+    if write_status(context, key, &state.status, &status).await {
+        state.status = status;
     }
 }

@@ -81,6 +81,7 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         objects: outcome.objects,
         drift: drift(outcome, &old.drift),
         foreign: foreign(outcome, &old.foreign),
+        audit: old.audit.clone(),
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
         pending: outcome.pending.clone(),
         leaving: outcome.leaving.iter().take(LEAVING).cloned().collect(),

@@ -18,6 +18,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    audit::Turns,
     claims::Claims,
     config::Config,
     context::Context,
@@ -228,6 +229,7 @@ impl Agent {
             fence: fence.clone(),
             shelf: Shelf::new(self.cluster.client(), &self.config.namespace),
             renders: Arc::new(Semaphore::new(cores())),
+            turns: Turns::new(self.config.audit_per_minute),
             concurrency: self.config.concurrency.max(1),
             tracker,
         });

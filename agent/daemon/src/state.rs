@@ -13,6 +13,7 @@ use api::{
     v1alpha1::{Environment, EnvironmentStatus, SourceSpec},
 };
 use krm::ObjectId;
+use plan::inventory::Entry;
 use source::Revision;
 use tokio::time::Instant;
 
@@ -59,6 +60,10 @@ pub(crate) struct State {
     pub(crate) fields: FieldRules,
     /// Which fields of others the last full pass saw on which objects.
     pub(crate) foreign_seen: BTreeMap<ObjectId, u64>,
+    /// Where objects differ of which the watch told nothing, until they are put right.
+    pub(crate) audited: BTreeMap<ObjectId, Vec<String>>,
+    /// The object that was audited last.
+    pub(crate) audited_up_to: Option<ObjectId>,
     /// True while later waves wait for the health of earlier ones: then health is more than a word.
     pub(crate) waves_wait: bool,
     /// Since when deletions wait for neighbours, and until when at most.
@@ -108,6 +113,8 @@ impl State {
             last: None,
             fields: FieldRules::default(),
             foreign_seen: BTreeMap::new(),
+            audited: BTreeMap::new(),
+            audited_up_to: None,
             waves_wait: false,
             waits_since: None,
             waits_until: None,
@@ -187,6 +194,25 @@ impl State {
             .filter(|id| !same(id))
             .map(ToString::to_string)
             .collect()
+    }
+
+    /// Takes in what an audit found: these objects are no longer as the inventory recorded them.
+    pub(crate) fn audited(&mut self, missed: BTreeMap<ObjectId, Vec<String>>) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        for id in missed.keys() {
+            if let Some(entry) = ledger.inventory.get(id).cloned() {
+                ledger.inventory.applied(
+                    id,
+                    Entry {
+                        owned: None,
+                        ..entry
+                    },
+                );
+            }
+        }
+        self.audited = missed;
     }
 
     /// Those of `ids` to which people have added fields, or from which they took some away, since the last pass.

@@ -29,6 +29,10 @@ pub(crate) enum Trigger {
     Retry,
     /// A window lets new revisions through.
     Window,
+    /// It is its turn to be audited, for so many objects.
+    Turn(usize),
+    /// Somebody asked for an audit of all objects.
+    Audit,
     /// It has been unhealthy for as long as the spec allows.
     Deadline,
 }
@@ -48,6 +52,7 @@ impl Trigger {
             Self::Rollout => "Rollout",
             Self::Retry => "Retry",
             Self::Window => "Window",
+            Self::Turn(_) | Self::Audit => "Audit",
             Self::Deadline => "Deadline",
         }
     }

@@ -35,6 +35,10 @@ use scope::RenderedScopes;
 use twins::Twins;
 
 /// One object as it is to be applied.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a mark of its own, independent of the others"
+)]
 #[derive(Clone, PartialEq)]
 pub struct Desired {
     /// What it is called.

@@ -7,6 +7,7 @@
 //! applied, [`hooks`] which Jobs run on the way. Nothing here knows the network, a clock, an API client or
 //! Git. Secret values never appear in a message or a `Debug`.
 
+pub mod audit;
 pub mod desired;
 pub mod diff;
 pub mod drift;

@@ -26,6 +26,8 @@ pub struct AgentOptions {
     pub lease_seconds: u64,
     /// What it logs.
     pub log: String,
+    /// How many objects it compares with a dry run each minute.
+    pub audit_per_minute: u32,
     /// The secret of its webhooks; without one they are off.
     pub webhook_secret: Option<String>,
     /// Where it asks for the numbers of rollouts.
@@ -56,6 +58,7 @@ impl AgentOptions {
             identity: format!("{namespace}-agent"),
             lease_seconds: 15,
             log: "info,daemon=debug".to_owned(),
+            audit_per_minute: 0,
             webhook_secret: None,
             prometheus: None,
             otlp_endpoint: None,
@@ -83,6 +86,7 @@ impl Agent {
             .args(["--lease-seconds", &options.lease_seconds.to_string()])
             .args(["--log", &options.log])
             .args(&options.more)
+            .args(["--audit-per-minute", &options.audit_per_minute.to_string()])
             .arg("--cache-dir")
             .arg(folder.path().join("cache"))
             .args(["--listen", &format!("127.0.0.1:{port}")]);

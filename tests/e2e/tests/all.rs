@@ -2,6 +2,8 @@
 
 #[path = "all/approval.rs"]
 mod approval;
+#[path = "all/audit.rs"]
+mod audit;
 #[path = "all/change.rs"]
 mod change;
 #[path = "all/drift.rs"]
@@ -18,6 +20,8 @@ mod hooks;
 mod process;
 #[path = "all/quiet.rs"]
 mod quiet;
+#[path = "all/quirks.rs"]
+mod quirks;
 #[path = "all/remote.rs"]
 mod remote;
 #[path = "all/removal.rs"]

@@ -9,7 +9,8 @@ use super::rollout::{RolloutStatus, StrategyRule};
 use crate::{
     Interval,
     v1alpha1::{
-        ForeignFields, ForeignStatus, IgnoreRule, Leaving, OnDelete, WaitingRevision, Window,
+        AuditStatus, ForeignFields, ForeignStatus, IgnoreRule, Leaving, OnDelete, WaitingRevision,
+        Window,
     },
 };
 
@@ -245,6 +246,9 @@ pub struct EnvironmentStatus {
     /// Fields that people have added by hand and git does not mention; not counted as drift.
     #[serde(default, skip_serializing_if = "ForeignStatus::is_empty")]
     pub foreign: ForeignStatus,
+    /// The last audit that somebody asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditStatus>,
     /// What keeps single objects from being applied, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,

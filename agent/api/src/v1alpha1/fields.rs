@@ -78,3 +78,34 @@ impl ForeignStatus {
         self.count == 0
     }
 }
+
+/// What an audit that somebody asked for has found: objects that a dry run would change although they were in
+/// sync as far as the watch told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditStatus {
+    /// The value of `driftless.dev/audit-at` that was acted on.
+    pub request: String,
+    /// How many objects were compared.
+    #[serde(default)]
+    pub checked: u32,
+    /// How many of them differed.
+    #[serde(default)]
+    pub missed: u32,
+    /// Where, at most 20.
+    #[serde(default)]
+    pub entries: Vec<AuditEntry>,
+    /// Why nothing was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// One place that the watch has missed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
+    /// `Deployment/shop/web`
+    pub object: String,
+    /// `spec.replicas`
+    pub field: String,
+}

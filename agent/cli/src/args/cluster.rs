@@ -71,6 +71,9 @@ pub(crate) struct Drift {
     /// All namespaces
     #[arg(short = 'A', long, conflicts_with = "name")]
     pub(crate) all_namespaces: bool,
+    /// Have the agent compare all objects with a dry run now, and show what its watch had missed
+    #[arg(long, requires = "name", conflicts_with = "all_namespaces")]
+    pub(crate) audit: bool,
 }
 
 /// Arguments of `approve`.

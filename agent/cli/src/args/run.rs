@@ -35,6 +35,9 @@ pub(crate) struct Agent {
     /// Send a trace of each release to this OTLP/HTTP collector, such as `http://collector:4318`
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub(crate) otlp_endpoint: Option<String>,
+    /// How many objects a minute are compared with a dry run, to learn what the watch has missed. 0 for none
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) audit_per_minute: u32,
     /// How long a replica that falls silent keeps the Lease, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     pub(crate) lease_seconds: u64,

@@ -93,6 +93,7 @@ fn config(args: &Agent, context: &Context) -> Result<Config, AgentError> {
         prometheus: args.prometheus.clone(),
         otlp_endpoint: args.otlp_endpoint.clone(),
         concurrency: args.concurrency,
+        audit_per_minute: args.audit_per_minute,
         lease: Duration::from_secs(args.lease_seconds.max(3)),
         tenancy: Tenancy {
             default_account: args.default_service_account.clone(),

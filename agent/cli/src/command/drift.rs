@@ -1,5 +1,7 @@
 //! `driftless drift`: who changed which field when, and what was done about it.
 
+mod audit;
+
 use std::io::Write as _;
 
 use api::v1alpha1::{DriftAction, DriftEntry, Environment, ForeignEntry, ForeignStatus};
@@ -39,6 +41,9 @@ struct Found {
 /// Shows it.
 pub(super) async fn run(args: &Drift, context: &Context) -> Result<Exit, Failure> {
     let link = connect(context).await?;
+    if let (true, Some(name)) = (args.audit, &args.name) {
+        return audit::run(name, &link, context).await;
+    }
     let names: Vec<String> = args.name.iter().cloned().collect();
     let environments = environments::list(&link, args.all_namespaces, &names).await?;
     let answer = Answer {

@@ -142,6 +142,23 @@ impl<'a> Carrier<'a> {
         }
     }
 
+    /// The object as it is, and as it would be if it were applied now. Nothing is changed.
+    pub(super) async fn rehearse(&self, object: &Desired) -> Result<(Value, Value), String> {
+        self.fence()?;
+        let resource = self.resource(&object.gvk).await?;
+        let (namespace, name) = (&object.id.namespace, &object.id.name);
+        let live = self.cluster.get(&resource, namespace, name).await;
+        let live = live.map_err(|error| chain::text(&error))?;
+        let live = live.ok_or_else(|| "is not there".to_owned())?;
+        let after = self.send(&resource, object, &object.body, How::Probe).await;
+        let after = after.map_err(|error| chain::text(&error))?;
+        let version = live["metadata"]["resourceVersion"].as_str();
+        match (after.body, version == Some(&after.facts.resource_version)) {
+            (Some(body), true) => Ok((live, body)),
+            _ => Err("changed while it was looked at".to_owned()),
+        }
+    }
+
     /// Takes the label off one object, and only the one that was planned for.
     pub(super) async fn release(&self, release: &Release) -> Result<(), Kept> {
         self.fence()?;

@@ -86,6 +86,14 @@ impl Pass<'_> {
             &live.managed_fields,
             api::names::FIELD_MANAGER,
         );
+        if let (true, Some(places)) = (lost.is_empty(), self.state.audited.get(&object.id)) {
+            let places = places.iter().take(FIELDS);
+            let told = places.map(|place| DriftEntry {
+                field: Some(place.clone()),
+                ..entry(&object.id, None)
+            });
+            return told.collect();
+        }
         if lost.is_empty() {
             // Nothing is missing: somebody applied under our name, or took all of it.
             return vec![DriftEntry {
