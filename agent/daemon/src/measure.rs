@@ -159,15 +159,13 @@ async fn body(answer: reqwest::Result<reqwest::Response>) -> Result<Value, Missi
         bytes.extend_from_slice(&chunk);
     }
     let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    match status.is_success() {
-        true => Ok(value),
-        false => {
-            let said = value["error"].as_str().unwrap_or_default();
-            Err(Missing::Error(
-                format!("answered {status} {said}").trim_end().to_owned(),
-            ))
-        }
+    if status.is_success() {
+        return Ok(value);
     }
+    let said = value["error"].as_str().unwrap_or_default();
+    Err(Missing::Error(
+        format!("answered {status} {said}").trim_end().to_owned(),
+    ))
 }
 
 /// Without the address: it may hold a password.

@@ -190,11 +190,15 @@ impl<'a> Pass<'a> {
             return;
         }
         self.release(trigger).await;
-        let Some(rendering) = self.bring_out(rendering).await else {
-            return;
-        };
-        self.converge(rendering, cancel).await;
-        self.stands_now();
+        if let Some(rendering) = self.bring_out(rendering).await {
+            self.converge(rendering, cancel).await;
+            self.stands_now();
+            self.wind_up().await;
+        }
+    }
+
+    /// Sums up, once everything that can be done now is done.
+    async fn wind_up(&mut self) {
         if self
             .state
             .ledger

@@ -12,6 +12,7 @@ use rollout::{
     judge::Decision,
     split::Object,
     state::{Revision, State, StateError},
+    wish::Wish,
 };
 use serde_json::Value;
 
@@ -43,6 +44,17 @@ pub(crate) struct Rollouts {
 pub(crate) struct Stands {
     pub(crate) base: Option<String>,
     pub(crate) canary: Option<String>,
+}
+
+impl Stands {
+    /// What stands once `wish` is carried out.
+    pub(crate) fn of(wish: &Wish) -> Self {
+        let digest = |revision: &Revision| revision.digest.clone();
+        Self {
+            base: wish.base.as_ref().map(digest),
+            canary: wish.canary.as_ref().map(|canary| digest(&canary.revision)),
+        }
+    }
 }
 
 /// The newest command and the approvals on an Environment, as written.

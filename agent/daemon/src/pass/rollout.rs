@@ -5,6 +5,8 @@
 //! ```
 //! Without a strategy nothing of this happens, and nothing is read for it.
 
+use std::collections::BTreeMap;
+
 use api::{Reason, v1alpha1::RolloutStatus};
 use jiff::Timestamp;
 use rollout::{
@@ -58,24 +60,11 @@ impl Pass<'_> {
         let split = match (&look.strategy, look.chosen.workloads.is_empty()) {
             (Some(strategy), false) => match Split::new(given, &look.chosen.workloads, strategy) {
                 Ok(split) => Some(split),
-                Err(faults) => return self.cannot_split(&faults, &look, rendering),
+                Err(faults) => return Some(self.cannot_split(&faults, &look, rendering)),
             },
             _ => None,
         };
-        let mut seen = Observation {
-            at: look.now,
-            head: look.head.clone(),
-            strategy: look.strategy.clone().filter(|_| split.is_some()),
-            workloads: std::collections::BTreeMap::new(),
-            samples: self.samples(),
-            approvals: self.approvals(),
-            command: self.command(),
-            alarm: None,
-            chaos: false,
-        };
-        if let Some(split) = &split {
-            seen.workloads = self.workloads(split).await?;
-        }
+        let seen = self.seen(&look, split.as_ref()).await?;
         let before = self.rollouts().state.clone();
         let (state, effects) = rollout::step(&before, &seen, look.now);
         self.tell_rollout(&state, &effects, &seen, &look.chosen);
@@ -94,18 +83,30 @@ impl Pass<'_> {
                 objects
             }
         };
-        self.wished = Some(Stands {
-            base: effects.wish.base.as_ref().map(|base| base.digest.clone()),
-            canary: effects
-                .wish
-                .canary
-                .as_ref()
-                .map(|canary| canary.revision.digest.clone()),
-        });
+        self.wished = Some(Stands::of(&effects.wish));
         self.carry_on(state, &effects, split.as_ref(), &look);
         Some(Rendering {
             objects,
             ..rendering
+        })
+    }
+
+    /// What is known now. `None` if the cluster cannot be asked.
+    async fn seen(&mut self, look: &Look, split: Option<&Split<'_>>) -> Option<Observation> {
+        let workloads = match split {
+            Some(split) => self.workloads(split).await?,
+            None => BTreeMap::new(),
+        };
+        Some(Observation {
+            at: look.now,
+            head: look.head.clone(),
+            strategy: look.strategy.clone().filter(|_| split.is_some()),
+            workloads,
+            samples: self.samples(),
+            approvals: self.approvals(),
+            command: self.command(),
+            alarm: None,
+            chaos: false,
         })
     }
 

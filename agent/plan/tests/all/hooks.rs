@@ -48,6 +48,10 @@ fn plan_with(desired: &[plan::desired::Desired], inventory: &Inventory) -> Plan 
     })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "written in place at each call"
+)]
 fn object(api: &str, kind: &str, name: &str, annotations: Value) -> Value {
     json!({ "apiVersion": api, "kind": kind,
         "metadata": { "name": name, "namespace": "shop", "annotations": annotations } })
@@ -337,6 +341,7 @@ fn id(name: &str) -> ObjectId {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one case after the other reads best")]
 #[test]
 fn a_run_stands_as_its_job_does_and_never_starts_twice() {
     let made = |uid: Option<&str>, ended| Entry {

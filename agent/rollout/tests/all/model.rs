@@ -196,7 +196,7 @@ impl Trial {
             RoutesStop => world.routes = false,
             RoutesGo => world.routes = true,
             RouteEdited => {
-                world.web().achieved = Some(77).filter(|_| world.web().router.eq(&Router::Route))
+                world.web().achieved = Some(77).filter(|_| world.web().router.eq(&Router::Route));
             }
             NewCommit => self.push("c"),
             OldCommit => self.push("b"),

@@ -291,7 +291,7 @@ fn the_sibling_is_the_new_revision_under_other_labels() {
     let shape = shaped(&weights(), &wish(25, 1));
     yaml(
         get(&shape, "Deployment", "web-canary"),
-        &expect![[r#"
+        &expect![[r"
         apiVersion: apps/v1
         kind: Deployment
         metadata:
@@ -335,7 +335,7 @@ fn the_sibling_is_the_new_revision_under_other_labels() {
               - configMap:
                   name: shared
                 name: shared
-    "#]],
+    "]],
     );
 }
 
@@ -344,7 +344,7 @@ fn twins_pick_the_pods_of_the_canary_alone() {
     let shape = shaped(&weights(), &wish(25, 3));
     yaml(
         &get(&shape, "Service", "web-canary")["spec"],
-        &expect![[r#"
+        &expect![[r"
             ports:
             - name: http
               port: 80
@@ -354,18 +354,18 @@ fn twins_pick_the_pods_of_the_canary_alone() {
               driftless.dev/version: canary
               part-of: shop
             type: ClusterIP
-        "#]],
+        "]],
     );
     yaml(
         &get(&shape, "HorizontalPodAutoscaler", "web-canary")["spec"],
-        &expect![[r#"
+        &expect![[r"
             maxReplicas: 10
             minReplicas: 3
             scaleTargetRef:
               apiVersion: apps/v1
               kind: Deployment
               name: web-canary
-        "#]],
+        "]],
     );
     let canary = json!({"matchLabels": {"app": "web-canary"}});
     assert_eq!(
@@ -401,7 +401,7 @@ fn a_weight_is_one_write_and_none_is_what_git_says() {
     assert_eq!(at(0), read(SHOP)[2].0);
     yaml(
         &at(25)["spec"]["rules"],
-        &expect![[r#"
+        &expect![[r"
         - backendRefs:
           - name: web
             port: 80
@@ -420,7 +420,7 @@ fn a_weight_is_one_write_and_none_is_what_git_says() {
           - path:
               type: PathPrefix
               value: /old
-    "#]],
+    "]],
     );
     assert_eq!(at(100)["spec"]["rules"][0]["backendRefs"][0]["weight"], 0);
     let shape = shaped(&weights(), &wish(25, 4));
@@ -470,7 +470,7 @@ fn testers_get_a_rule_of_their_own() {
     let shape = shaped(&strategy, &wish);
     yaml(
         &get(&shape, "HTTPRoute", "web")["spec"]["rules"][0],
-        &expect![[r#"
+        &expect![[r"
             backendRefs:
             - name: web-canary
               port: 80
@@ -490,7 +490,7 @@ fn testers_get_a_rule_of_their_own() {
               path:
                 type: PathPrefix
                 value: /
-        "#]],
+        "]],
     );
     assert_eq!(
         get(&shape, "HTTPRoute", "web")["spec"]["rules"]

@@ -57,16 +57,13 @@ impl Pass<'_> {
             .read_one(&gvk, track.namespace(), &track.id.name)
             .await?;
         let stable = stable.unwrap_or_default();
-        let canary = match track.router {
-            Router::InPlace => Some(pods::replaced(&stable)),
-            _ => {
-                let beside = self
-                    .read_one(&gvk, track.namespace(), &track.canary)
-                    .await?;
-                match beside {
-                    Some(beside) => Some(self.canary(track, &beside).await?),
-                    None => None,
-                }
+        let canary = if track.router == Router::InPlace {
+            Some(pods::replaced(&stable))
+        } else {
+            let beside = self.read_one(&gvk, track.namespace(), &track.canary);
+            match beside.await? {
+                Some(beside) => Some(self.canary(track, &beside).await?),
+                None => None,
             }
         };
         let live = self.routing_of(track, split).await?;

@@ -73,13 +73,11 @@ impl Pass<'_> {
         let strategy = document.spec.strategy;
         let mut faults: Vec<_> = strategy.faults().iter().map(ToString::to_string).collect();
         faults.extend(unserved(&strategy));
-        match faults.is_empty() {
-            true => Ok(strategy),
-            false => {
-                let message = format!("Strategy {namespace}/{name}: {}", faults.join("; "));
-                Err((Reason::InvalidStrategy, message, Retry::Later))
-            }
+        if faults.is_empty() {
+            return Ok(strategy);
         }
+        let message = format!("Strategy {namespace}/{name}: {}", faults.join("; "));
+        Err((Reason::InvalidStrategy, message, Retry::Later))
     }
 
     /// The revision cannot be taken apart: the good one stays.
@@ -88,15 +86,15 @@ impl Pass<'_> {
         faults: &[Fault],
         look: &Look,
         rendering: Rendering,
-    ) -> Option<Rendering> {
+    ) -> Rendering {
         let all: Vec<_> = faults.iter().map(ToString::to_string).collect();
         let message = format!("strategy {}: {}", look.chosen.name, all.join("; "));
         self.outcome
             .stop(Reason::InvalidStrategy, message, Retry::OnChange);
-        Some(Rendering {
+        Rendering {
             objects: look.good.clone(),
             ..rendering
-        })
+        }
     }
 }
 
