@@ -123,7 +123,11 @@ impl<'a> Pass<'a> {
                 None => self.state.status.objects,
             });
         }
-        self.state.last = Some(self.outcome.clone());
+        // What was changed is told once and needed no more.
+        self.state.last = Some(Outcome {
+            changes: Vec::new(),
+            ..self.outcome.clone()
+        });
         self.outcome
     }
 

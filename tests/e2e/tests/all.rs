@@ -28,6 +28,8 @@ mod remote;
 mod removal;
 #[path = "all/sample.rs"]
 mod sample;
+#[path = "all/scale.rs"]
+mod scale;
 #[path = "all/telemetry.rs"]
 mod telemetry;
 #[path = "all/tenancy.rs"]

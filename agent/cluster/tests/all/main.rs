@@ -8,6 +8,7 @@
 mod adopt;
 mod apply;
 mod bounds;
+mod busy;
 mod delete;
 mod discovery;
 mod drift;
