@@ -85,6 +85,7 @@ impl Task {
                     false => backoff.next(),
                 }),
             };
+            let looked = Instant::now();
             self.answers.send_replace(asked);
             if let (Some(mirror), None) = (&mirror, &watched) {
                 watched = watched::watch(mirror, self.poke.clone());
@@ -94,7 +95,8 @@ impl Task {
                 () = until(wait.map(|wait| Instant::now() + wait)) => cause = Cause::Poll,
                 () = self.poke.notified() => cause = Cause::Poke,
             }
-            tokio::time::sleep(FLOOR).await;
+            // The first of many pokes is not made to wait for the others.
+            tokio::time::sleep_until(looked + FLOOR).await;
         }
         stop.store(true, Ordering::Relaxed);
     }
