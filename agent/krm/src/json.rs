@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::yaml::number::{self, Int};
 use crate::yaml::value;
 use crate::yaml::{WriteError, WriteProblem};
-use crate::{Kind, Map, Node, Pos, Scalar, Style, Tag};
+use crate::{Kind, Node, Scalar};
 
+pub use crate::yaml::from_json::from_value;
 pub use through::through_text;
 
 /// The JSON value that `node` becomes.
@@ -35,35 +36,6 @@ pub fn to_value(node: &Node) -> Result<Value, WriteError> {
                 false => Ok((entry.key.clone(), to_value(&entry.value)?)),
             })
             .collect(),
-    }
-}
-
-/// The node that stands for `value`, all of it made at `pos`.
-pub fn from_value(value: &Value, pos: Pos) -> Node {
-    let plain = |text: String, tag| Node::scalar(text, tag, Style::Plain, pos);
-    match value {
-        Value::Null => Node::null(pos),
-        Value::Bool(value) => plain(value.to_string(), Tag::Bool),
-        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-            Some(float) => {
-                let mut text = String::new();
-                number::format_g(float, &mut text);
-                plain(text, Tag::Float)
-            }
-            None => plain(number.to_string(), Tag::Int),
-        },
-        Value::String(text) => Node::string(text.as_str(), pos),
-        Value::Array(items) => {
-            let items = items.iter().map(|item| from_value(item, pos)).collect();
-            Node::seq(items, pos)
-        }
-        Value::Object(fields) => {
-            let mut map = Map::new();
-            for (key, value) in fields {
-                map.push(key.as_str(), from_value(value, pos));
-            }
-            Node::map(map, pos)
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod character;
 mod cursor;
 mod emit;
 mod error;
+pub(crate) mod from_json;
 mod limits;
 pub(crate) mod number;
 mod order;

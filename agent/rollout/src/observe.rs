@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::{judge::Reading, state::Revision, strategy::Strategy};
 
 pub mod pods;
-pub mod shares;
 
 /// Everything that is known now.
 #[derive(Clone, Debug, PartialEq)]

@@ -32,6 +32,7 @@ mod in_place;
 pub mod order;
 mod pick;
 mod route;
+pub mod shares;
 mod sibling;
 pub mod sides;
 mod twin;

@@ -2,9 +2,9 @@
 
 mod anchors;
 mod budget;
+mod declared;
 mod entries;
 mod scalar;
-mod types;
 mod value;
 
 use std::sync::Arc;
@@ -313,7 +313,7 @@ impl<'t, 'b> Parser<'t, 'b> {
             _ => {
                 let above = self.scanner.comments.json_of_key(mark.line);
                 let mut node = self.parse_value(true, false)?.node;
-                note_types(&mut node, above.and_then(types::read));
+                note_types(&mut node, above.and_then(declared::read));
                 Ok(node)
             }
         }
@@ -353,8 +353,8 @@ impl<'t, 'b> Parser<'t, 'b> {
             false => None,
         };
         let types = of_value
-            .and_then(types::read)
-            .or_else(|| types::read(of_key?));
+            .and_then(declared::read)
+            .or_else(|| declared::read(of_key?));
         note_types(&mut value.node, types);
         Ok(value)
     }

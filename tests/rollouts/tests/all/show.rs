@@ -139,8 +139,7 @@ impl Show {
     pub(crate) async fn share(&self, load: &Load, version: &str, percent: usize) -> Result<()> {
         eventually(PATIENCE, || async {
             let from = load.now();
-            // sleeps because the share over a time is what is measured
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await; // sleeps because the share over a time is what is measured
             let counts = load.since(from).by_version();
             let all: usize = counts.values().sum();
             let own = counts.get(version).copied().unwrap_or(0);

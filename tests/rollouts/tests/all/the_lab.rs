@@ -15,8 +15,7 @@ pub(crate) async fn routes_by_weight() -> Result<()> {
     pair.weights(90, 10).await?;
     let share = eventually(PATIENCE, || async {
         let from = load.now();
-        // sleeps because the share over a time is what is measured
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await; // sleeps because the share over a time is what is measured
         let counts = load.since(from).by_version();
         let (old, new) = (
             counts.get("old").copied().unwrap_or(0),
@@ -40,8 +39,7 @@ pub(crate) async fn routes_by_weight() -> Result<()> {
     .await?;
     eventually(PATIENCE, || async {
         let from = load.now();
-        // sleeps because the share over a time is what is measured
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await; // sleeps because the share over a time is what is measured
         let counts = load.since(from).by_version();
         match counts.contains_key("old") || counts.is_empty() {
             true => Err(anyhow!("{counts:?}")),

@@ -6,8 +6,8 @@ use api::names;
 use krm::Gvk;
 use rollout::{
     State,
-    observe::{Approval, Command, Pods, Router, Sample, Workload, pods, shares},
-    split::{Split, Track},
+    observe::{Approval, Command, Pods, Router, Sample, Workload, pods},
+    split::{Split, Track, shares},
 };
 use serde_json::Value;
 
