@@ -28,3 +28,14 @@ fn an_environment_needs_little() {
     assert_eq!(spec.interval.to_string(), "1m");
     assert!(spec.prune && !spec.suspend);
 }
+
+/// What people copy must work: the example is read as the API server would hand it over.
+#[test]
+fn the_example_strategy_can_be_used() {
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/strategy.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let example: api::v1alpha1::Strategy = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(example.spec.strategy.faults(), []);
+    assert_eq!(example.spec.strategy.steps.len(), 12);
+}

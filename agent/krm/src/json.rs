@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn values_survive_the_way_through_nodes() {
         let value = json!({"a": [1, -2, 1.5, 1e300, u64::MAX, null, true, "x", "1"], "b": {}});
-        let node = from_value(&value, Pos::default());
+        let node = from_value(&value, crate::Pos::default());
         assert_eq!(to_value(&node).expect("JSON values"), value);
     }
 }

@@ -371,6 +371,5 @@ fn replace(old: &mut Node, mut new: Node) {
             scalar.tag = Tag::Str;
         }
     }
-    new.note = old.note.take();
-    *old = new;
+    old.put(new);
 }

@@ -41,6 +41,21 @@ pub struct Note {
     pub typed_key: bool,
     /// The schema in a comment beside the key, which tells a merge what the value is.
     pub types: Option<Arc<Node>>,
+    /// A map or list written in brackets; only known of what was read to be printed in the same layout.
+    pub flow: bool,
+    /// How its key was written; only known in the same way.
+    pub key_style: Style,
+    /// The rule that put the value here, where its own position tells where it was taken from.
+    pub rule: Option<Pos>,
+}
+
+impl Note {
+    /// What stays when another value comes under the same key.
+    fn of_key(note: Option<Box<Self>>) -> Option<Box<Self>> {
+        let mut note = note?;
+        (note.flow, note.rule) = (false, None);
+        (note.typed_key || note.types.is_some() || note.key_style != Style::Plain).then_some(note)
+    }
 }
 
 /// The three shapes of a value.
@@ -257,6 +272,35 @@ impl Node {
         self.note.as_ref().is_some_and(|note| note.typed_key)
     }
 
+    /// Takes the place of this value. What is noted of the key stays.
+    pub fn put(&mut self, value: Self) {
+        let key = Note::of_key(self.note.take());
+        let (rule, flow) = (value.rule(), value.is_flow());
+        *self = value;
+        self.note = key;
+        if rule.is_some() || flow {
+            let note = self.note.get_or_insert_default();
+            (note.rule, note.flow) = (rule, flow);
+        }
+    }
+
+    /// The rule that put it here, if its position is that of its source.
+    pub fn rule(&self) -> Option<Pos> {
+        self.note.as_ref()?.rule
+    }
+
+    /// Says which rule put it here; `None` if it is from where its position says.
+    pub fn set_rule(&mut self, rule: Option<Pos>) {
+        if rule.is_some() || self.note.is_some() {
+            self.note.get_or_insert_default().rule = rule;
+        }
+    }
+
+    /// Whether it is known to be written in brackets.
+    pub fn is_flow(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.flow)
+    }
+
     /// The value at the end of a path of map keys.
     pub fn at(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(self, |node, key| node.get(key))
@@ -367,9 +411,7 @@ impl Map {
         let key = key.into();
         match self.get_mut(&key) {
             Some(old) => {
-                let note = old.note.take();
-                *old = value;
-                old.note = note;
+                old.put(value);
             }
             None => self.entries.push(Entry { key, value }),
         }

@@ -34,11 +34,17 @@ pub use limits::{Limits, NODE_WEIGHT};
 pub use value::ValueError;
 
 use crate::{Node, SourceId};
+use parse::Layout;
 use resolve::Rules;
 
 /// Reads the documents of a manifest, without those that are empty or null. Maps in them have string keys only.
 pub fn read(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>, YamlError> {
-    read_with(text, source, limits, Rules::V3)
+    read_with(text, source, limits, (Rules::V3, Layout::Forgotten))
+}
+
+/// As [`read`], for a text that is to be printed in its own layout: notes which maps and lists are in brackets.
+pub fn read_layout(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>, YamlError> {
+    read_with(text, source, limits, (Rules::V3, Layout::Kept))
 }
 
 /// Reads a file of settings such as `kustomization.yaml`, which kustomize reads by older rules than manifests:
@@ -48,7 +54,7 @@ pub fn read_settings(
     source: SourceId,
     limits: &Limits,
 ) -> Result<Vec<Node>, YamlError> {
-    read_with(text, source, limits, Rules::V2)
+    read_with(text, source, limits, (Rules::V2, Layout::Forgotten))
 }
 
 /// What a manifest's plain scalar of this text means: what becomes of a text that a transformer changes in place.
@@ -81,7 +87,7 @@ fn read_with(
     bytes: &[u8],
     source: SourceId,
     limits: &Limits,
-    rules: Rules,
+    (rules, layout): (Rules, Layout),
 ) -> Result<Vec<Node>, YamlError> {
     let text = split::decode(bytes, limits)?;
     let text = match text.contains("\r\n") {
@@ -95,7 +101,7 @@ fn read_with(
         Rules::V2 => split::whole(&text),
     };
     for piece in pieces {
-        let parser = parse::Parser::new(&piece, source, rules, &mut budget);
+        let parser = parse::Parser::new(&piece, source, (rules, layout), &mut budget);
         let Some(document) = parser.document()? else {
             continue;
         };

@@ -112,9 +112,28 @@ impl Config {
         Ok(())
     }
 
+    /// Whether nothing was added to the built-in tables: true of most layers, and known without a look at entries.
+    fn is_built_in(&self) -> bool {
+        let tables = [
+            &self.name_prefix,
+            &self.name_suffix,
+            &self.namespace,
+            &self.common_labels,
+            &self.labels,
+            &self.template_labels,
+            &self.volume_claim_labels,
+            &self.common_annotations,
+            &self.images,
+            &self.replicas,
+            &self.vars,
+        ];
+        let names = matches!(&self.names, Cow::Borrowed(names) if !names.is_empty());
+        names && tables.iter().all(|table| matches!(table, Cow::Borrowed(_)))
+    }
+
     /// Adds what `other` has and this has not, and sorts all tables.
     pub(crate) fn merge(&mut self, other: Self) -> Result<(), String> {
-        if *self == other {
+        if self.is_built_in() && other.is_built_in() || *self == other {
             return Ok(());
         }
         add_all(&mut self.name_prefix, other.name_prefix)?;

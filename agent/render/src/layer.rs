@@ -6,7 +6,7 @@
 mod plugins;
 mod steps;
 
-use std::rc::Rc;
+use std::{mem::discriminant, rc::Rc};
 
 use krm::{Pos, schema::Schema};
 
@@ -273,20 +273,31 @@ impl<'s> Layer<'s> {
         problems.finish(())
     }
 
+    /// The entries of one list do not depend on each other, so all that is wrong with them is told at once; what
+    /// comes after the list might only fail because of them.
     fn transform(&self, gathered: &mut Gathered) -> Outcome {
         let context = self.context();
+        let mut problems = Gather::default();
+        let mut failed = None;
         for Step {
             transformer,
             origin,
         } in self.steps(gathered)?
         {
-            transformer.apply(&mut gathered.set, &context)?;
+            let kind = discriminant(&transformer);
+            if failed.is_some_and(|failed| failed != kind) {
+                break;
+            }
+            let applied = transformer.apply(&mut gathered.set, &context);
+            if problems.take(applied).is_none() {
+                failed = Some(kind);
+            }
             if let Some(origin) = origin {
                 record(&mut gathered.set, &origin);
             }
             gathered.set.drop_gone();
         }
-        Ok(())
+        problems.finish(())
     }
 
     /// Validators are transformers that must find nothing to change.

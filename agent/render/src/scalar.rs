@@ -11,6 +11,7 @@ pub(crate) fn set_text(node: &mut Node, text: String, pos: Pos) -> Option<()> {
     scalar.text = text;
     scalar.untag();
     node.pos = pos;
+    node.set_rule(None);
     Some(())
 }
 
@@ -29,6 +30,7 @@ pub(crate) fn set_tagged(node: &mut Node, text: &str, tag: Tag, pos: Pos) -> Opt
         _ => Tag::Str,
     });
     node.pos = pos;
+    node.set_rule(None);
     Some(())
 }
 

@@ -42,8 +42,11 @@ pub struct Workload {
     pub stable: Pods,
     /// The one beside it: none if there is none. For a workload that is changed in place: its pods of the new revision.
     pub canary: Option<Pods>,
-    /// Per cent that the routes, as read back, give to the canary.
+    /// Per cent that the routes, as read back, give to the canary: 0 where no route names it, `None` where that cannot
+    /// be told.
     pub achieved: Option<u8>,
+    /// How many pods the new revision asks for in git itself: [`crate::split::Track::fixed`].
+    pub fixed: Option<u32>,
 }
 
 /// How users are divided between the versions of a workload.

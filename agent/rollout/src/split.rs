@@ -74,6 +74,8 @@ pub struct Track {
     pub canary: String,
     /// Services that lead to its pods.
     pub services: Vec<String>,
+    /// How many pods the new revision asks for, unless an autoscaler in git decides that or git says nothing.
+    pub fixed: Option<u32>,
     /// Its pods, and those of the canary.
     picked: Picked,
 }
@@ -277,6 +279,7 @@ impl Track {
             router,
             canary: name,
             services,
+            fixed: twin::fixed(given, id, &new.0),
             picked,
         })
     }

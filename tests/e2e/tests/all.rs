@@ -30,6 +30,8 @@ mod removal;
 mod sample;
 #[path = "all/scale.rs"]
 mod scale;
+#[path = "all/strategies.rs"]
+mod strategies;
 #[path = "all/telemetry.rs"]
 mod telemetry;
 #[path = "all/tenancy.rs"]

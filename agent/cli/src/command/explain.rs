@@ -11,7 +11,7 @@ mod secrets;
 
 use std::io::Write as _;
 
-use krm::Node;
+use krm::{Node, Pos};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,6 +50,9 @@ struct Explained {
     /// Absent for what the renderer itself adds.
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     place: Option<Place>,
+    /// The replacement that put the value here; `place` is then where it was taken from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<Place>,
 }
 
 /// The line that set a field.
@@ -72,7 +75,10 @@ pub(super) fn run(args: &args::Explain, context: &Context) -> Result<Exit, Failu
     let object = find::object(objects, &args.object, &overlay)?;
     let leaves = fields::leaves(&object.node);
     let leaves = find::fields(leaves, args.field.as_deref(), &object.id.to_string())?;
-    let history = History::of(&output, leaves.iter().map(|leaf| leaf.node.pos));
+    let places = leaves
+        .iter()
+        .flat_map(|leaf| [Some(leaf.node.pos), leaf.rule]);
+    let history = History::of(&output, places.flatten());
     let layers = Layers::of(&output);
     let secrets = secrets::Secrets::of(objects);
     let explain = |leaf: &fields::Leaf<'_>| Explained {
@@ -81,7 +87,10 @@ pub(super) fn run(args: &args::Explain, context: &Context) -> Result<Exit, Failu
             true => secrets::MASK.into(),
             false => value(leaf.node),
         },
-        place: place(leaf.node, &output, &layers, &history),
+        place: place(leaf.node.pos, &output, &layers, &history),
+        rule: leaf
+            .rule
+            .and_then(|rule| place(rule, &output, &layers, &history)),
     };
     let answer = Answer {
         object: object.id.to_string(),
@@ -111,8 +120,7 @@ fn value(node: &Node) -> Value {
     krm::json::to_value(node).unwrap_or_else(|_| text())
 }
 
-fn place(node: &Node, output: &Output, layers: &Layers<'_>, history: &History) -> Option<Place> {
-    let pos = node.pos;
+fn place(pos: Pos, output: &Output, layers: &Layers<'_>, history: &History) -> Option<Place> {
     let file = output
         .rendered
         .source(pos.source)
@@ -150,7 +158,11 @@ fn cells(field: &Explained, known: bool) -> Vec<Cell> {
         cells.push(Cell::new("(added by the renderer)", style::DIM));
         return cells;
     };
-    cells.push(format!("{}:{}", place.file, place.line).into());
+    let mut set_at = format!("{}:{}", place.file, place.line);
+    if let Some(rule) = &field.rule {
+        set_at.push_str(&format!(" by {}:{}", rule.file, rule.line));
+    }
+    cells.push(set_at.into());
     cells.push(place.layer.beside(&place.file).into());
     match &place.commit {
         Some(commit) => cells.extend([

@@ -80,6 +80,13 @@ impl Pass<'_> {
         self.wait_for_claims(&seen);
         self.note_drift(drifted, &plan);
         self.foreign(&carrier, &desired, cancel).await;
+        self.note_revision(revision);
+        self.hooks.keep(kinds);
+        self.store().await;
+    }
+
+    /// Notes in the inventory that all of `revision` is applied.
+    fn note_revision(&mut self, revision: source::Revision) {
         if self.outcome.is_applied()
             && let Some(ledger) = &mut self.state.ledger
         {
@@ -88,8 +95,6 @@ impl Pass<'_> {
             let told = told.unwrap_or(revision).to_string();
             ledger.inventory.set_revision(&told);
         }
-        self.hooks.keep(kinds);
-        self.store().await;
     }
 
     /// The namespace that `createNamespace` asks for, unless git has it or somebody else has made it.

@@ -16,11 +16,13 @@ use crate::{
     },
 };
 
-/// Takes notes off all values, since JSON has no place for them. False if a key is no string: then there is no
+/// Takes off all values what was noted of how they are written, since JSON has no place for that. False if a key is no string: then there is no
 /// JSON.
 pub(super) fn bare(node: &mut Node) -> bool {
-    let note = node.note.take();
-    let fits = !note.is_some_and(|note| note.typed_key);
+    let fits = !node.has_typed_key();
+    let rule = node.rule();
+    node.note = None;
+    node.set_rule(rule);
     fits && match &mut node.kind {
         Kind::Scalar(_) => true,
         Kind::Seq(items) => items.iter_mut().all(bare),

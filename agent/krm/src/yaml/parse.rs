@@ -23,11 +23,19 @@ use value::{Key, Value};
 
 pub(super) use budget::Budget;
 
+/// Whether to note how maps and lists are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    Forgotten,
+    Kept,
+}
+
 /// Reads one document.
 pub(super) struct Parser<'t, 'b> {
     scanner: Scanner<'t>,
     source: SourceId,
     rules: Rules,
+    layout: Layout,
     budget: &'b mut Budget,
     anchors: Anchors<'t>,
     directives: Vec<(&'t str, String)>,
@@ -51,13 +59,14 @@ impl<'t, 'b> Parser<'t, 'b> {
     pub(super) fn new(
         piece: &Piece<'t>,
         source: SourceId,
-        rules: Rules,
+        (rules, layout): (Rules, Layout),
         budget: &'b mut Budget,
     ) -> Self {
         Self {
             scanner: Scanner::new(piece.text, piece.line, budget.max_depth()),
             source,
             rules,
+            layout,
             budget,
             anchors: Anchors::default(),
             directives: Vec::new(),
@@ -250,8 +259,11 @@ impl<'t, 'b> Parser<'t, 'b> {
         mark: Mark,
     ) -> Result<Value, YamlError> {
         self.open.push(self.scanner.peek()?.mark);
-        let value = self.nested(parse, mark)?;
+        let mut value = self.nested(parse, mark)?;
         self.open.pop();
+        if self.layout == Layout::Kept {
+            value.node.note.get_or_insert_default().flow = true;
+        }
         Ok(value)
     }
 
@@ -321,7 +333,7 @@ impl<'t, 'b> Parser<'t, 'b> {
 
     fn parse_block_mapping(&mut self, pos: Pos) -> Result<Node, YamlError> {
         self.scanner.next()?;
-        let mut entries = Entries::new(self.rules, self.depth == 1);
+        let mut entries = Entries::new((self.rules, self.layout), self.depth == 1);
         loop {
             let Token { what, mark } = self.scanner.next()?;
             match what {
@@ -393,14 +405,14 @@ impl<'t, 'b> Parser<'t, 'b> {
             _ => self.parse_value(false, false)?,
         };
         let value = self.parse_flow_part(&What::FlowSequenceEnd)?;
-        let mut entries = Entries::new(self.rules, self.depth == 1);
+        let mut entries = Entries::new((self.rules, self.layout), self.depth == 1);
         entries.add(key, value, mark)?;
         Ok(Node::map(entries.into_map(), pos))
     }
 
     fn parse_flow_mapping(&mut self, pos: Pos) -> Result<Node, YamlError> {
         self.scanner.next()?;
-        let mut entries = Entries::new(self.rules, self.depth == 1);
+        let mut entries = Entries::new((self.rules, self.layout), self.depth == 1);
         let mut first = true;
         while !self.flow_ended(&What::FlowMappingEnd, first)? {
             first = false;

@@ -2,7 +2,7 @@
 
 use crate::{
     model::{PatchOptions, Text},
-    problem::{Outcome, Problem},
+    problem::{Gather, Outcome, Problem},
     set::ObjectSet,
 };
 
@@ -13,22 +13,27 @@ use super::{
 
 /// Applies all entries in order.
 pub(crate) fn apply(entries: &[Text], objects: &mut ObjectSet, context: &Context<'_>) -> Outcome {
-    let mut patches = Vec::new();
-    for entry in entries {
-        patches.extend(read(entry, context)?);
-    }
+    let mut problems = Gather::default();
+    let read = |entry| problems.take(read(entry, context));
+    let patches: Vec<_> = entries.iter().filter_map(read).flatten().collect();
+    problems.finish(())?;
     if patches.is_empty()
         && let Some(first) = entries.first()
     {
         return Err(Problem::at(first.pos, "there is no patch in this").into());
     }
+    let mut problems = Gather::default();
     for patch in &patches {
-        let at = the_target_of(patch, objects, &context.schema)?;
-        let targets: Vec<_> = (0..objects.len()).map(|index| index == at).collect();
-        let options = PatchOptions::default();
-        strategic_selected(patch, options, (objects, &targets), context)?;
+        problems.take(apply_one(patch, objects, context));
     }
-    Ok(())
+    problems.finish(())
+}
+
+fn apply_one(patch: &krm::Node, objects: &mut ObjectSet, context: &Context<'_>) -> Outcome {
+    let at = the_target_of(patch, objects, &context.schema)?;
+    let targets: Vec<_> = (0..objects.len()).map(|index| index == at).collect();
+    let options = PatchOptions::default();
+    strategic_selected(patch, options, (objects, &targets), context)
 }
 
 /// A text that reads as objects is taken for the patch itself, else for a path.

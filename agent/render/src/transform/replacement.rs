@@ -11,7 +11,7 @@ use super::Context;
 use crate::{
     decode::{Decoder, Temper},
     model::{ReplacementEntry, ReplacementSpec, Text, read},
-    problem::{Outcome, Problem},
+    problem::{Gather, Outcome, Problem},
     session::parse_settings,
     set::ObjectSet,
 };
@@ -31,11 +31,12 @@ pub(crate) fn apply(
     for entry in entries {
         load(entry, context, &mut loaded)?;
     }
+    let mut problems = Gather::default();
     for replacement in &loaded {
-        carry_out(replacement, objects, context)?;
+        problems.take(carry_out(replacement, objects, context));
     }
     objects.drop_gone();
-    Ok(())
+    problems.finish(())
 }
 
 fn load(
@@ -90,7 +91,7 @@ fn carry_out(
     let weight = value.weight();
     for target in &replacement.targets {
         let (pos, places) = (target.pos, target.field_paths.len().max(1));
-        let target = Target::new(target)?;
+        let target = Target::new(target, replacement.pos)?;
         for (at, object) in objects.iter_mut().enumerate() {
             if target.is_for(object, context) {
                 context.files.session.spend(weight * places, pos)?;

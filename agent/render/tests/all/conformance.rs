@@ -14,10 +14,7 @@ use render::{DiskTree, LoadRestriction, Options, Order, TreePath, render};
 use serde_json::Value;
 
 /// Cases that come out otherwise, and why. A case that is listed and passes is an error too.
-const EXCEPTIONS: &[(&str, &str)] = &[(
-    "filter.replacement.replacement_yaml_flow_style__kyaml__field",
-    "a replacement inside YAML text writes that text anew in block style; kustomize keeps flow style",
-)];
+const EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// What came of one case.
 enum Outcome {

@@ -53,7 +53,8 @@ impl Run<'_> {
         };
         let late = elapsed(*since, self.now) >= rollout.strategy.progress_deadline.duration();
         let waits = self.seen.workloads.iter().find_map(|(key, one)| {
-            let need = rollout.need(key, one);
+            // Fewer pods may be what the new revision is about.
+            let need = one.fixed.unwrap_or_else(|| rollout.need(key, one));
             let settled = one.stable.settled.as_ref() == Some(&rollout.target.digest);
             (!settled || one.stable.ready < need)
                 .then(|| format!("{key}: {} of {need} pods are ready", one.stable.ready))
@@ -95,7 +96,8 @@ impl Run<'_> {
             state.rejected.retain(|one| one.revision != target);
         } else {
             // What was left behind is rejected; before the former release nothing is known to be good.
-            state.former = before.filter(|_| rollout.strategy.namespaces.is_some());
+            state.former = None;
+            state.standby_until = None;
         }
         self.record(
             Event::Promoted,

@@ -1,5 +1,6 @@
 //! Twins of what picks or drives the stable pods: Services, autoscalers, budgets, network policies.
 
+use krm::ObjectId;
 use serde_json::{Value, json};
 
 use super::{Given, Object, Track, beside, config, find, id_of, namespace_of};
@@ -88,8 +89,21 @@ fn autoscaler(object: &Value, track: &Track, pods: u32) -> Option<Value> {
 }
 
 fn drives(object: &Value, track: &Track) -> bool {
+    scales(object, &track.id)
+}
+
+fn scales(object: &Value, id: &ObjectId) -> bool {
     let target = &object["spec"]["scaleTargetRef"];
-    target["kind"] == track.id.kind.as_str() && target["name"] == track.id.name.as_str()
+    target["kind"] == id.kind.as_str() && target["name"] == id.name.as_str()
+}
+
+/// The replicas that `workload` asks for, unless something in git scales it.
+pub(super) fn fixed(given: &Given<'_>, id: &ObjectId, workload: &Value) -> Option<u32> {
+    let scaled = given.new.iter().any(|(object, _)| {
+        namespace_of(object, given.namespace) == id.namespace && scales(object, id)
+    });
+    let written = workload["spec"]["replicas"].as_u64().filter(|_| !scaled)?;
+    u32::try_from(written).ok()
 }
 
 /// A twin of something that picks the stable pods and would leave those of the canary out.

@@ -2,7 +2,7 @@
 
 use rollout::{
     State, Strategy,
-    observe::{Action, Approval, Command, Router},
+    observe::{Action, Approval, Command, Pods, Router},
     state::{Cause, Direction, Phase, StateError},
     strategy::{
         Amount, Analysis, Approve, Chaos, Flag, Namespaces, OnMissing, Pause, Step, Synthetic,
@@ -549,6 +549,43 @@ fn two_namespaces_take_turns_and_the_way_back_is_instant() {
     assert_eq!(format!("{:?}", world.state.active), "Green");
     let effects = world.look();
     assert_eq!(effects.wish.standby, Some(revision("a")));
+    // What serves is `b` now, and the side that does not still has `a` in full.
+    let web = world.web();
+    web.stable.settled = Some("b".to_owned());
+    web.achieved = Some(0);
+    web.canary = Some(Pods {
+        wanted: 4,
+        ready: 4,
+        settled: Some("a".to_owned()),
+        stuck: None,
+    });
+    world.seen.alarm = Some("front: 503".to_owned());
+    world.seen.at = world.now;
+    let effects = world.look();
+    assert_eq!(
+        effects.wish.canary.unwrap().weight,
+        100,
+        "one look, one write"
+    );
+    world.web().achieved = Some(100);
+    let effects = world.look();
+    assert_eq!(world.state.good, Some(revision("a")));
+    assert_eq!(format!("{:?}", effects.wish.active), "Blue");
+    assert_eq!(effects.wish.standby, None, "what was left is rejected");
+}
+
+#[test]
+fn a_revision_with_fewer_pods_is_promoted_with_fewer_pods() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(weights(&[100])));
+    world.web().fixed = Some(2);
+    world.until(10, |world| {
+        let rollout = world.state.rollout.as_ref();
+        rollout.is_some_and(|r| matches!(r.phase, Phase::Promoting { .. }))
+    });
+    let pods = &mut world.web().stable;
+    (pods.wanted, pods.ready) = (2, 2);
+    world.until(10, |world| world.is_settled_on("b"));
 }
 
 #[test]

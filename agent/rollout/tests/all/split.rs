@@ -122,7 +122,7 @@ const WEB: &str = "Deployment/shop/web";
 
 fn read(text: &str) -> Vec<Object> {
     serde_yaml::Deserializer::from_str(text)
-        .map(|document| (Value::deserialize(document).unwrap(), None))
+        .map(|document| (Value::deserialize(document).expect("YAML"), None))
         .collect()
 }
 
@@ -155,9 +155,9 @@ fn id(key: &str) -> ObjectId {
     let mut parts = key.split('/').map(str::to_owned);
     ObjectId {
         group: "apps".to_owned(),
-        kind: parts.next().unwrap(),
-        namespace: parts.next().unwrap(),
-        name: parts.next().unwrap(),
+        kind: parts.next().expect("kind/namespace/name"),
+        namespace: parts.next().expect("kind/namespace/name"),
+        name: parts.next().expect("kind/namespace/name"),
     }
 }
 
@@ -188,7 +188,9 @@ fn shaped(strategy: &Strategy, wish: &Wish) -> Shape {
         new: &new,
         namespace: "shop",
     };
-    Split::new(given, &[id(WEB)], strategy).unwrap().shape(wish)
+    Split::new(given, &[id(WEB)], strategy)
+        .expect("no fault")
+        .shape(wish)
 }
 
 fn get<'a>(shape: &'a Shape, kind: &str, name: &str) -> &'a Value {
@@ -203,15 +205,15 @@ fn names(shape: &Shape) -> Vec<String> {
         .map(|(object, _)| {
             format!(
                 "{}/{}",
-                object["kind"].as_str().unwrap(),
-                object["metadata"]["name"].as_str().unwrap()
+                object["kind"].as_str().expect("a text"),
+                object["metadata"]["name"].as_str().expect("a text")
             )
         })
         .collect()
 }
 
 fn yaml(value: &Value, expected: &Expect) {
-    expected.assert_eq(&serde_yaml::to_string(value).unwrap());
+    expected.assert_eq(&serde_yaml::to_string(value).expect("writable"));
 }
 
 #[test]

@@ -102,6 +102,7 @@ impl World {
             stable,
             canary: None,
             achieved: router_share(router, 0),
+            fixed: None,
         };
         Self {
             now: start(),

@@ -131,7 +131,11 @@ fn print(name: &str, Row { theirs, ours, copy }: &Row) -> Result<()> {
             let (theirs, ours) = (figure(theirs), figure(ours));
             format!("{theirs:.1} | {ours:.1} | {:.0}×", theirs / ours)
         }
-        None => format!("over 150 s | {:.1} | -", figure(ours)),
+        None => format!(
+            "over {} s | {:.1} | -",
+            measure::LIMIT.as_secs(),
+            figure(ours)
+        ),
     };
     say(&format!(
         "| {name} | {} | {} | {} | {:.1} | {:.1}× |",

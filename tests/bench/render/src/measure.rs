@@ -15,7 +15,7 @@ use nix::sys::time::TimeValLike as _;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The longest a run may take.
-const LIMIT: Duration = Duration::from_secs(150);
+pub(crate) const LIMIT: Duration = Duration::from_mins(10);
 
 /// What a run cost.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,8 +4,8 @@
 //! keys that tell them apart in Kubernetes, else by place, names that are not plain as `["a.b/c"]`. Read in more
 //! ways: any key of an item will do, its place always, and quotes may be left out.
 
-use krm::Node;
 use krm::schema::{ListMerge, Schema, Type};
+use krm::{Node, Pos};
 
 /// A value that has no fields below it.
 #[derive(Clone)]
@@ -13,6 +13,8 @@ pub(super) struct Leaf<'a> {
     steps: Vec<Step<'a>>,
     /// The value.
     pub(super) node: &'a Node,
+    /// The rule that put it here, or what it is in, if its own place is that of the source.
+    pub(super) rule: Option<Pos>,
 }
 
 /// One step down.
@@ -31,7 +33,7 @@ enum Step<'a> {
 pub(super) fn leaves(object: &Node) -> Vec<Leaf<'_>> {
     let known = Schema::BUILT_IN.object(object.api_version(), object.object_kind());
     let mut leaves = Vec::new();
-    walk(object, known, &mut Vec::new(), &mut leaves);
+    walk((object, None), known, &mut Vec::new(), &mut leaves);
     leaves
 }
 
@@ -61,14 +63,15 @@ impl Leaf<'_> {
 }
 
 fn walk<'a>(
-    node: &'a Node,
+    (node, rule): (&'a Node, Option<Pos>),
     known: Option<Type<'_>>,
     steps: &mut Vec<Step<'a>>,
     leaves: &mut Vec<Leaf<'a>>,
 ) {
+    let rule = node.rule().or(rule);
     let mut below = |step, value: &'a Node, known| {
         steps.push(step);
-        walk(value, known, steps, leaves);
+        walk((value, rule), known, steps, leaves);
         steps.pop();
     };
     match (node.as_map(), node.as_seq()) {
@@ -88,6 +91,7 @@ fn walk<'a>(
         _ => leaves.push(Leaf {
             steps: steps.clone(),
             node,
+            rule,
         }),
     }
 }

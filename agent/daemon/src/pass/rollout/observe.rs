@@ -72,6 +72,7 @@ impl Pass<'_> {
             stable: pods::of(&stable, self.revisions_applied().base.as_deref()),
             canary,
             achieved: shares::achieved(track, &live),
+            fixed: track.fixed,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Layout;
 use super::value::{Key, Value};
 use crate::yaml::cursor::Mark;
 use crate::yaml::error::{Problem, YamlError};
@@ -15,6 +16,7 @@ const MANY: usize = 24;
 /// A map that is being read.
 pub(super) struct Entries {
     rules: Rules,
+    layout: Layout,
     /// It is the whole document.
     root: bool,
     map: Map,
@@ -27,9 +29,10 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    pub(super) fn new(rules: Rules, root: bool) -> Self {
+    pub(super) fn new((rules, layout): (Rules, Layout), root: bool) -> Self {
         Self {
             rules,
+            layout,
             root,
             map: Map::new(),
             lines: Vec::new(),
@@ -50,11 +53,15 @@ impl Entries {
             return self.merge(value, mark);
         }
         let typed = self.rules == Rules::V3 && !self.root && key.key == Key::Other;
+        let style = key.node.as_scalar().map(|scalar| scalar.style);
         let name = self
             .name(key)
             .ok_or_else(|| mark.error(Problem::KeyNotString))?;
         if typed {
             value.node.note.get_or_insert_default().typed_key = true;
+        }
+        if let (Layout::Kept, Some(style)) = (self.layout, style) {
+            value.node.note.get_or_insert_default().key_style = style;
         }
         if name == "<<" && self.rules == Rules::V3 {
             return Err(mark.error(Problem::LostKey));

@@ -239,7 +239,7 @@ pub(super) enum Document {
 }
 
 pub(super) fn read_text(text: &str) -> Document {
-    match yaml::read(text.as_bytes(), SourceId::default(), &Limits::default()) {
+    match yaml::read_layout(text.as_bytes(), SourceId::default(), &Limits::default()) {
         Err(_) => Document::None,
         Ok(documents) => match documents.into_iter().next() {
             None if text.lines().all(is_blank) => Document::Nothing,

@@ -24,8 +24,11 @@ pub(super) fn write(object: &mut Node, path: &[String], value: &Node, to: &Targe
     };
     match changed(&text, rest, value, to) {
         Some(new) => {
-            if let Some(scalar) = follow(object, &way).and_then(Node::as_scalar_mut) {
-                scalar.text = new;
+            if let Some(node) = follow(object, &way) {
+                node.set_rule(Some(to.rule()));
+                if let Some(scalar) = node.as_scalar_mut() {
+                    scalar.set_text(new);
+                }
             }
             true
         }

@@ -1,6 +1,6 @@
 //! One entry of `targets`: which objects it is for, and how the value gets into their fields.
 
-use krm::{Node, Style};
+use krm::{Node, Pos, Style};
 
 use super::{
     DEFAULT_FIELD,
@@ -20,12 +20,14 @@ use crate::{
 /// One entry of `targets`, ready for use.
 pub(super) struct Target<'t> {
     spec: &'t TargetSelector,
+    rule: Pos,
     select: Matcher,
     reject: Vec<(&'t Selector, Matcher)>,
 }
 
 impl<'t> Target<'t> {
-    pub(super) fn new(spec: &'t TargetSelector) -> Result<Self, Problem> {
+    /// `rule` is where the replacement is written.
+    pub(super) fn new(spec: &'t TargetSelector, rule: Pos) -> Result<Self, Problem> {
         let select = spec
             .select
             .as_ref()
@@ -33,6 +35,7 @@ impl<'t> Target<'t> {
         let reject = spec.reject.iter();
         Ok(Self {
             spec,
+            rule,
             select: Matcher::new(select)?,
             reject: reject
                 .map(|selector| Ok((selector, Matcher::new(selector)?)))
@@ -102,6 +105,11 @@ impl<'t> Target<'t> {
         Ok(())
     }
 
+    /// Where the replacement is written.
+    pub(super) fn rule(&self) -> Pos {
+        self.rule
+    }
+
     pub(super) fn create(&self, value: &Node) -> Create {
         match &self.spec.options {
             Some(options) if options.create => Create::for_value(value),
@@ -128,8 +136,9 @@ impl<'t> Target<'t> {
                 scalar.set_text(text);
                 field.pos = value.pos;
             }
-            None => *field = value.clone(),
+            None => field.put(value.clone()),
         }
+        field.set_rule(Some(self.rule));
         Ok(())
     }
 }

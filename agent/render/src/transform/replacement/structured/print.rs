@@ -1,16 +1,16 @@
-//! How go-yaml v3 lays out a document, two blanks to a level and lists not indented; and JSON on many lines.
+//! How go-yaml v3 lays out a document, two blanks to a level and lists not indented, brackets where they were; and
+//! JSON on many lines.
 
 use std::fmt::Write;
 
-use krm::{Kind, Node, Scalar, Style, Tag, yaml};
+use krm::{Entry, Kind, Node, Scalar, Style, Tag, yaml};
 
 /// The document without blanks around it.
 pub(super) fn yaml(document: &Node) -> String {
     let mut printer = Printer { out: String::new() };
-    match &document.kind {
-        Kind::Map(map) if !map.is_empty() => printer.node(document, 0),
-        Kind::Seq(items) if !items.is_empty() => printer.node(document, 0),
-        _ => printer.inline(document, 0),
+    match is_block(document) {
+        true => printer.node(document, 0),
+        false => printer.inline(document, 0),
     }
     printer.out.trim().to_owned()
 }
@@ -75,7 +75,7 @@ impl Printer {
                     if at > 0 {
                         self.pad(indent);
                     }
-                    self.key(&entry.key);
+                    self.key(entry, can_be_plain(&entry.key));
                     self.value(&entry.value, indent, indent + 2);
                 }
             }
@@ -116,36 +116,99 @@ impl Printer {
 
     fn inline(&mut self, node: &Node, indent: usize) {
         match &node.kind {
-            Kind::Map(_) => self.out.push_str("{}"),
-            Kind::Seq(_) => self.out.push_str("[]"),
             Kind::Scalar(scalar) => self.scalar(scalar, indent),
+            _ => self.flow(node),
         }
     }
 
-    fn key(&mut self, key: &str) {
-        match yaml::plain_tag(key) == Tag::Str && can_be_plain(key) {
-            true => self.out.push_str(key),
-            false => double_quoted(key, &mut self.out),
+    /// A value within brackets, or with brackets around it.
+    fn flow(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Scalar(scalar) => self.flow_scalar(scalar),
+            Kind::Seq(items) => {
+                self.out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    self.out.push_str(if at > 0 { ", " } else { "" });
+                    self.flow(item);
+                }
+                self.out.push(']');
+            }
+            Kind::Map(map) => {
+                self.out.push('{');
+                for (at, entry) in map.iter().enumerate() {
+                    self.out.push_str(if at > 0 { ", " } else { "" });
+                    self.key(entry, can_be_plain_in_brackets(&entry.key));
+                    self.out.push(' ');
+                    self.flow(&entry.value);
+                }
+                self.out.push('}');
+            }
+        }
+    }
+
+    fn flow_scalar(&mut self, scalar: &Scalar) {
+        let text = scalar.text.as_str();
+        let force = self.tag(scalar);
+        match scalar.style {
+            Style::DoubleQuoted | Style::Literal | Style::Folded => {
+                double_quoted(text, &mut self.out);
+            }
+            _ if text.contains('\n') => double_quoted(text, &mut self.out),
+            Style::Plain if force && !text.is_empty() => double_quoted(text, &mut self.out),
+            Style::Plain if can_be_plain_in_brackets(text) => self.out.push_str(text),
+            Style::SingleQuoted | Style::Plain => single_quoted(text, &mut self.out),
+        }
+    }
+
+    /// Writes the tag of a scalar that would be taken for something else. True if it needs quotes instead.
+    fn tag(&mut self, scalar: &Scalar) -> bool {
+        if scalar.tag == yaml::plain_tag(&scalar.text) || scalar.untagged {
+            return false;
+        }
+        self.out.push_str(match scalar.tag {
+            Tag::Str => return true,
+            Tag::Null => "!!null ",
+            Tag::Bool => "!!bool ",
+            Tag::Int => "!!int ",
+            Tag::Float => "!!float ",
+            Tag::Timestamp => "!!timestamp ",
+            Tag::Binary => "!!binary ",
+        });
+        false
+    }
+
+    fn key(&mut self, entry: &Entry, fits: bool) {
+        let key = entry.key.as_str();
+        let note = entry.value.note.as_ref();
+        let is_text = yaml::plain_tag(key) == Tag::Str || entry.value.has_typed_key();
+        match note.map(|note| note.key_style).unwrap_or_default() {
+            Style::SingleQuoted => single_quoted(key, &mut self.out),
+            Style::Plain if is_text && fits => self.out.push_str(key),
+            Style::Plain if is_text && !key.contains('\n') => single_quoted(key, &mut self.out),
+            _ => double_quoted(key, &mut self.out),
         }
         self.out.push(':');
     }
 
     fn scalar(&mut self, scalar: &Scalar, indent: usize) {
         let text = scalar.text.as_str();
-        let force = scalar.tag == Tag::Str && yaml::plain_tag(text) != Tag::Str;
+        let force = self.tag(scalar);
         match scalar.style {
             Style::DoubleQuoted => double_quoted(text, &mut self.out),
             Style::SingleQuoted if !text.contains('\n') => single_quoted(text, &mut self.out),
-            Style::Literal | Style::Folded => self.literal(text, indent),
-            _ if text.contains('\n') => self.literal(text, indent),
+            Style::Folded if !text.trim_end_matches('\n').contains('\n') => {
+                self.block('>', text, indent);
+            }
+            Style::Literal | Style::Folded => self.block('|', text, indent),
+            _ if text.contains('\n') => self.block('|', text, indent),
             _ if force => double_quoted(text, &mut self.out),
             _ if can_be_plain(text) || scalar.tag == Tag::Null => self.out.push_str(text),
             _ => single_quoted(text, &mut self.out),
         }
     }
 
-    fn literal(&mut self, text: &str, indent: usize) {
-        self.out.push('|');
+    fn block(&mut self, mark: char, text: &str, indent: usize) {
+        self.out.push(mark);
         if text.starts_with([' ', '\n']) {
             self.out.push('2');
         }
@@ -170,10 +233,17 @@ impl Printer {
 
 fn is_block(node: &Node) -> bool {
     match &node.kind {
-        Kind::Map(map) => !map.is_empty(),
-        Kind::Seq(items) => !items.is_empty(),
+        Kind::Map(map) => !map.is_empty() && !node.is_flow(),
+        Kind::Seq(items) => !items.is_empty() && !node.is_flow(),
         Kind::Scalar(_) => false,
     }
+}
+
+/// The same within brackets, where more characters mean something.
+fn can_be_plain_in_brackets(text: &str) -> bool {
+    can_be_plain(text)
+        && !text.starts_with('?')
+        && !text.contains([',', '[', ']', '{', '}', ':', '?'])
 }
 
 /// Whether a text reads back as itself without quotes.
