@@ -160,7 +160,7 @@ fn cells(field: &Explained, known: bool) -> Vec<Cell> {
     };
     let mut set_at = format!("{}:{}", place.file, place.line);
     if let Some(rule) = &field.rule {
-        set_at.push_str(&format!(" by {}:{}", rule.file, rule.line));
+        set_at = format!("{set_at} by {}:{}", rule.file, rule.line);
     }
     cells.push(set_at.into());
     cells.push(place.layer.beside(&place.file).into());
