@@ -241,7 +241,7 @@ async fn the_sample_and_the_deployment_are_valid() {
         ("overlays/develop", 17),
         ("overlays/staging", 17),
         ("overlays/master", 17),
-        ("deploy", 17),
+        ("deploy", 18),
     ] {
         let path = root.join(path).display().to_string();
         let ran = place.run(&["diff", "--path", &path, "-o", "json"]);
