@@ -1,7 +1,7 @@
 //! Pods that really serve: the lab as the kubelet of every pod whose image is `…/lab/…`.
 //!
 //! kwok gives such a pod its address. The lab then listens on that address as the pod, makes it ready once it does,
-//! answers as the pod's environment says ([`app`]), lingers after a deletion as a well-behaved program does, and ends.
+//! answers as the pod's environment says (see `app`), lingers after a deletion as a well-behaved program does, and ends.
 //! Only inside a [network of one's own](crate::network) can it listen there.
 
 use std::collections::BTreeMap;
