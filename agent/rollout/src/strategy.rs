@@ -1,6 +1,6 @@
 //! What a strategy says: the steps, what is watched on the way, and how long to be patient.
 //!
-//! These are the documents people write; [`builtin`] has those that nobody needs to write. What follows from a strategy is decided in [`crate::machine`].
+//! These are the documents people write; [`mod@builtin`] has those that nobody needs to write. What follows from a strategy is decided in [`crate::machine`].
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
