@@ -51,6 +51,14 @@ pub const REQUESTED_BY: &str = "driftless.dev/requested-by";
 
 /// Finalizer on every Environment that was applied: its objects are seen to before it goes.
 pub const FINALIZER: &str = "driftless.dev/removal";
+/// Label on the Lease of a replica of the agent: whom it shares the work with.
+pub const REPLICA_LABEL: &str = "driftless.dev/replica";
+/// Annotation on such a Lease: the Leases of those it takes the work to be shared among.
+pub const VIEW: &str = "driftless.dev/view";
+/// Annotation on such a Lease: what it has not put down yet.
+pub const KEEPS: &str = "driftless.dev/keeps";
+/// Annotation on such a Lease: the config repos a webhook told of last.
+pub const POKE: &str = "driftless.dev/poke";
 
 /// What the API server accepts as the value of a label.
 const LABEL_LENGTH: usize = 63;
@@ -58,6 +66,11 @@ const LABEL_LENGTH: usize = 63;
 /// The value of [`ENVIRONMENT_LABEL`]: `<namespace>.<name>`, shortened with a hash where it is too long.
 pub fn environment_label(namespace: &str, name: &str) -> String {
     shortened(&format!("{namespace}.{name}"), LABEL_LENGTH)
+}
+
+/// The value of [`REPLICA_LABEL`] for those whose Leases' names begin with `lease`.
+pub fn replica_label(lease: &str) -> String {
+    shortened(lease, LABEL_LENGTH)
 }
 
 /// The name of the `number`th Release: `production-000042`.

@@ -11,6 +11,7 @@ use tower::{BoxError, ServiceExt as _};
 
 use crate::{
     CallError, Cluster,
+    fence::NotHeld,
     guard::{self, AnswerBody, TimedOut},
 };
 
@@ -87,6 +88,9 @@ impl Cluster {
     pub(crate) fn broken(&self, error: &(dyn Error + 'static)) -> CallError {
         if let Some(TimedOut(after)) = find(error) {
             return CallError::Timeout(*after);
+        }
+        if let Some(NotHeld) = find(error) {
+            return CallError::NotHeld;
         }
         if find::<LengthLimitError>(error).is_some() {
             return CallError::Garbage("it is larger than any answer should be".into());

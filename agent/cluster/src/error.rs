@@ -30,6 +30,9 @@ pub enum CallError {
         /// The innermost reason: `Connection refused`.
         why: String,
     },
+    /// It was not sent, because another replica may have taken over.
+    #[error("{}", crate::fence::NotHeld)]
+    NotHeld,
     /// It took too long.
     #[error("no answer from the API server within {} s", .0.as_secs())]
     Timeout(Duration),
@@ -62,7 +65,9 @@ impl CallError {
             | Self::Timeout(_)
             | Self::Garbage(_) => true,
             Self::Other { code, .. } => *code >= 500 || *code == 409,
-            Self::Forbidden(_) | Self::Unauthorized(_) | Self::UnknownKind(_) => false,
+            Self::Forbidden(_) | Self::Unauthorized(_) | Self::UnknownKind(_) | Self::NotHeld => {
+                false
+            }
         }
     }
 }

@@ -17,7 +17,10 @@ use kube::client::Body;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, Service, ServiceExt as _};
 
-use crate::lane::{Lane, Lanes, Turn};
+use crate::{
+    fence::{Fence, NotHeld},
+    lane::{Lane, Lanes, Turn},
+};
 
 /// Names the user a request is made as, where that is not ourselves.
 pub(crate) const IMPERSONATE: HeaderName = HeaderName::from_static("impersonate-user");
@@ -125,6 +128,7 @@ where
     let end = Instant::now() + limits.call;
     loop {
         let spare = copy(&request);
+        check_fence(&request)?;
         let left = limits
             .attempt
             .min(end.saturating_duration_since(Instant::now()));
@@ -252,11 +256,20 @@ fn is_exempt(request: &Request<Body>) -> bool {
     is_watch(request) || request.uri().path().starts_with(LEASES)
 }
 
+/// Nothing is written once the fence that a request carries is closed, not even by a later try.
+fn check_fence(request: &Request<Body>) -> Result<(), NotHeld> {
+    match request.extensions().get::<Fence>() {
+        Some(fence) if request.method() != Method::GET => fence.check(),
+        _ => Ok(()),
+    }
+}
+
 fn copy(request: &Request<Body>) -> Option<Request<Body>> {
     let mut copy = Request::new(request.body().try_clone()?);
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
     Some(copy)
 }
 

@@ -17,6 +17,7 @@ mod delete;
 mod discovery;
 mod error;
 mod facts;
+mod fence;
 mod guard;
 mod lane;
 mod live;

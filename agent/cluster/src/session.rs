@@ -7,6 +7,7 @@ use http::HeaderValue;
 use crate::{
     ServiceAccount,
     catalogue::Catalogue,
+    fence::Fence,
     guard::IMPERSONATE,
     transport::{self, Transport},
 };
@@ -84,6 +85,26 @@ impl Cluster {
             Some(user),
             catalogue.clone(),
         ))
+    }
+
+    /// The same server, where nothing is written once `fence` no longer holds: it is asked before every try of every
+    /// call that may change something. Shares connections.
+    #[must_use]
+    pub fn fenced(&self, fence: &Fence) -> Self {
+        let Inner {
+            server,
+            namespace,
+            user,
+            catalogue,
+            ..
+        } = &*self.inner;
+        Self::with(
+            transport::with_fence(self.inner.transport.clone(), fence.clone()),
+            server.clone(),
+            namespace.clone(),
+            user.clone(),
+            catalogue.clone(),
+        )
     }
 
     /// A typed client, for our own custom resources.

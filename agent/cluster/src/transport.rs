@@ -19,7 +19,10 @@ use kube::{
 };
 use tower::{BoxError, Layer as _, ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService};
 
-use crate::guard::{AnswerBody, Guard, Limits};
+use crate::{
+    fence::Fence,
+    guard::{AnswerBody, Guard, Limits},
+};
 
 /// Sends one request, from whatever thread.
 pub(crate) type Transport = BoxCloneSyncService<Request<Body>, Response<AnswerBody>, BoxError>;
@@ -65,6 +68,15 @@ pub(crate) fn with_header(transport: Transport, name: HeaderName, value: HeaderV
         request
     };
     BoxCloneSyncService::new(transport.map_request(set))
+}
+
+/// `transport` that writes nothing once `fence` no longer holds. What sends the request looks.
+pub(crate) fn with_fence(transport: Transport, fence: Fence) -> Transport {
+    let mark = move |mut request: Request<Body>| {
+        request.extensions_mut().insert(fence.clone());
+        request
+    };
+    BoxCloneSyncService::new(transport.map_request(mark))
 }
 
 fn layers<C>(

@@ -102,6 +102,15 @@ impl Claims {
         }
     }
 
+    /// Notes that this replica no longer cares for `key`: from now on its status says what it asks for.
+    pub(crate) fn let_go(&self, key: &EnvironmentKey) {
+        if let Some(entry) = self.locked().get_mut(key) {
+            entry.here = false;
+            entry.looked = None;
+            entry.wants.clear();
+        }
+    }
+
     /// Forgets an Environment.
     pub(crate) fn lost(&self, key: &EnvironmentKey) {
         if self.locked().remove(key).is_some() {

@@ -13,7 +13,8 @@ pub struct Config {
     pub namespace: String,
     /// The only namespace whose Environments it cares for; absent for all.
     pub environments_in: Option<String>,
-    /// The Lease; agents that care for different Environments need different ones.
+    /// What the Leases' names begin with, by which replicas share the work; agents that care for different
+    /// Environments need different ones.
     pub lease_name: String,
     /// Who this replica is among its peers; must differ between them.
     pub identity: String,
@@ -31,7 +32,7 @@ pub struct Config {
     pub concurrency: usize,
     /// How many objects are compared with a dry run each minute; 0 for none.
     pub audit_per_minute: u32,
-    /// How long a silent leader keeps its Lease.
+    /// How long a silent replica keeps its share of the work.
     pub lease: std::time::Duration,
     /// Whose rights are used where an Environment names no service account.
     pub tenancy: Tenancy,

@@ -16,29 +16,32 @@ use crate::{
 };
 
 /// Needed by every actor; nothing in it may be left out.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The cluster the agent runs in, with its own rights: where Environments, Releases and Inventories are.
     pub(crate) cluster: Cluster,
     /// Where their objects are.
-    pub(crate) targets: Targets,
+    pub(crate) targets: Arc<Targets>,
     pub(crate) repos: Arc<Repos>,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     /// Who asks for which objects.
-    pub(crate) claims: Claims,
+    pub(crate) claims: Arc<Claims>,
     /// Whose rights are used where a spec names none.
     pub(crate) tenancy: Tenancy,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) measures: Measures,
     pub(crate) events: Events,
-    /// Says whether this replica may write.
+    /// Says whether this replica may still write about the environment. `cluster` and `events` ask by themselves.
     pub(crate) fence: Fence,
     /// Where the inventories are.
     pub(crate) shelf: Shelf,
     /// As many as there are cores: more renders at once would only take more memory.
     pub(crate) renders: Arc<Semaphore>,
     /// Whose turn it is to be audited; none if nobody's ever is.
-    pub(crate) turns: Option<Turns>,
+    pub(crate) turns: Option<Arc<Turns>>,
+    /// The only namespace whose Environments are cared for; none means all.
+    pub(crate) environments_in: Option<String>,
     /// How many objects of one environment are applied at a time.
     pub(crate) concurrency: usize,
     pub(crate) tracker: TaskTracker,
@@ -56,5 +59,17 @@ impl Context {
             work()
         };
         spawn_blocking(work).await
+    }
+
+    /// The same, where nothing is written once `fence` no longer holds.
+    pub(crate) fn fenced(&self, fence: &Fence) -> Self {
+        let cluster = self.cluster.fenced(fence);
+        Self {
+            events: self.events.by(cluster.client()),
+            shelf: self.shelf.by(cluster.client()),
+            cluster,
+            fence: fence.clone(),
+            ..self.clone()
+        }
     }
 }

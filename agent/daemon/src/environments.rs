@@ -1,138 +1,169 @@
-//! Which Environments there are: one actor for each, for as long as it exists and this replica leads.
+//! Which Environments there are, and one actor for each that falls to this replica.
+//!
+//! Which those are is not known here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use api::v1alpha1::Environment;
-use cluster::store::EnvironmentEvent;
-use futures::{Stream, StreamExt as _};
-use tokio::{sync::watch, task::JoinHandle};
+use cluster::{lease::Fence, store::EnvironmentEvent};
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     actor::Actor, context::Context, key::EnvironmentKey, pass::removal::has_finalizer, strays,
 };
 
-/// Runs actors for all Environments that `events` tells of, until `cancel`.
-pub(crate) async fn care(
+/// How long an Environment rests whose actor broke off, which is a fault of ours and would happen again at once.
+const REST: Duration = Duration::from_secs(10);
+
+/// All Environments, and the actors of some.
+pub(crate) struct Environments {
     context: Arc<Context>,
-    events: impl Stream<Item = EnvironmentEvent>,
-    cancel: CancellationToken,
-) {
-    let mut events = std::pin::pin!(events);
-    let mut all = Actors {
-        context,
-        cancel: cancel.clone(),
-        running: BTreeMap::new(),
-    };
-    loop {
-        let event = tokio::select! {
-            () = cancel.cancelled() => break,
-            event = events.next() => event,
-        };
-        match event {
-            Some(EnvironmentEvent::Present(environment)) => all.present(*environment),
-            Some(EnvironmentEvent::Gone { namespace, name }) => {
-                all.gone(&EnvironmentKey { namespace, name });
-            }
-            Some(EnvironmentEvent::Malformed {
-                namespace,
-                name,
-                message,
-            }) => {
-                tracing::warn!(namespace, name, error = %message, "an Environment cannot be read");
-                all.stop(&EnvironmentKey { namespace, name });
-            }
-            None => break,
-        }
-    }
-    all.drain().await;
+    known: BTreeMap<EnvironmentKey, Arc<Environment>>,
+    running: BTreeMap<EnvironmentKey, Running>,
+    ends: FuturesUnordered<BoxFuture<'static, EnvironmentKey>>,
 }
 
-struct Actors {
-    context: Arc<Context>,
-    cancel: CancellationToken,
-    running: BTreeMap<EnvironmentKey, Running>,
+/// What became of an Environment.
+pub(crate) enum Change {
+    /// It is there.
+    There(EnvironmentKey),
+    /// Another one of the same name took its place.
+    Replaced(EnvironmentKey),
+    /// It is no more.
+    Gone(EnvironmentKey),
 }
 
 struct Running {
-    uid: Option<String>,
+    context: Arc<Context>,
     wanted: watch::Sender<Arc<Environment>>,
     cancel: CancellationToken,
-    task: JoinHandle<()>,
 }
 
-impl Actors {
-    fn present(&mut self, environment: Environment) {
+impl Environments {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self {
+            context,
+            known: BTreeMap::new(),
+            running: BTreeMap::new(),
+            ends: FuturesUnordered::new(),
+        }
+    }
+
+    /// Takes in what the cluster says.
+    pub(crate) fn take_in(&mut self, event: EnvironmentEvent) -> Change {
+        match event {
+            EnvironmentEvent::Present(environment) => self.present(*environment),
+            EnvironmentEvent::Gone { namespace, name } => {
+                let key = EnvironmentKey { namespace, name };
+                self.tidy(&key);
+                self.forget(key)
+            }
+            EnvironmentEvent::Malformed {
+                namespace,
+                name,
+                message,
+            } => {
+                tracing::warn!(namespace, name, error = %message, "an Environment cannot be read");
+                self.forget(EnvironmentKey { namespace, name })
+            }
+        }
+    }
+
+    /// Begins to care for `key`, for as long as `fence` holds. False if there is no such Environment.
+    pub(crate) fn start(&mut self, key: &str, fence: &Fence) -> bool {
+        let key = EnvironmentKey::parse(key);
+        let Some(environment) = self.known.get(&key) else {
+            return false;
+        };
+        let (wanted, receiver) = watch::channel(environment.clone());
+        let cancel = CancellationToken::new();
+        let context = Arc::new(self.context.fenced(fence));
+        self.context.claims.saw(environment, true);
+        let actor = Actor::new(key.clone(), context.clone(), receiver, cancel.clone());
+        let task = self.context.tracker.spawn(actor.run());
+        let running = Running {
+            context,
+            wanted,
+            cancel,
+        };
+        self.running.insert(key.clone(), running);
+        self.ends.push(Box::pin(async move {
+            if let Err(error) = task.await {
+                tracing::error!(environment = %key, %error, "an environment's task broke off");
+                sleep(REST).await;
+            }
+            key
+        }));
+        true
+    }
+
+    /// Tells whoever cares for `key` to stop.
+    pub(crate) fn stop(&mut self, key: &str) {
+        if let Some(running) = self.running.get(&EnvironmentKey::parse(key)) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Waits until one has stopped.
+    pub(crate) async fn ended(&mut self) -> EnvironmentKey {
+        let Some(key) = self.ends.next().await else {
+            return std::future::pending().await;
+        };
+        self.running.remove(&key);
+        self.context.registry.let_go(&key);
+        self.context.claims.let_go(&key);
+        self.context.metrics.forget(&key);
+        key
+    }
+
+    /// How many are cared for here.
+    pub(crate) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    fn present(&mut self, environment: Environment) -> Change {
         let key = EnvironmentKey::of(&environment);
-        let uid = environment.metadata.uid.clone();
         self.context.registry.saw(&key, &environment);
         let going = environment.metadata.deletion_timestamp.is_some();
         if going && !has_finalizer(&environment) {
             // Nothing is left to do; its end will be told.
-            return self.stop(&key);
+            return self.forget(key);
         }
-        self.context.claims.saw(&environment, true);
-        match self.running.get(&key) {
-            Some(running) if running.uid == uid => {
-                running.wanted.send_replace(Arc::new(environment));
-            }
-            Some(_) => {
-                // It was deleted and made again before we looked.
-                self.gone(&key);
-                self.start(key, uid, environment);
-            }
-            None => self.start(key, uid, environment),
+        self.context.claims.saw(&environment, false);
+        let environment = Arc::new(environment);
+        let same = |known: &Arc<Environment>| known.metadata.uid == environment.metadata.uid;
+        if !self.known.get(&key).is_none_or(same) {
+            // It was deleted and made again before we looked.
+            self.tidy(&key);
+            self.known.insert(key.clone(), environment);
+            return Change::Replaced(key);
         }
-        self.context.metrics.environments(self.running.len());
-    }
-
-    fn start(&mut self, key: EnvironmentKey, uid: Option<String>, environment: Environment) {
-        let (wanted, receiver) = watch::channel(Arc::new(environment));
-        let cancel = self.cancel.child_token();
-        let actor = Actor::new(key.clone(), self.context.clone(), receiver, cancel.clone());
-        let task = self.context.tracker.spawn(actor.run());
-        self.running.insert(
-            key,
-            Running {
-                uid,
-                wanted,
-                cancel,
-                task,
-            },
-        );
+        self.known.insert(key.clone(), environment.clone());
+        if let Some(running) = self.running.get(&key) {
+            running.wanted.send_replace(environment);
+        }
+        Change::There(key)
     }
 
     /// The Environment no longer exists; nor is its inventory needed.
-    fn gone(&mut self, key: &EnvironmentKey) {
-        if let Some(uid) = self
-            .running
+    fn tidy(&self, key: &EnvironmentKey) {
+        let uid = self
+            .known
             .get(key)
-            .and_then(|running| running.uid.clone())
-        {
-            let stray = strays::collect_of(self.context.clone(), key.clone(), uid);
+            .and_then(|known| known.metadata.uid.clone());
+        if let (Some(running), Some(uid)) = (self.running.get(key), uid) {
+            let stray = strays::collect_of(running.context.clone(), key.clone(), uid);
             self.context.tracker.spawn(stray);
         }
-        self.stop(key);
     }
 
     /// Ends caring for it.
-    fn stop(&mut self, key: &EnvironmentKey) {
-        self.context.registry.lost(key);
-        self.context.claims.lost(key);
-        if let Some(running) = self.running.remove(key) {
-            running.cancel.cancel();
-        }
-        self.context.metrics.forget(key);
-        self.context.metrics.environments(self.running.len());
-    }
-
-    /// Waits until every actor has come to an object boundary.
-    async fn drain(self) {
-        for (_, running) in self.running {
-            running.cancel.cancel();
-            if let Err(error) = running.task.await {
-                tracing::error!(%error, "an environment's task broke off");
-            }
-        }
+    fn forget(&mut self, key: EnvironmentKey) -> Change {
+        self.known.remove(&key);
+        self.context.registry.lost(&key);
+        self.context.claims.lost(&key);
+        Change::Gone(key)
     }
 }

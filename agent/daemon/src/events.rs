@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -21,9 +21,11 @@ const QUIET: Duration = Duration::from_mins(10);
 const LONGEST_NOTE: usize = 1000;
 
 /// Publishes events and remembers the last ones.
+#[derive(Clone)]
 pub(crate) struct Events {
     recorder: Recorder,
-    told: Mutex<BTreeMap<(EnvironmentKey, String), Instant>>,
+    reporter: Reporter,
+    told: Arc<Mutex<BTreeMap<(EnvironmentKey, String), Instant>>>,
 }
 
 impl Events {
@@ -33,8 +35,17 @@ impl Events {
             instance: Some(instance.to_owned()),
         };
         Self {
-            recorder: Recorder::new(client, reporter),
-            told: Mutex::default(),
+            recorder: Recorder::new(client, reporter.clone()),
+            reporter,
+            told: Arc::default(),
+        }
+    }
+
+    /// The same, published through `client`.
+    pub(crate) fn by(&self, client: Client) -> Self {
+        Self {
+            recorder: Recorder::new(client, self.reporter.clone()),
+            ..self.clone()
         }
     }
 

@@ -23,6 +23,15 @@ impl EnvironmentKey {
         }
     }
 
+    /// The key that is written so: `shop/production`.
+    pub(crate) fn parse(text: &str) -> Self {
+        let (namespace, name) = text.split_once('/').unwrap_or(("", text));
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
     /// Another Environment in the same namespace.
     #[must_use]
     pub(crate) fn beside(&self, name: &str) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! repos ─► actor ─► pass ─► Outcome ─► report ─► publish
-//!            ▲ live, registry, environments
+//!            ▲ live, registry, share
 //! ```
 //! [`run`] is the whole program of `driftless agent`. Rules about Kubernetes or Git do not live here: an `if` about
 //! what an object means belongs in `plan`.
@@ -27,6 +27,7 @@ mod measure;
 mod metrics;
 mod outcome;
 mod pass;
+mod poke;
 mod publish;
 mod registry;
 mod releases;
@@ -36,6 +37,7 @@ mod repos;
 mod rollouts;
 mod run;
 mod serve;
+mod share;
 mod shelf;
 mod state;
 mod strays;

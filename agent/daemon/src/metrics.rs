@@ -44,7 +44,7 @@ pub(crate) struct Metrics {
     looks: Family<ResultLabel, Counter>,
     hooks: Family<ResultLabel, Counter>,
     environments: Gauge,
-    leading: Gauge,
+    replicas: Gauge,
     each: environments::Environments,
 }
 
@@ -96,7 +96,7 @@ impl Metrics {
             looks: Family::default(),
             hooks: Family::default(),
             environments: Gauge::default(),
-            leading: Gauge::default(),
+            replicas: Gauge::default(),
             each: environments::Environments::default(),
         };
         metrics.register();
@@ -160,9 +160,9 @@ impl Metrics {
             self.environments.clone(),
         );
         all.register(
-            "leading",
-            "1 if this replica acts, 0 if it stands by",
-            self.leading.clone(),
+            "replicas",
+            "Replicas that share the environments, as this one sees it",
+            self.replicas.clone(),
         );
     }
 
@@ -259,13 +259,10 @@ impl Metrics {
         self.hooks.get_or_create(&ResultLabel { result }).inc();
     }
 
-    pub(crate) fn environments(&self, many: usize) {
-        self.environments
-            .set(i64::try_from(many).unwrap_or(i64::MAX));
-    }
-
-    pub(crate) fn leading(&self, yes: bool) {
-        self.leading.set(i64::from(yes));
+    pub(crate) fn sharing(&self, environments: usize, replicas: usize) {
+        let number = |many: usize| i64::try_from(many).unwrap_or(i64::MAX);
+        self.environments.set(number(environments));
+        self.replicas.set(number(replicas));
     }
 }
 

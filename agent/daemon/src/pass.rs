@@ -37,6 +37,7 @@ mod foreign;
 mod handover;
 mod hooks;
 mod look;
+mod others;
 mod release;
 pub(crate) mod removal;
 mod rights;
@@ -184,7 +185,7 @@ impl<'a> Pass<'a> {
         let Some(rendering) = rendering else {
             return;
         };
-        if let Some(stop) = self.others() {
+        if let Some(stop) = self.others(&news).await {
             self.state.waits_for_others = true;
             self.announce(rendering).await;
             self.outcome.stop = Some(stop);
@@ -213,33 +214,6 @@ impl<'a> Pass<'a> {
             self.judge_health();
         }
         self.react().await;
-    }
-
-    /// Whether other environments have to be ready first.
-    fn others(&self) -> Option<crate::outcome::Stop> {
-        use crate::registry::Wait;
-        if self.environment.spec.depends_on.is_empty() {
-            return None;
-        }
-        let head = self
-            .state
-            .followed
-            .as_ref()?
-            .dealt_with
-            .flatten()?
-            .to_string();
-        let (reason, message) = match self.context.registry.wait(self.key, &head)? {
-            Wait::For(message) => (Reason::DependencyNotReady, message),
-            Wait::Cycle(circle) => (
-                Reason::DependencyCycle,
-                format!("environments wait for each other: {circle}; take one dependsOn out"),
-            ),
-        };
-        Some(crate::outcome::Stop {
-            reason,
-            message,
-            retry: Retry::OnChange,
-        })
     }
 
     /// Sums up the health of everything in the inventory.

@@ -24,7 +24,12 @@ pub(crate) struct Registry {
 struct Entry {
     ready: bool,
     source: (String, String),
-    /// The head that was last dealt with, whether or not it concerned this environment.
+    /// The overlay it renders.
+    path: String,
+    /// The newest commit that concerned it, by its status.
+    seen: Option<String>,
+    /// The head that was last dealt with, whether or not it concerned this environment. Known only if it is cared for
+    /// by this replica.
     settled: Option<String>,
     depends_on: Vec<DependencyRef>,
 }
@@ -36,7 +41,23 @@ pub(crate) enum Wait {
     For(String),
     /// They wait for each other.
     Cycle(String),
+    /// Perhaps for one that another replica cares for: that depends on what git says.
+    Perhaps(Doubt),
 }
+
+/// Whether a commit concerns an environment that another replica cares for.
+///
+/// Its status names the newest commit that concerned it. If nothing it reads differs between that one and `head`, it
+/// has nothing to do there and counts as being at `head`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Doubt {
+    pub(crate) path: String,
+    pub(crate) seen: String,
+    pub(crate) head: String,
+}
+
+/// True where the commit concerns the environment.
+pub(crate) type Answers = BTreeMap<Doubt, bool>;
 
 impl Registry {
     pub(crate) fn new() -> Self {
@@ -58,6 +79,8 @@ impl Registry {
         self.change(key, |entry| {
             entry.ready = ready;
             entry.source = (spec.source.url.clone(), spec.source.branch.clone());
+            entry.path.clone_from(&spec.source.path);
+            entry.seen = status.and_then(|status| status.revision.seen.clone());
             entry.depends_on.clone_from(&spec.depends_on);
         });
     }
@@ -68,6 +91,14 @@ impl Registry {
             entry.ready = ready;
             entry.settled = head.map(str::to_owned);
         });
+    }
+
+    /// Notes that `key` is no longer cared for here: from now on only its status says how it stands.
+    pub(crate) fn let_go(&self, key: &EnvironmentKey) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = known.get_mut(key) {
+            entry.settled = None;
+        }
     }
 
     /// Forgets an Environment.
@@ -87,8 +118,8 @@ impl Registry {
         self.moved.subscribe()
     }
 
-    /// What `key`, which wants `head`, has to wait for.
-    pub(crate) fn wait(&self, key: &EnvironmentKey, head: &str) -> Option<Wait> {
+    /// What `key`, which wants `head`, has to wait for, as far as `answers` go.
+    pub(crate) fn wait(&self, key: &EnvironmentKey, head: &str, answers: &Answers) -> Option<Wait> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let me = known.get(key)?;
         if let Some(circle) = circle(&known, key) {
@@ -99,12 +130,12 @@ impl Registry {
             let waiting = match known.get(&other) {
                 None => format!("environment {other} does not exist"),
                 Some(entry) if !entry.ready => format!("environment {other} is not ready"),
-                Some(entry)
-                    if entry.source == me.source && entry.settled.as_deref() != Some(head) =>
-                {
-                    format!("environment {other} is not yet at the same commit")
-                }
-                Some(_) => return None,
+                Some(entry) if entry.source != me.source => return None,
+                Some(entry) => match entry.is_at(head, answers) {
+                    Ok(true) => return None,
+                    Ok(false) => format!("environment {other} is not yet at the same commit"),
+                    Err(doubt) => return Some(Wait::Perhaps(doubt)),
+                },
             };
             Some(Wait::For(waiting))
         })
@@ -115,6 +146,8 @@ impl Registry {
         let entry = known.entry(key.clone()).or_insert_with(|| Entry {
             ready: false,
             source: Default::default(),
+            path: String::new(),
+            seen: None,
             settled: None,
             depends_on: Vec::new(),
         });
@@ -125,6 +158,22 @@ impl Registry {
         if moved {
             self.moved.send_modify(|count| *count += 1);
         }
+    }
+}
+
+impl Entry {
+    /// Whether it has dealt with `head`.
+    fn is_at(&self, head: &str, answers: &Answers) -> Result<bool, Doubt> {
+        if self.settled.is_some() {
+            return Ok(self.settled.as_deref() == Some(head));
+        }
+        let Some(seen) = self.seen.clone().filter(|seen| seen != head) else {
+            return Ok(self.seen.is_some());
+        };
+        let (path, head) = (self.path.clone(), head.to_owned());
+        let doubt = Doubt { path, seen, head };
+        let concerned = answers.get(&doubt);
+        concerned.map(|concerned| !concerned).ok_or(doubt)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,9 +13,12 @@ use std::{
 
 use cluster::{
     Cluster, Connect, ConnectError,
-    lease::{self, Election, Fence},
+    lease::{Group, Tenure},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -22,21 +26,24 @@ use crate::{
     claims::Claims,
     config::Config,
     context::Context,
-    environments,
     events::Events,
     measure::Measures,
     metrics::Metrics,
+    poke::Poke,
     registry::Registry,
     repos::Repos,
     serve::{Site, serve},
+    share::share,
     shelf::Shelf,
-    strays,
     targets::Targets,
     traces::Traces,
 };
 
 /// How long tasks may take to come to an end before the process leaves without them.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// So many webhooks may wait to be passed on.
+const POKES: usize = 64;
 
 /// Why the agent could not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -140,17 +147,19 @@ impl Agent {
             self.tracker.clone(),
             self.shutdown.child_token(),
         ));
+        let (pokes, receiver) = mpsc::channel(POKES);
         let site = Site {
             secret: self.config.webhook_secret.clone(),
             repos: repos.clone(),
             metrics: self.metrics.clone(),
             ready: self.ready.clone(),
+            pokes,
         };
         // Probes and metrics go on until the very end, so that a slow end can be watched.
         let closed = CancellationToken::new();
         let mut server = tokio::spawn(serve(listener, site, closed.clone()));
         let ended = tokio::select! {
-            ended = self.lead(repos) => ended,
+            ended = self.take_part(repos, receiver) => ended,
             _ = &mut server => Err(RunError::Ended("HTTP server")),
         };
         self.ready.store(false, Ordering::Relaxed);
@@ -167,94 +176,63 @@ impl Agent {
         ended
     }
 
-    /// Cares for the environments whenever this replica leads.
-    async fn lead(&self, repos: Arc<Repos>) -> Result<(), RunError> {
-        let (elector, fence) = lease::elector(&self.cluster, self.election());
-        // The Lease is given back last, when nothing writes any more.
-        let release = CancellationToken::new();
-        let election = tokio::spawn(elector.run(release.clone().cancelled_owned()));
-        self.ready.store(true, Ordering::Relaxed);
-        let mut fence_watch = fence.clone();
-        let ended = loop {
-            tokio::select! {
-                () = self.shutdown.cancelled() => break Ok(()),
-                () = fence_watch.gained() => {}
-            }
-            self.metrics.leading(true);
-            let ended = self.term(repos.clone(), fence.clone()).await;
-            self.metrics.leading(false);
-            if ended.is_err() || self.shutdown.is_cancelled() {
-                break ended;
-            }
-        };
-        release.cancel();
-        if let Err(error) = election.await {
-            tracing::error!(%error, "the election broke off");
-        }
-        ended
-    }
-
-    fn election(&self) -> Election {
-        Election {
-            namespace: self.config.namespace.clone(),
-            name: self.config.lease_name.clone(),
-            identity: self.config.identity.clone(),
-            ttl: self.config.lease,
-            renew: self.config.lease / 3,
-        }
-    }
-
-    /// One time of leading: from gaining the Lease until losing it.
-    async fn term(&self, repos: Arc<Repos>, fence: Fence) -> Result<(), RunError> {
-        tracing::info!(identity = self.config.identity, "this replica acts");
-        let cancel = self.shutdown.child_token();
-        let watches = cancel.child_token();
+    /// Cares for those environments that fall to this replica, until the end.
+    async fn take_part(
+        &self,
+        repos: Arc<Repos>,
+        pokes: mpsc::Receiver<Poke>,
+    ) -> Result<(), RunError> {
         let tracker = self.tracker.clone();
+        let watches = CancellationToken::new();
         let context = Arc::new(Context {
-            targets: Targets::new(
+            targets: Arc::new(Targets::new(
                 self.cluster.clone(),
                 self.connect.clone(),
                 tracker.clone(),
-                watches,
-            ),
+                watches.clone(),
+            )),
             events: Events::new(self.cluster.client(), &self.config.identity),
             cluster: self.cluster.clone(),
             repos,
-            registry: Registry::new(),
-            claims: Claims::new(),
+            registry: Arc::new(Registry::new()),
+            claims: Arc::new(Claims::new()),
             tenancy: self.config.tenancy.clone(),
             metrics: self.metrics.clone(),
             traces: self.traces.clone(),
             measures: Measures::new(self.config.prometheus.as_deref()),
-            fence: fence.clone(),
+            // Closed: each environment has one of its own.
+            fence: Tenure::default().fence(),
             shelf: Shelf::new(self.cluster.client(), &self.config.namespace),
             renders: Arc::new(Semaphore::new(cores())),
-            turns: Turns::new(self.config.audit_per_minute),
+            turns: Turns::new(self.config.audit_per_minute).map(Arc::new),
+            environments_in: self.config.environments_in.clone(),
             concurrency: self.config.concurrency.max(1),
             tracker,
         });
-        let strays = strays::collect(context.clone(), self.config.environments_in.clone());
-        context.tracker.spawn(strays);
-        let events =
-            cluster::store::environments(&self.cluster, self.config.environments_in.clone());
-        let mut care = tokio::spawn(environments::care(context, events, cancel.clone()));
-        let mut lost = fence;
-        let early = tokio::select! {
-            () = self.shutdown.cancelled() => false,
-            () = lost.lost() => {
-                tracing::warn!("the Lease is lost; standing by");
-                false
-            }
-            _ = &mut care => true,
+        let group = Group {
+            namespace: self.config.namespace.clone(),
+            name: self.config.lease_name.clone(),
+            identity: self.config.identity.clone(),
+            ttl: self.config.lease,
         };
-        cancel.cancel();
-        if early {
-            return Err(RunError::Ended("watch of Environments"));
+        let environments =
+            cluster::store::environments(&self.cluster, self.config.environments_in.clone());
+        let leave = self.shutdown.child_token();
+        let mut part = pin!(share(context, group, pokes, environments, leave));
+        self.ready.store(true, Ordering::Relaxed);
+        let handed_over = tokio::select! {
+            ended = &mut part => Some(ended),
+            () = self.shutdown.cancelled() => tokio::time::timeout(GRACE, part).await.ok(),
+        };
+        watches.cancel();
+        match handed_over {
+            Some(true) => Ok(()),
+            Some(false) => Err(RunError::Ended("watch of Environments")),
+            None => {
+                tracing::warn!("not everything came to an end in time; our Lease will run out");
+                Ok(())
+            }
         }
-        if let Err(error) = care.await {
-            tracing::error!(%error, "caring for the environments broke off");
-        }
-        Ok(())
     }
 }
 

@@ -13,10 +13,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Secret, metrics::Metrics, repos::Repos};
+use crate::{config::Secret, metrics::Metrics, poke::Poke, repos::Repos};
 
 mod hook;
 
@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) repos: Arc<Repos>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ready: Arc<AtomicBool>,
+    /// Webhooks for the other replicas.
+    pub(crate) pokes: mpsc::Sender<Poke>,
 }
 
 /// Serves until `cancel`.
@@ -65,10 +67,11 @@ async fn hook(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Resp
             .into_response();
     }
     site.metrics.hook(true);
-    let named = hook::addresses(&body);
-    let poked = site
-        .repos
-        .poke(|url| named.is_empty() || named.iter().any(|name| hook::same(url, name)));
+    let poke = Poke::of(hook::addresses(&body).iter().map(String::as_str));
+    let poked = site.repos.poke(|url| poke.means(url));
+    if site.pokes.try_send(poke).is_err() {
+        tracing::debug!("too many webhooks to pass each on; polling makes up for it");
+    }
     tracing::info!(repos = poked, "a webhook asked to look");
     (
         StatusCode::ACCEPTED,

@@ -24,11 +24,13 @@ const AT_ONCE: usize = 50;
 const PAGE: u32 = 50;
 
 /// All inventories of one cluster.
+#[derive(Clone)]
 pub(crate) struct Shelf {
     api: Api<Document>,
-    waiting: Mutex<Vec<Ask>>,
+    namespace: String,
+    waiting: Arc<Mutex<Vec<Ask>>>,
     /// Held by whoever reads for all.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// All documents of one environment, or why they cannot be read.
@@ -43,8 +45,17 @@ impl Shelf {
     pub(crate) fn new(client: Client, namespace: &str) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
-            waiting: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            namespace: namespace.to_owned(),
+            waiting: Arc::default(),
+            turn: Arc::default(),
+        }
+    }
+
+    /// The same, written through `client`.
+    pub(crate) fn by(&self, client: Client) -> Self {
+        Self {
+            api: Api::namespaced(client, &self.namespace),
+            ..self.clone()
         }
     }
 

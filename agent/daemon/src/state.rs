@@ -22,6 +22,7 @@ use crate::{
     journey::Journey,
     ledger::Ledger,
     outcome::{Outcome, Stop},
+    registry::Answers,
     releases::OpenRelease,
     rendered::Memo,
     repos::Subscription,
@@ -69,6 +70,8 @@ pub(crate) struct State {
     /// Since when deletions wait for neighbours, and until when at most.
     pub(crate) waits_since: Option<Instant>,
     pub(crate) waits_until: Option<Instant>,
+    /// Whether commits concern environments that are waited for.
+    pub(crate) answers: Answers,
     /// True while other environments have to be ready first.
     pub(crate) waits_for_others: bool,
     /// Since when the applied objects have not been healthy.
@@ -118,6 +121,7 @@ impl State {
             waves_wait: false,
             waits_since: None,
             waits_until: None,
+            answers: Answers::new(),
             waits_for_others: false,
             unwell_since: None,
             namespace_is_foreign: false,

@@ -18,11 +18,11 @@ use crate::World;
 pub struct AgentOptions {
     /// The only namespace whose Environments it cares for.
     pub namespace: String,
-    /// Its Lease; agents with the same one are replicas.
+    /// What its Lease's name begins with; agents with the same one are replicas.
     pub lease: String,
     /// Who it is among them, and in the audit log.
     pub identity: String,
-    /// How long a silent leader keeps the Lease.
+    /// How long it counts as alive while it is silent.
     pub lease_seconds: u64,
     /// What it logs.
     pub log: String,
@@ -56,7 +56,7 @@ impl AgentOptions {
             namespace: namespace.to_owned(),
             lease: namespace.to_owned(),
             identity: format!("{namespace}-agent"),
-            lease_seconds: 15,
+            lease_seconds: 12,
             log: "info,daemon=debug".to_owned(),
             audit_per_minute: 0,
             webhook_secret: None,

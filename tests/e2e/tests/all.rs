@@ -26,6 +26,8 @@ mod quirks;
 mod remote;
 #[path = "all/removal.rs"]
 mod removal;
+#[path = "all/replicas.rs"]
+mod replicas;
 #[path = "all/sample.rs"]
 mod sample;
 #[path = "all/scale.rs"]

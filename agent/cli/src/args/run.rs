@@ -20,7 +20,8 @@ pub(crate) struct Agent {
     /// Care only for the Environments of this namespace. Default: all
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) environments_in: Option<String>,
-    /// Name of the Lease that decides which replica acts. Agents for different namespaces need different ones
+    /// What the Leases' names begin with, by which replicas share the work. Agents for different namespaces need different
+    /// ones
     #[arg(long, value_name = "NAME", default_value = "driftless-agent")]
     pub(crate) lease_name: String,
     /// Who this replica is among its peers. Default: the pod's or host's name
@@ -38,8 +39,8 @@ pub(crate) struct Agent {
     /// How many objects a minute are compared with a dry run, to learn what the watch has missed. 0 for none
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) audit_per_minute: u32,
-    /// How long a replica that falls silent keeps the Lease, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    /// How long a replica that falls silent keeps its share of the work, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 12)]
     pub(crate) lease_seconds: u64,
     /// Service account, in the namespace of each Environment, whose rights are used where the spec names none
     #[arg(long, value_name = "NAME")]

@@ -75,7 +75,10 @@ impl Pulse {
 /// True if whoever said so is an API server that knows us.
 const fn is_answer(error: &CallError) -> bool {
     match error {
-        CallError::Forbidden(_) | CallError::UnknownKind(_) | CallError::Throttled { .. } => true,
+        CallError::Forbidden(_)
+        | CallError::UnknownKind(_)
+        | CallError::Throttled { .. }
+        | CallError::NotHeld => true,
         CallError::Other { code, .. } => *code < 500,
         CallError::Unauthorized(_)
         | CallError::Unreachable { .. }

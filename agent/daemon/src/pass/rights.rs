@@ -10,7 +10,7 @@ use crate::{chain, outcome::Retry};
 impl Pass<'_> {
     /// Takes on the rights that the spec names. False if the pass ends here.
     pub(super) fn take_rights(&mut self) -> bool {
-        self.acting = self.target().cluster.clone();
+        self.acting = self.target().cluster.fenced(&self.context.fence);
         let taken = match self.account().map(str::to_owned) {
             Some(name) => self.act_as(&name),
             None => self.may_borrow(),

@@ -6,7 +6,6 @@
 use axum::http::HeaderMap;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use source::RepoUrl;
 
 use crate::config::Secret;
 
@@ -51,29 +50,6 @@ pub(super) fn addresses(body: &[u8]) -> Vec<String> {
     ];
     let found = keys.iter().filter_map(|key| repo?.get(key)?.as_str());
     found.map(str::to_owned).collect()
-}
-
-/// True if `name` is an address of the repo, whatever the scheme, user and ending.
-pub(super) fn same(url: &RepoUrl, name: &str) -> bool {
-    plain(&url.to_string()) == plain(name)
-}
-
-/// Host and path of an address: `git@host:a/b.git` and `https://host/a/b` are the same.
-fn plain(address: &str) -> String {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
-    let (host, path) = rest.split_once(['/', ':']).unwrap_or((rest, ""));
-    // A port is not part of what is compared: hosts announce themselves without.
-    let path = path
-        .split_once('/')
-        .filter(|(port, _)| is_port(port))
-        .map_or(path, |(_, path)| path);
-    let path = path.trim_matches('/').trim_end_matches(".git");
-    format!("{}/{path}", host.to_ascii_lowercase())
-}
-
-fn is_port(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn mac(secret: &Secret, body: &[u8]) -> Hmac<Sha256> {
@@ -141,14 +117,5 @@ mod tests {
             BODY,
             &secret()
         ));
-    }
-
-    #[test]
-    fn knows_a_repo_by_any_of_its_addresses() {
-        let url: RepoUrl = "https://git.example.com/acme/config.git".parse().unwrap();
-        assert!(same(&url, "git@git.example.com:acme/config.git"));
-        assert!(same(&url, "ssh://git@Git.example.com:2222/acme/config"));
-        assert!(!same(&url, "https://git.example.com/acme/other.git"));
-        assert!(!same(&url, "https://git.example.org/acme/config.git"));
     }
 }
