@@ -1,5 +1,6 @@
 //! Version `v1alpha1` of the custom resources.
 
+mod command;
 pub mod environment;
 mod fields;
 pub mod hook;
@@ -10,6 +11,7 @@ pub mod rollout;
 pub mod strategy;
 pub mod window;
 
+pub use command::CommandAnswer;
 pub use environment::{
     Adopt, DependencyRef, DriftAction, DriftEntry, DriftMode, DriftStatus, Environment,
     EnvironmentSpec, EnvironmentStatus, Failure, Health, PendingPlan, PruneBudget, RevisionStatus,

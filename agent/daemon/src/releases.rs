@@ -107,6 +107,12 @@ pub(crate) async fn write(
             status[field] = serde_json::Value::Null;
         }
     }
+    let rollout = &mut status["rollout"];
+    for field in ["stepSince", "stepUntil", "message", "workloads", "metrics"] {
+        if rollout.is_object() && rollout.get(field).is_none() {
+            rollout[field] = serde_json::Value::Null;
+        }
+    }
     let patch = Patch::Merge(json!({ "status": status }));
     api.patch_status(name, &PatchParams::default(), &patch)
         .await

@@ -258,7 +258,8 @@ fn phase(outcome: &Outcome) -> Phase {
 /// What may still get better by itself has not ended.
 fn has_ended(phase: Phase, outcome: &Outcome) -> bool {
     match phase {
-        Phase::Healthy | Phase::Superseded => true,
+        Phase::Healthy => !rollout::is_baking(outcome),
+        Phase::Superseded => true,
         Phase::Failed => {
             let stop = outcome.stop.as_ref();
             stop.is_some_and(|stop| stop.retry == Retry::OnChange) || rollout::is_held(outcome)

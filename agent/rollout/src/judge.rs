@@ -73,6 +73,9 @@ pub struct Decision {
     pub number: Option<f64>,
     /// The limit it was held against, as people read it: `at most 0.01`.
     pub limit: String,
+    /// That limit as a number, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<f64>,
     /// When.
     #[schemars(with = "String")]
     pub at: Timestamp,
@@ -94,6 +97,7 @@ pub fn judge(metric: &Metric, reading: &Reading, at: Timestamp) -> Decision {
         query: reading.query.clone(),
         number: number.filter(|number| number.is_finite()),
         limit: judged.limit.unwrap_or_else(|| limits(metric)),
+        bound: judged.bound.or_else(|| bound(metric, reading)),
         at,
         verdict: judged.verdict,
         why: judged.why,
@@ -104,6 +108,7 @@ struct Judged {
     verdict: Verdict,
     why: String,
     limit: Option<String>,
+    bound: Option<f64>,
 }
 
 impl Judged {
@@ -112,14 +117,16 @@ impl Judged {
             verdict: Verdict::Missing,
             why: why.into(),
             limit: None,
+            bound: None,
         }
     }
 
-    fn bad(why: String, limit: String) -> Self {
+    fn bad(why: String, limit: String, bound: Option<f64>) -> Self {
         Self {
             verdict: Verdict::Bad,
             why,
             limit: Some(limit),
+            bound,
         }
     }
 }
@@ -133,12 +140,14 @@ fn weigh(metric: &Metric, numbers: &Numbers) -> Judged {
         return Judged::bad(
             format!("{} is above {}", plain(canary), plain(max)),
             format!("at most {}", plain(max)),
+            Some(max),
         );
     }
     if let Some(min) = metric.min.filter(|min| canary < *min) {
         return Judged::bad(
             format!("{} is below {}", plain(canary), plain(min)),
             format!("at least {}", plain(min)),
+            Some(min),
         );
     }
     if let (Some(compare), Some(stable)) = (&metric.compare, numbers.stable)
@@ -154,12 +163,14 @@ fn weigh(metric: &Metric, numbers: &Numbers) -> Judged {
         Some(Ok(false)) => Judged::bad(
             format!("the condition does not hold for {}", plain(canary)),
             limits(metric),
+            None,
         ),
         Some(Err(error)) => Judged::missing(error.to_string()),
         Some(Ok(true)) | None => Judged {
             verdict: Verdict::Good,
             why: format!("{} is within the limits", plain(canary)),
             limit: None,
+            bound: None,
         },
     }
 }
@@ -198,11 +209,15 @@ fn unusable(metric: &Metric, numbers: &Numbers) -> Option<String> {
 }
 
 impl Compare {
-    fn against(&self, canary: f64, stable: f64) -> Option<Judged> {
-        let limit = match self.higher_is_better {
+    fn limit(&self, stable: f64) -> f64 {
+        match self.higher_is_better {
             false => stable * self.ratio + self.margin,
             true => stable * self.ratio - self.margin,
-        };
+        }
+    }
+
+    fn against(&self, canary: f64, stable: f64) -> Option<Judged> {
+        let limit = self.limit(stable);
         let bad = match self.higher_is_better {
             // A limit that is no number is never kept to.
             false => canary > limit || limit.is_nan(),
@@ -221,9 +236,23 @@ impl Compare {
                     plain(stable)
                 ),
                 format!("{word} {}", plain(limit)),
+                Some(limit).filter(|limit| limit.is_finite()),
             )
         })
     }
+}
+
+/// The nearest limit from above, else from below.
+fn bound(metric: &Metric, reading: &Reading) -> Option<f64> {
+    let stable = reading.answer.as_ref().ok().and_then(|one| one.stable);
+    let compared = |higher: bool| {
+        let compare = metric.compare.as_ref();
+        let compare = compare.filter(|compare| compare.higher_is_better == higher);
+        Some(compare?.limit(stable?)).filter(|limit| limit.is_finite())
+    };
+    let most = metric.max.into_iter().chain(compared(false));
+    let least = metric.min.into_iter().chain(compared(true));
+    most.reduce(f64::min).or_else(|| least.reduce(f64::max))
 }
 
 /// Every limit of `metric` as people read it.
@@ -244,7 +273,7 @@ fn limits(metric: &Metric) -> String {
 }
 
 /// A number with four digits that count: `0.0713`, `42`, `1204`.
-fn plain(number: f64) -> String {
+pub fn plain(number: f64) -> String {
     if number == 0.0 || !number.is_finite() {
         return format!("{number}");
     }

@@ -16,6 +16,7 @@ pub mod duration;
 pub mod judge;
 pub mod machine;
 pub mod observe;
+pub mod outlook;
 pub mod split;
 pub mod state;
 pub mod strategy;

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::command::CommandAnswer;
+
 /// Which strategy some of the workloads follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -69,6 +71,9 @@ pub struct RolloutStatus {
     /// The newest revision in git, where it has been rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldRevision>,
+    /// What became of the newest command that somebody gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandAnswer>,
     /// What the agent needs to go on after a restart. For the agent alone.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     #[schemars(schema_with = "anything")]
@@ -133,7 +138,7 @@ pub struct ReleaseRollout {
     /// Since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_since: Option<Time>,
-    /// When it goes on by itself, if that is known.
+    /// When it goes on by itself, where time alone decides that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_until: Option<Time>,
     /// Per cent of the requests that the new version is to get.

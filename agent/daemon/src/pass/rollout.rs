@@ -11,6 +11,7 @@ use api::{Reason, v1alpha1::RolloutStatus};
 use jiff::Timestamp;
 use rollout::{
     Effects, Observation, State, Strategy,
+    observe::Action,
     split::{Given, Object, Split, overlay},
     state::Revision,
 };
@@ -50,6 +51,7 @@ impl Pass<'_> {
         if !self.remember() {
             return None;
         }
+        self.second_chance(&rendering).await;
         let head = self.head_revision(&rendering);
         let look = self.look(&rendering, head).await?;
         let given = Given {
@@ -136,6 +138,26 @@ impl Pass<'_> {
                     .stop(Reason::RolloutStateUnreadable, message, Retry::OnChange);
                 false
             }
+        }
+    }
+
+    /// A rejected revision that is tried again gets a release of its own: the one that tells of its rejection has ended.
+    async fn second_chance(&mut self, rendering: &Rendering) {
+        let Some(command) = self.command().filter(|one| one.action == Action::Retry) else {
+            return;
+        };
+        let state = &self.rollouts().state;
+        if state.handled.as_ref() == Some(&command.id) || state.rollout.is_some() {
+            return;
+        }
+        let digest = digest(&rendering.objects);
+        let meant = command.rollout.as_ref();
+        let asked = state.rejected.iter().any(|one| {
+            let named = meant.is_none_or(|meant| *meant == one.id());
+            one.revision.digest == digest && !one.retry && named
+        });
+        if let (true, None, Some(head)) = (asked, &self.outcome.stop, self.outcome.head.clone()) {
+            self.open_release(&head, "RolloutRetry").await;
         }
     }
 

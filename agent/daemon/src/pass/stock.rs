@@ -1,12 +1,12 @@
 //! The inventory and the release, read before anything is done and written before anything is made.
 
-use api::Reason;
+use api::{Reason, v1alpha1::RolloutPhase};
 
 use super::Pass;
 use crate::{
     chain,
     ledger::{Ledger, LedgerError},
-    outcome::Retry,
+    outcome::{Head, Retry},
     publish,
     releases::{self, Cause},
     trigger::Trigger,
@@ -50,7 +50,9 @@ impl Pass<'_> {
 
     /// Goes on with the release that was under way when the agent stopped.
     pub(super) async fn resume(&mut self) {
-        if self.state.was_ready() && self.state.status.waiting.is_none() {
+        let rollout = self.state.status.rollout.as_ref();
+        let bakes = rollout.is_some_and(|rollout| rollout.phase == RolloutPhase::Baking);
+        if self.state.was_ready() && self.state.status.waiting.is_none() && !bakes {
             // Then it ended well, and what has ended is not written any more.
             return;
         }
@@ -72,7 +74,6 @@ impl Pass<'_> {
             return;
         };
         let revision = head.revision.to_string();
-        let client = self.context.cluster.client();
         let waited = self.state.status.waiting.as_ref();
         let waited = waited.is_some_and(|waiting| waiting.revision == revision);
         let seen = self.state.status.revision.seen.as_deref() == Some(revision.as_str());
@@ -88,6 +89,11 @@ impl Pass<'_> {
         if known || !self.outcome.concerns || open == Some(revision.as_str()) {
             return;
         }
+        self.open_release(&head, trigger.as_str()).await;
+    }
+
+    /// Opens the next release, and ends the one before it.
+    pub(super) async fn open_release(&mut self, head: &Head, trigger: &str) {
         if !self.context.fence.holds() {
             return;
         }
@@ -100,10 +106,11 @@ impl Pass<'_> {
         publish::supersede(self.context, self.key, self.state).await;
         let window_override = self.override_for(&head.revision, jiff::Timestamp::now());
         let cause = Cause {
-            trigger: trigger.as_str(),
+            trigger,
             window_override: window_override.clone(),
         };
-        let opened = releases::open(client, self.environment, last.as_deref(), &head, &cause);
+        let client = self.context.cluster.client();
+        let opened = releases::open(client, self.environment, last.as_deref(), head, &cause);
         match opened.await {
             Ok(release) => {
                 self.state.release = Some(release);

@@ -50,6 +50,12 @@ pub(super) fn is_held(outcome: &Outcome) -> bool {
     told.is_some_and(|told| told.status.phase == RolloutPhase::Held)
 }
 
+/// True while it is promoted and still watched, so that there may be more to tell.
+pub(super) fn is_baking(outcome: &Outcome) -> bool {
+    let told = outcome.rollout.as_ref();
+    told.is_some_and(|told| told.status.phase == RolloutPhase::Baking)
+}
+
 /// Why the Environment is not ready on account of a rollout, and whether somebody has to act.
 pub(super) fn verdict(told: &Told) -> Option<(Reason, String, bool)> {
     let status = &told.status;

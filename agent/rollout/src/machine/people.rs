@@ -18,37 +18,44 @@ impl Run<'_> {
             return;
         }
         self.state.handled = Some(command.id.clone());
-        let done = self.fits(command) && self.obey(command);
         let word = command.action.as_str();
-        match done {
-            true => self.record_by(Event::Commanded, word, &command.by),
-            false => self.record_by(
-                Event::Ignored,
-                format!("{word} came for something else"),
-                &command.by,
-            ),
+        match self.fits(command).and_then(|()| self.obey(command)) {
+            Ok(()) => self.record_by(Event::Commanded, word, &command.by),
+            Err(why) => self.record_by(Event::Ignored, format!("{word}: {why}"), &command.by),
         }
     }
 
-    /// True if what it was meant for is what is there.
-    fn fits(&self, command: &Command) -> bool {
+    /// Whether what it was meant for is what is there.
+    fn fits(&self, command: &Command) -> Result<(), String> {
         let here = match command.action {
             Action::Retry => self.rejected_head().map(Rejection::id),
             _ => self.state.rollout.as_ref().map(Rollout::id),
         };
         let step = self.state.rollout.as_ref().map(|rollout| rollout.step);
-        let for_this = command.rollout.is_none() || command.rollout == here;
-        for_this && (command.step.is_none() || command.step == step)
+        match (&command.rollout, command.step) {
+            (Some(meant), _) if here.as_ref() != Some(meant) => Err(format!(
+                "it was meant for {meant}, and {} is there",
+                here.as_deref().unwrap_or("nothing")
+            )),
+            (_, Some(meant)) if step != Some(meant) => {
+                Err(format!("it was meant for step {}", meant + 1))
+            }
+            _ => Ok(()),
+        }
     }
 
-    fn obey(&mut self, command: &Command) -> bool {
-        match command.action {
-            Action::Abort => self.abort(&command.by),
-            Action::Retry => self.retry(),
-            Action::Pause => self.pause(&command.by),
-            Action::Promote => self.promote(&command.by),
-            Action::Skip => self.skip(),
-            Action::PromoteFully => self.promote_fully(),
+    fn obey(&mut self, command: &Command) -> Result<(), String> {
+        let (done, else_why) = match command.action {
+            Action::Abort => (self.abort(&command.by), "there is nothing to go back from"),
+            Action::Retry => (self.retry(), "nothing was rejected"),
+            Action::Pause => (self.pause(&command.by), "no step is under way"),
+            Action::Promote => (self.promote(&command.by), "the step waits for nobody"),
+            Action::Skip => (self.skip(), "no step is under way"),
+            Action::PromoteFully => (self.promote_fully(), "no step is under way"),
+        };
+        match done {
+            true => Ok(()),
+            false => Err(else_why.to_owned()),
         }
     }
 
