@@ -133,7 +133,8 @@ impl RolloutLook<'_> {
             is_one && record.by.as_ref() == Some(&command.by) && record.message.starts_with(word)
         });
         // It was counted before this look, so it was answered then.
-        let Some(record) = record.filter(|_| told.as_ref().is_none_or(|told| told.id != command.id))
+        let Some(record) =
+            record.filter(|_| told.as_ref().is_none_or(|told| told.id != command.id))
         else {
             return told;
         };
