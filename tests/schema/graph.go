@@ -136,6 +136,17 @@ func (g *graph) print(out io.Writer) {
 	fmt.Fprintf(out, "];\n")
 }
 
+// printDefinitions lists the named definitions that a document of a user's own may refer to.
+func (g *graph) printDefinitions(out io.Writer) {
+	fmt.Fprintf(out, "\n#[rustfmt::skip]\npub(super) static DEFINITIONS: &[(&str, u32)] = &[\n")
+	for _, name := range slices.Sorted(maps.Keys(g.named)) {
+		if s := g.named[name]; s.needed {
+			fmt.Fprintf(out, "    (%q, %d),\n", name, s.index)
+		}
+	}
+	fmt.Fprintf(out, "];\n")
+}
+
 func (s *shape) String() string {
 	switch {
 	case s.merges:

@@ -37,6 +37,7 @@ func main() {
 	out := bufio.NewWriter(os.Stdout)
 	fmt.Fprintf(out, header, version, openapi.DefaultOpenAPI)
 	graph.print(out)
+	graph.printDefinitions(out)
 	fmt.Fprintln(out)
 	printKinds(out, kinds)
 	if err := out.Flush(); err != nil {

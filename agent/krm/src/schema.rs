@@ -12,7 +12,7 @@ pub use openapi::OpenApiError;
 
 use crate::{Gvk, Node};
 use openapi::Document;
-use shape::Shape;
+use shape::{FOREIGN, Shape};
 use std::cell::OnceCell;
 
 /// The types that a merge may ask about.
@@ -38,6 +38,8 @@ enum BuiltIn {
 pub struct Type<'s> {
     shapes: &'s [Shape],
     at: u32,
+    /// Whether references out of a document lead to the built-in types.
+    linked: bool,
 }
 
 /// How two lists become one.
@@ -104,6 +106,7 @@ impl Schema {
             Some(Type {
                 at: document.object(api_version, kind)?,
                 shapes: document.shapes(),
+                linked: self.built_in != BuiltIn::Absent,
             })
         };
         match self.built_in {
@@ -121,6 +124,7 @@ impl Schema {
         Some(Type {
             shapes: table::SHAPES,
             at: known?,
+            linked: true,
         })
     }
 
@@ -159,22 +163,36 @@ impl Told {
         }
         let (document, at) = Document::of_value(schema);
         let document = last.document.get_or_init(|| document);
-        Type {
+        let own = Type {
             shapes: document.shapes(),
             at,
-        }
+            linked: true,
+        };
+        own.go(at).unwrap_or(own)
     }
 }
 
 impl<'s> Type<'s> {
     /// The type of a field, or of any value of a map with free keys; `None` if unknown.
     pub fn field(self, name: &str) -> Option<Self> {
-        self.shape().field(name).map(|at| Self { at, ..self })
+        self.shape().field(name).and_then(|at| self.go(at))
     }
 
     /// The type of a list's items; `None` if unknown or not a list.
     pub fn items(self) -> Option<Self> {
-        self.shape().items.map(|at| Self { at, ..self })
+        self.shape().items.and_then(|at| self.go(at))
+    }
+
+    /// The type at an index that one of these shapes holds.
+    fn go(self, at: u32) -> Option<Self> {
+        if at & FOREIGN == 0 {
+            return Some(Self { at, ..self });
+        }
+        self.linked.then_some(Self {
+            shapes: table::SHAPES,
+            at: at & !FOREIGN,
+            linked: true,
+        })
     }
 
     /// How lists of this type merge.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Scope,
-    shape::{Fields, Keys, Shape, opaque},
+    shape::{FOREIGN, Fields, Keys, Shape, opaque},
+    table,
 };
 use crate::{Map, Node, Pos};
 
@@ -126,6 +127,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Where the shape of `schema` stands. A chain of references that never ends, or ends nowhere, is no type.
+    /// One that leaves the document leads to the built-in definitions.
     fn refer(&mut self, schema: &'d Node) -> Option<u32> {
         let mut schema = schema;
         let mut at = None;
@@ -134,7 +136,10 @@ impl<'d> Reader<'d> {
                 return Some(at.unwrap_or_else(|| self.add(schema)));
             };
             let name = reference.strip_prefix(REFERENCE)?;
-            at = Some(*self.index.get(name)?);
+            let Some(own) = self.index.get(name) else {
+                return built_in(name);
+            };
+            at = Some(*own);
             schema = self.definitions.get(name)?;
         }
         None
@@ -156,6 +161,13 @@ impl<'d> Reader<'d> {
             })
             .collect()
     }
+}
+
+/// The built-in definition of that name, if a merging list is in it.
+fn built_in(name: &str) -> Option<u32> {
+    let definitions = table::DEFINITIONS;
+    let at = definitions.binary_search_by(|entry| entry.0.cmp(name));
+    Some(definitions[at.ok()?].1 | FOREIGN)
 }
 
 /// The path with a namespace in it decides; any other says "cluster" only where no such path is.

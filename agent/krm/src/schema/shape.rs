@@ -2,7 +2,10 @@
 
 use super::Scope;
 
-/// A type. References to other types are indices into the slice that holds this one.
+/// In an index: it counts in the built-in table, wherever it stands.
+pub(super) const FOREIGN: u32 = 1 << 31;
+
+/// A type. References to other types are indices into the slice that holds this one, but for [`FOREIGN`] ones.
 #[derive(Debug)]
 pub(super) struct Shape {
     pub fields: Fields,

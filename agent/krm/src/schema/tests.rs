@@ -101,6 +101,10 @@ fn table_is_sorted_and_closed() {
         }
     }
     assert!(kinds > 80);
+    assert!(table::DEFINITIONS.is_sorted_by_key(|entry| entry.0));
+    for (name, at) in table::DEFINITIONS {
+        assert!((*at as usize) < table::SHAPES.len(), "{name}");
+    }
 }
 
 fn map<const N: usize>(entries: [(&str, Node); N]) -> Node {
@@ -166,6 +170,33 @@ fn document_takes_the_place_of_the_built_in_types() {
     let schema = schema.over_built_in();
     assert!(schema.object("apps/v1", "Deployment").is_some());
     assert!(schema.object("example.com/v1", "Widget").is_some());
+}
+
+#[test]
+fn a_document_may_refer_to_built_in_definitions() {
+    let pod = "#/definitions/io.k8s.api.core.v1.PodTemplateSpec";
+    let gvk = map([
+        ("group", string("example.com")),
+        ("version", string("v1")),
+        ("kind", string("Fleet")),
+    ]);
+    let fleet = map([
+        (
+            "properties",
+            map([("template", map([("$ref", string(pod))]))]),
+        ),
+        ("x-kubernetes-group-version-kind", list(vec![gvk])),
+    ]);
+    let document = map([("definitions", map([("fleet", fleet)]))]);
+    let read = || Schema::from_openapi(&document).expect("a document");
+    let ports = |schema: &Schema| {
+        let path = "template.spec.containers.[].ports";
+        list_at(schema, "example.com/v1", "Fleet", path)
+    };
+    assert_eq!(ports(&read()), None, "alone there is nothing to refer to");
+    let both = Some(keys(["containerPort", "protocol"]));
+    assert_eq!(ports(&read().over_built_in()), both);
+    assert_eq!(ports(&read().under_built_in()), both);
 }
 
 #[test]
