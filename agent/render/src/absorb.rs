@@ -4,7 +4,7 @@ use krm::{Map, Node, schema::Schema};
 
 use crate::{
     field_path::raw,
-    generate::base64,
+    generate::{base64, datum},
     problem::{Outcome, Problem},
     resource::{Behavior, Resource},
     scalar,
@@ -111,7 +111,10 @@ fn join_map(old: Option<&Map>, node: &mut Node, field: &str) {
     let new = node.get(field).and_then(Node::as_map).cloned();
     for entry in old.into_iter().flatten().chain(new.iter().flatten()) {
         let text = entry.value.text().unwrap_or_default();
-        let value = Node::string(text, entry.value.pos);
+        let value = match field {
+            "data" | "binaryData" => datum(text, entry.value.pos),
+            _ => Node::string(text, entry.value.pos),
+        };
         joined.set(entry.key.as_str(), value);
     }
     let Some(map) = node.as_map_mut() else { return };

@@ -103,3 +103,11 @@ fn finish(resource: &mut Resource, spec: &GeneratorSpec) -> Result<(), Problem> 
 fn string(text: &str, pos: Pos) -> Node {
     Node::string(text, pos)
 }
+
+/// A value of data. Several lines are a block, so that a patch that writes a number over them writes text.
+pub(crate) fn datum(text: &str, pos: Pos) -> Node {
+    match text.contains('\n') {
+        true => Node::scalar(text, Tag::Str, Style::Literal, pos),
+        false => Node::string(text, pos),
+    }
+}

@@ -1,6 +1,6 @@
 //! A `ConfigMap`: text into `data`, other bytes into `binaryData`.
 
-use super::{base, finish, pairs, string};
+use super::{base, datum, finish, pairs};
 use crate::{model::GeneratorSpec, problem::Outcome, resource::Resource, scalar, session::Files};
 
 pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource> {
@@ -12,7 +12,7 @@ pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource>
             Err(error) => ("binaryData", pairs::base64(error.as_bytes())),
         };
         if let Some(map) = resource.node.map_entry(field, spec.pos) {
-            map.push(key, string(&text, value.pos));
+            map.push(key, datum(&text, value.pos));
         }
     }
     finish(&mut resource, spec)?;

@@ -1,6 +1,6 @@
 //! A Secret: everything in base64.
 
-use super::{base, finish, pairs, string};
+use super::{base, datum, finish, pairs, string};
 use crate::{model::GeneratorSpec, problem::Outcome, resource::Resource, scalar, session::Files};
 
 pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource> {
@@ -16,7 +16,7 @@ pub(super) fn make(spec: &GeneratorSpec, files: &Files<'_>) -> Outcome<Resource>
     if let Some(data) = resource.node.map_entry("data", spec.pos) {
         for (key, value) in pairs {
             scalar::check_key(&key, value.pos)?;
-            data.push(key, string(&pairs::base64(&value.bytes), value.pos));
+            data.push(key, datum(&pairs::base64(&value.bytes), value.pos));
         }
     }
     finish(&mut resource, spec)?;
