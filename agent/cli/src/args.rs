@@ -4,10 +4,12 @@
 
 mod cluster;
 mod repo;
+mod rollout;
 mod run;
 
 pub(crate) use cluster::{Approve, Drift, History, Names, Status, Sync};
 pub(crate) use repo::{Diff, Explain, Image, ImageSet, LoadRestrictor, Render, Reorder, Rollback};
+pub(crate) use rollout::{Give, Look, Rollout, RolloutCommand};
 pub(crate) use run::{Agent, Demo, LogFormat};
 
 use std::path::PathBuf;
@@ -94,6 +96,8 @@ pub(crate) enum Command {
     Suspend(Names),
     /// Switch Environments on again
     Resume(Names),
+    /// Show how a new revision is brought out, and direct it: promote, skip, pause, abort, retry, approve
+    Rollout(Rollout),
     /// List the Releases of an Environment, or tell one in detail
     History(History),
     /// Tell who changed which field in the cluster, and what was done about it

@@ -11,6 +11,7 @@ mod history;
 mod image;
 mod render;
 mod rollback;
+mod rollout;
 mod schema;
 mod status;
 mod suspend;
@@ -28,6 +29,7 @@ pub(crate) async fn run(command: &Command, context: &Context) -> Result<Exit, Fa
         Command::Sync(args) => sync::run(args, context).await,
         Command::Suspend(args) => suspend::run(args, true, context).await,
         Command::Resume(args) => suspend::run(args, false, context).await,
+        Command::Rollout(args) => rollout::run(args, context).await,
         Command::History(args) => history::run(args, context).await,
         Command::Drift(args) => drift::run(args, context).await,
         Command::Diff(args) => diff::run(args, context).await,

@@ -17,6 +17,7 @@ mod objects;
 mod releases;
 mod request;
 mod term;
+mod who;
 
 use std::process::ExitCode;
 

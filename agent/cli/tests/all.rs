@@ -15,4 +15,5 @@ mod program;
 mod push;
 mod render;
 mod rollback;
+mod rollout;
 mod support;

@@ -103,7 +103,7 @@ impl Place {
         let object = json!({
             "apiVersion": "driftless.dev/v1alpha1",
             "kind": "Release",
-            "metadata": { "name": name },
+            "metadata": { "name": name, "labels": { "driftless.dev/environment": api::names::environment_label(&self.namespace, environment) } },
             "spec": {
                 "environment": environment, "number": number, "revision": revision,
                 "branch": environment, "path": format!("overlays/{environment}"),

@@ -6,8 +6,7 @@ use std::time::Duration;
 use api::names::{OUTSIDE_WINDOW, OUTSIDE_WINDOW_REASON, REQUESTED_AT, REQUESTED_BY};
 use api::v1alpha1::Environment;
 use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
 use serde_json::{Value, json};
@@ -19,6 +18,7 @@ use crate::environments::{self, Standing, Summary};
 use crate::error::{Exit, Explain, Failure};
 use crate::request::{EDITOR, RequestError};
 use crate::term::{short, style};
+use crate::who::whoami;
 
 /// Why it did not come to an end.
 #[derive(Debug, thiserror::Error)]
@@ -106,17 +106,6 @@ pub(super) async fn run(args: &Sync, context: &Context) -> Result<Exit, Failure>
         true => Exit::Good,
         false => Exit::Difference,
     })
-}
-
-/// Who the cluster says we are; it may be too old to say, or not let us ask.
-async fn whoami(link: &Link) -> String {
-    let api: kube::Api<SelfSubjectReview> = kube::Api::all(link.client.clone());
-    let (params, question) = (PostParams::default(), SelfSubjectReview::default());
-    let review = api.create(&params, &question).await;
-    let user = review
-        .ok()
-        .and_then(|review| review.status?.user_info?.username);
-    user.unwrap_or_else(|| EDITOR.to_owned())
 }
 
 async fn request(

@@ -25,6 +25,15 @@ pub(crate) fn took(millis: u64) -> String {
     }
 }
 
+/// How long something still takes: `45s`, `9m12s`, `2h05m`.
+pub(crate) fn left(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +51,13 @@ mod tests {
         ] {
             let now = Timestamp::from_second(1_000_000 + seconds).unwrap();
             assert_eq!(age(Timestamp::from_second(1_000_000).unwrap(), now), text);
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_told_in_two_units() {
+        for (seconds, text) in [(59, "59s"), (72, "1m12s"), (3_600, "1h00m")] {
+            assert_eq!(left(seconds), text);
         }
     }
 

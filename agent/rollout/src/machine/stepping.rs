@@ -249,14 +249,14 @@ impl Rollout {
             Step::Weight(_) | Step::Replicas(_) | Step::Flag(_) => None,
             Step::Chaos(_) => {
                 let until = self.disturbance(now)?;
-                Some(format!("disturbed until {until}"))
+                Some(format!("disturbed until {until:.0}"))
             }
             Step::Pause(_) if approved > 0 => None,
             Step::Pause(pause) => match pause.duration {
                 Some(length) if elapsed(reached, now) >= length.duration() => None,
                 Some(length) => {
                     let until = later(reached, length.duration());
-                    Some(format!("paused until {until}"))
+                    Some(format!("paused until {until:.0}"))
                 }
                 None => Some("somebody to say `driftless rollout promote`".to_owned()),
             },

@@ -132,7 +132,7 @@ impl Run<'_> {
             self.state.rollout = None;
         } else {
             self.waiting = format!(
-                "the bake time, until {}",
+                "the bake time, until {:.0}",
                 later(*since, bake.unwrap_or_default())
             );
         }
