@@ -248,6 +248,7 @@ fn shard(spec: InventorySpec) -> Result<Shard, String> {
             wave: line.wave,
             keep: line.keep,
             temporary: line.temporary,
+            disturbance: line.disturbance,
             // One that cannot be read was written by another version; what it allows is asked for again.
             fate: line.fate.and_then(|fate| fate.parse().ok()),
             hook: line.hook.map(run),
@@ -307,6 +308,7 @@ fn line(id: &krm::ObjectId, entry: Entry) -> InventoryEntry {
         wave: entry.wave,
         keep: entry.keep,
         temporary: entry.temporary,
+        disturbance: entry.disturbance,
         fate: entry.fate.map(|fate| fate.to_string()),
         hook: entry.hook.map(hook),
     }

@@ -29,6 +29,7 @@ mod aim;
 mod apply;
 mod approval;
 mod audit;
+mod calm;
 mod choose;
 mod compare;
 mod drift;
@@ -64,6 +65,8 @@ pub(crate) struct Pass<'a> {
     recreations: Vec<Recreation>,
     /// Objects that decide who gets what: written before anything else.
     routing: Vec<krm::ObjectId>,
+    /// Whether a chaos step is under way, once the rollout was looked at.
+    disturbs: Option<bool>,
     /// The revisions that are to stand after this pass.
     wished: Option<crate::rollouts::Stands>,
     outcome: Outcome,
@@ -90,6 +93,7 @@ impl<'a> Pass<'a> {
             soon: Vec::new(),
             recreations: Vec::new(),
             routing: Vec::new(),
+            disturbs: None,
             wished: None,
             outcome,
             fields: FieldRules::default(),
@@ -105,12 +109,18 @@ impl<'a> Pass<'a> {
         let going = self.environment.metadata.deletion_timestamp.is_some();
         match self.environment.spec.suspend {
             _ if going => self.remove(cancel).await,
-            true => self.outcome.stop(
-                Reason::Suspended,
-                "suspended by spec.suspend; nothing is read, applied or repaired",
-                Retry::OnChange,
-            ),
-            false => self.work(trigger, cancel).await,
+            true => {
+                self.calm_for_good().await;
+                self.outcome.stop(
+                    Reason::Suspended,
+                    "suspended by spec.suspend; nothing is read, applied or repaired",
+                    Retry::OnChange,
+                );
+            }
+            false => {
+                self.work(trigger, cancel).await;
+                self.calm().await;
+            }
         }
         if self.outcome.objects == 0 {
             let known = self

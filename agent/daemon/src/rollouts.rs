@@ -44,6 +44,8 @@ pub(crate) struct Rollouts {
 pub(crate) struct Stands {
     pub(crate) base: Option<String>,
     pub(crate) canary: Option<String>,
+    /// The disturbance that stands, by its id.
+    pub(crate) chaos: Option<String>,
 }
 
 impl Stands {
@@ -53,6 +55,7 @@ impl Stands {
         Self {
             base: wish.base.as_ref().map(digest),
             canary: wish.canary.as_ref().map(|canary| digest(&canary.revision)),
+            chaos: wish.chaos.as_ref().map(|chaos| chaos.id.clone()),
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct Desired {
     pub apply: ApplyMode,
     /// Made by a rollout, and gone with it.
     pub temporary: bool,
+    /// Made by a chaos step: it goes as soon as that is over, before and whatever else.
+    pub disturbance: bool,
     /// `driftless.dev/recreate: allowed`: may be deleted and made anew.
     pub recreate: bool,
     /// `driftless.dev/adopt: allowed`: may be taken over.

@@ -350,7 +350,7 @@ pub fn write_ahead(inventory: &mut Inventory, desired: &[Desired], plan: &Plan) 
         }
     }
     for object in desired {
-        inventory.set_temporary(&object.id, object.temporary);
+        inventory.set_temporary(&object.id, object.temporary, object.disturbance);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use krm::ObjectId;
+use krm::{Gvk, ObjectId};
 
 use crate::point::Point;
 
@@ -46,6 +46,8 @@ pub struct Entry {
     pub keep: bool,
     /// True if it stands only while a revision is on its way to its users.
     pub temporary: bool,
+    /// True if a chaos step has made it.
+    pub disturbance: bool,
     /// What was decided about it and is not done yet.
     pub fate: Option<Fate>,
     /// Set if it is the Job of a hook, which is not kept equal to git.
@@ -188,14 +190,19 @@ impl Inventory {
         }
     }
 
-    /// Notes whether `id` stands only for the time of a rollout, if it is in here.
-    pub fn set_temporary(&mut self, id: &ObjectId, temporary: bool) {
+    /// Notes whether `id` stands only for the time of a rollout, or of a chaos step, if it is in here.
+    pub fn set_temporary(&mut self, id: &ObjectId, temporary: bool, disturbance: bool) {
         if let Some(held) = self.entries.get_mut(id)
-            && held.entry.temporary != temporary
+            && (held.entry.temporary, held.entry.disturbance) != (temporary, disturbance)
         {
-            held.entry.temporary = temporary;
+            (held.entry.temporary, held.entry.disturbance) = (temporary, disturbance);
             self.dirty.insert(held.shard);
         }
+    }
+
+    /// What chaos steps have made, or were about to make.
+    pub fn disturbances(&self) -> impl Iterator<Item = (&ObjectId, &Entry)> {
+        self.iter().filter(|(_, entry)| entry.disturbance)
     }
 
     /// Records a decision about the object with this UID, if `id` is in here. Store it before acting on it.
@@ -322,6 +329,15 @@ impl Inventory {
 }
 
 impl Entry {
+    /// What `id`, whose entry this is, is in the API.
+    pub fn gvk(&self, id: &ObjectId) -> Gvk {
+        Gvk {
+            group: id.group.clone(),
+            version: self.version.clone(),
+            kind: id.kind.clone(),
+        }
+    }
+
     fn merge(&mut self, other: &Self) {
         if self.uid != other.uid {
             (self.uid, self.applied, self.owned) = (None, None, None);
@@ -331,6 +347,7 @@ impl Entry {
         }
         self.hook = self.hook.take().or_else(|| other.hook.clone());
         self.keep |= other.keep;
+        self.disturbance |= other.disturbance;
     }
 }
 

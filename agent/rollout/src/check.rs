@@ -7,6 +7,8 @@ use crate::{
     strategy::{Analysis, Metric, Source, Step, Strategy, Traffic},
 };
 
+mod chaos;
+
 /// The longest time that anything may take; more is a slip of the pen.
 const LONGEST: Duration = Duration::from_hours(24 * 14);
 /// More steps than anybody can follow.
@@ -96,21 +98,9 @@ impl Strategy {
                 faults.interval(at, synthetic.interval.duration());
             }
             Step::Chaos(chaos) => {
-                faults.length(at, chaos.duration.duration());
-                if !chaos.does_something() {
-                    faults.add(at, "does nothing; add kill, isolate, scale or objects");
-                }
-                let whole = |object: &serde_json::Value| {
-                    ["apiVersion", "kind"]
-                        .iter()
-                        .all(|key| object[*key].is_string())
-                        && object["metadata"]["name"].is_string()
-                };
-                if !chaos.objects.iter().all(whole) {
-                    faults.add(
-                        at,
-                        "has an object without apiVersion, kind or metadata.name",
-                    );
+                chaos.check(at, faults);
+                if self.namespaces.is_some() {
+                    faults.add(at, "chaos is not there for two namespaces; take one of them out");
                 }
             }
             Step::Flag(flag) if flag.percent > 100 => faults.add(at, "is more than 100 per cent"),

@@ -22,6 +22,7 @@ use crate::{
 
 mod back;
 mod capacity;
+mod disturbing;
 mod people;
 mod picture;
 mod samples;

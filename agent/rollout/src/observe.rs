@@ -29,8 +29,33 @@ pub struct Observation {
     pub command: Option<Command>,
     /// A synthetic check that fails, and what it saw.
     pub alarm: Option<String>,
+    /// What is seen of chaos steps.
+    pub chaos: Disturbed,
+}
+
+/// What is seen of disturbances on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disturbed {
     /// True while anything that a chaos step made is still there.
-    pub chaos: bool,
+    pub left: bool,
+    /// The disturbance that is all there, by [`crate::wish::Disturbance::id`].
+    pub stands: Option<String>,
+    /// What one that does not stand yet lacks.
+    pub lacking: String,
+    /// Pods that may be killed, by workload; `None` where nobody has looked.
+    pub pods: Option<BTreeMap<String, Vec<Victim>>>,
+}
+
+/// A pod that is killed, or may be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Victim {
+    /// Decides whose turn it is, and that no namesake is hit.
+    pub uid: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// One workload in both versions.

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::{
     observe::Router,
-    strategy::{Step, Strategy, Testers, Traffic},
+    strategy::{Chaos, Step, Strategy, Testers, Traffic},
     wish::{Canary, Wish},
 };
 
@@ -94,6 +94,17 @@ pub struct Shape {
     pub replace: BTreeMap<String, u32>,
 }
 
+/// Pods that a chaos step may kill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposed {
+    /// Whose: `Deployment/shop/web-canary`.
+    pub workload: String,
+    /// Where they are.
+    pub namespace: String,
+    /// What picks them and no others.
+    pub labels: BTreeMap<String, String>,
+}
+
 /// Why a workload cannot be rolled out as its strategy says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
@@ -122,6 +133,7 @@ impl<'a> Split<'a> {
         }
         let copies = config::copies(&given, chosen);
         faults.extend(taken(&given, &tracks, &copies));
+        faults.extend(disturb::faults(&given, &tracks, strategy));
         match faults.is_empty() {
             true => Ok(Self {
                 given,
@@ -146,6 +158,18 @@ impl<'a> Split<'a> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// What `chaos` makes, and what is gone once it is over.
+    pub fn disturbances(&self, chaos: &Chaos) -> Vec<ObjectId> {
+        let made = disturb::made(&self.given, &self.tracks, chaos);
+        let ids = made.iter().map(|object| id_of(object, self.given.namespace));
+        ids.collect()
+    }
+
+    /// Pods that `chaos` may kill, workload by workload.
+    pub fn exposed(&self, chaos: &Chaos) -> Vec<Exposed> {
+        disturb::exposed(&self.given, &self.tracks, chaos)
     }
 
     /// What is to stand for `wish`. Without a canary in it that is the good revision alone.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     judge::Decision,
+    observe::Victim,
     strategy::{Flag, Namespaces, Strategy},
 };
 
@@ -229,6 +230,12 @@ pub struct Stepping {
     /// Since when they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Timestamp>,
+    /// Pods that a chaos step kills, chosen once and written down before the first of them is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub victims: Option<Vec<Victim>>,
+    /// Since when its disturbance is all there. Its time is counted from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbed: Option<Timestamp>,
     /// Who has approved it, or said to go on.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub approvals: BTreeSet<String>,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     judge::Decision,
+    observe::Victim,
     state::{Colour, Revision},
     strategy::{Chaos, Flag, Metric, Namespaces, Testers, Traffic},
 };
@@ -85,8 +86,10 @@ pub struct Disturbance {
     pub id: String,
     /// What.
     pub chaos: Chaos,
-    /// When it ends.
-    pub until: Timestamp,
+    /// Pods that are to be gone, each by its UID, so that doing it again does nothing. Empty once they are.
+    pub victims: Vec<Victim>,
+    /// When it ends; `None` while it is not all there.
+    pub until: Option<Timestamp>,
 }
 
 /// Something that was decided.
@@ -119,6 +122,8 @@ pub enum Event {
     StepStarted,
     /// The new version gets another share.
     Weighted,
+    /// The new version is disturbed on purpose.
+    Disturbed,
     /// It gets less than its step says, since it has too few pods.
     Capped,
     /// A number was judged.

@@ -4,6 +4,8 @@
 pub const VERSION_LABEL: &str = "driftless.dev/version";
 /// Its value.
 pub const CANARY: &str = "canary";
+/// Its value on what a chaos step makes.
+pub const CHAOS: &str = "chaos";
 /// Annotation in git, on a workload: the strategy it follows; `none` for all at once.
 pub const STRATEGY: &str = "driftless.dev/strategy";
 /// Annotation in git, on any object: `first` applies a change when a rollout begins, `promotion` when it is promoted.

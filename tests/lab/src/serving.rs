@@ -1,7 +1,7 @@
 //! Pods that really serve: the lab as the kubelet of every pod whose image is `…/lab/…`.
 //!
 //! kwok gives such a pod its address. The lab then listens on that address as the pod, makes it ready once it does,
-//! answers as the pod's environment says (see `app`), lingers after a deletion as a well-behaved program does, and ends.
+//! answers as the pod's environment says (see `app`) unless a network policy cuts it off, lingers after a deletion as a well-behaved program does, and ends.
 //! Only inside a [network of one's own](crate::network) can it listen there.
 
 use std::collections::BTreeMap;
@@ -14,10 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control_plane::{Api, ApiError, ControlPlane, StartError};
 
+use isolation::Isolation;
+
 pub use app::VERSION_HEADER;
 
 mod app;
 mod behaviour;
+mod isolation;
 
 /// The collection followed.
 const PODS: &str = "/api/v1/pods";
@@ -34,6 +37,7 @@ pub struct Serving {
 
 struct Kubelet {
     api: Arc<Api>,
+    isolation: Arc<Isolation>,
     /// By UID.
     pods: BTreeMap<String, CancellationToken>,
     tasks: JoinSet<()>,
@@ -44,6 +48,7 @@ impl Serving {
     pub fn start(control_plane: &ControlPlane) -> Result<Self, StartError> {
         let kubelet = Kubelet {
             api: Arc::new(control_plane.api()?),
+            isolation: Arc::default(),
             pods: BTreeMap::new(),
             tasks: JoinSet::new(),
         };
@@ -60,6 +65,8 @@ impl Drop for Serving {
 
 impl Kubelet {
     async fn run(mut self) {
+        let isolation = self.isolation.clone().run(self.api.clone());
+        self.tasks.spawn(isolation);
         loop {
             // Begun anew whenever the watch ends, which it does every minute.
             if self.follow().await.is_err() {
@@ -96,7 +103,7 @@ impl Kubelet {
             let stop = CancellationToken::new();
             self.pods.insert(uid, stop.clone());
             self.tasks
-                .spawn(app::run(self.api.clone(), pod.clone(), stop));
+                .spawn(app::run(self.api.clone(), self.isolation.clone(), pod.clone(), stop));
         } else if ending {
             let stop = self.pods.entry(uid).or_default().clone();
             self.tasks.spawn(end(self.api.clone(), path(pod), stop));

@@ -3,6 +3,8 @@
 
 #[path = "all/canary.rs"]
 mod canary;
+#[path = "all/chaos.rs"]
+mod chaos;
 #[path = "all/show.rs"]
 mod show;
 #[path = "all/stage.rs"]
@@ -38,6 +40,22 @@ fn main() -> ExitCode {
         scenario(
             "a_canary_that_fails_is_held_and_the_good_one_serves",
             canary::one_that_fails_is_held_and_the_good_one_serves,
+        ),
+        scenario(
+            "chaos_kills_half_of_the_canary_and_spares_the_stable_one",
+            chaos::kills_half_of_the_canary_and_spares_the_stable_one,
+        ),
+        scenario(
+            "chaos_that_cuts_the_canary_off_sends_it_back",
+            chaos::that_cuts_the_canary_off_sends_it_back,
+        ),
+        scenario(
+            "chaos_is_over_in_time_although_the_agent_was_killed_and_git_is_gone",
+            chaos::is_over_in_time_although_the_agent_was_killed_and_git_is_gone,
+        ),
+        scenario(
+            "chaos_does_not_outlive_a_suspension_or_its_environment",
+            chaos::does_not_outlive_a_suspension_or_its_environment,
         ),
     ];
     match entered {

@@ -87,6 +87,9 @@ pub struct InventoryEntry {
     /// True if it stands only while a revision is on its way to its users.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub temporary: bool,
+    /// True if a chaos step has made it: it goes as soon as that is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disturbance: bool,
     /// What was decided about it and is not done yet: `delete`, `release` or `recreate:<digest>`. An approval
     /// is kept here, so that it outlives a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]

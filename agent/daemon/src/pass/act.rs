@@ -273,6 +273,7 @@ impl Pass<'_> {
                 wave: object.wave.wave,
                 keep: object.keep,
                 temporary: object.temporary,
+                disturbance: object.disturbance,
                 fate: None,
                 hook: None,
             };
@@ -314,7 +315,7 @@ impl Pass<'_> {
         }
     }
 
-    fn leaves(&mut self, id: &ObjectId, finalizers: &[String]) {
+    pub(super) fn leaves(&mut self, id: &ObjectId, finalizers: &[String]) {
         let message = match finalizers {
             [] => "is being deleted".to_owned(),
             who => format!(

@@ -19,6 +19,7 @@ use plan::{
         Deletion, Release,
         approval::{Recreation, recreation_waits},
     },
+    inventory::Entry,
 };
 use serde_json::Value;
 
@@ -322,14 +323,14 @@ impl<'a> Carrier<'a> {
     pub(super) async fn end(
         &self,
         id: &ObjectId,
-        uid: Option<&str>,
+        entry: &Entry,
         propagation: Propagation,
     ) -> Result<Deleted, String> {
         self.fence()?;
-        let resource = self.resource(&Gvk::new("batch/v1", "Job")).await?;
+        let resource = self.resource(&entry.gvk(id)).await?;
         let (namespace, name) = (&id.namespace, &id.name);
-        let uid = if let Some(uid) = uid {
-            uid.to_owned()
+        let uid = if let Some(uid) = &entry.uid {
+            uid.clone()
         } else {
             // Written ahead and never confirmed: ours if we have applied to it.
             let found = self.cluster.look(&resource, namespace, name).await;

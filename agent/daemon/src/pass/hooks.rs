@@ -303,12 +303,12 @@ impl Pass<'_> {
             // Asked for before; the watch tells when it is gone.
             return false;
         }
-        let uid = entry.uid.clone();
-        match carrier.end(id, uid.as_deref(), propagation).await {
+        let entry = entry.clone();
+        match carrier.end(id, &entry, propagation).await {
             Ok(Deleted::Gone | Deleted::OtherUid) => {
                 self.target()
                     .live
-                    .gone(id, uid.as_deref().unwrap_or_default());
+                    .gone(id, entry.uid.as_deref().unwrap_or_default());
                 if let Some(ledger) = &mut self.state.ledger {
                     ledger.inventory.confirmed_gone(id);
                 }

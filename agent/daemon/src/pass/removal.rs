@@ -63,6 +63,8 @@ impl Pass<'_> {
                     .stop(Reason::Suspended, message, Retry::OnChange);
                 return;
             }
+            self.disturbs = Some(false);
+            self.calm().await;
             self.clear(orphan, cancel).await;
         }
         if self.objects_left() == 0 && self.outcome.stop.is_none() {

@@ -26,6 +26,7 @@ use crate::{
     rollouts::{Chosen, Rollouts, Stands, digest, said},
 };
 
+mod disturb;
 mod observe;
 mod strategy;
 mod tell;
@@ -73,6 +74,7 @@ impl Pass<'_> {
         if !self.write_rollout(&state).await {
             return None;
         }
+        self.disturb(&effects.wish).await;
         let objects = match &split {
             Some(split) if effects.wish.canary.is_some() => {
                 let shape = split.shape(&effects.wish);
@@ -95,9 +97,12 @@ impl Pass<'_> {
 
     /// What is known now. `None` if the cluster cannot be asked.
     async fn seen(&mut self, look: &Look, split: Option<&Split<'_>>) -> Option<Observation> {
-        let workloads = match split {
-            Some(split) => self.workloads(split).await?,
-            None => BTreeMap::new(),
+        let (workloads, chaos) = match split {
+            Some(split) => {
+                let workloads = self.workloads(split).await?;
+                (workloads, self.disturbed(split, look.now).await?)
+            }
+            None => (BTreeMap::new(), self.undisturbed()),
         };
         Some(Observation {
             at: look.now,
@@ -108,7 +113,7 @@ impl Pass<'_> {
             approvals: self.approvals(),
             command: self.command(),
             alarm: None,
-            chaos: false,
+            chaos,
         })
     }
 
@@ -296,6 +301,13 @@ impl Pass<'_> {
             if rollouts.state.rollout.is_some() {
                 rollouts.wake = Some(Timestamp::now());
             }
+        }
+    }
+
+    /// Sees to another look at the rollout at a time, even if nothing happens.
+    pub(super) fn look_again(&mut self, at: Option<Timestamp>) {
+        if self.remember() {
+            self.rollouts().wake = at;
         }
     }
 

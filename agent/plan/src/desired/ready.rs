@@ -52,7 +52,10 @@ pub(super) fn ready(
     if faults.is_empty() {
         check_size(&body, text.len(), &mut faults);
     }
-    let temporary = body.pointer(words::VERSION_POINTER) == Some(&Value::from(words::CANARY));
+    let version = body.pointer(words::VERSION_POINTER).and_then(Value::as_str);
+    // What git asks for is no disturbance, whatever its labels say.
+    let disturbance = version == Some(words::CHAOS) && origin.is_none();
+    let temporary = version == Some(words::CANARY) || disturbance;
     let left = left::take(body, &id, marks.ignore, target.ignore, &mut faults);
     let text = left.text.unwrap_or(text);
     if !faults.is_empty() {
@@ -76,6 +79,7 @@ pub(super) fn ready(
         origin,
         keep: marks.keep,
         temporary,
+        disturbance,
         apply: marks.apply.unwrap_or_default(),
         recreate: marks.recreate,
         adopt: marks.adopt,

@@ -27,6 +27,8 @@ pub const HOOK_LOG: &str = "driftless.dev/hook-log";
 pub(super) const VERSION_POINTER: &str = "/metadata/labels/driftless.dev~1version";
 /// Its value on what stands beside the stable objects.
 pub(super) const CANARY: &str = "canary";
+/// Its value on what a chaos step makes.
+pub(super) const CHAOS: &str = "chaos";
 
 /// The group of our own kinds, whose annotations are not read here.
 pub(super) const GROUP: &str = "driftless.dev";

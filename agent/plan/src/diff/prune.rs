@@ -35,8 +35,13 @@ pub(super) fn prune(input: &PlanInput<'_>, plan: &mut Plan) {
     plan.prune_hold = hold(input);
     match plan.prune_hold {
         None => sort_out(left, input.live, input.rules.environment, plan),
-        // Handing over is not deleting.
+        // Handing over is not deleting, and what a rollout made was never asked for by git.
         Some(PruneHold::Disabled) => {
+            let (temporary, left): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|(_, entry)| entry.temporary);
+            if input.complete && !input.desired.is_empty() {
+                sort_out(temporary, input.live, input.rules.environment, plan);
+            }
             for (id, entry) in left {
                 let claim = input.live.claimed(id);
                 if let Some((live, environment)) = input.live.get(id).zip(claim)
@@ -83,8 +88,9 @@ pub(super) fn sort_out(
 pub(super) fn left_git<'a>(input: &PlanInput<'a>) -> Vec<(&'a ObjectId, &'a Entry)> {
     let wanted: BTreeSet<&ObjectId> = input.desired.iter().map(|desired| &desired.id).collect();
     let entries = input.inventory.iter();
-    // Jobs of hooks are in git under another name.
-    let left = |(id, entry): &(&ObjectId, &Entry)| entry.hook.is_none() && !wanted.contains(id);
+    // Jobs of hooks are in git under another name, and disturbances go whatever holds the rest up.
+    let other = |entry: &Entry| entry.hook.is_some() || entry.disturbance;
+    let left = |(id, entry): &(&ObjectId, &Entry)| !other(entry) && !wanted.contains(id);
     entries.filter(left).collect()
 }
 

@@ -411,6 +411,7 @@ impl Pass<'_> {
         let thing = &self.model.objects[&object.id];
         let entry = Entry {
             temporary: false,
+            disturbance: false,
             version: object.gvk.version.clone(),
             uid: Some(thing.uid.clone()),
             applied: Some(object.digest.clone()),

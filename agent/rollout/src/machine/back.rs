@@ -44,6 +44,7 @@ impl Run<'_> {
         let chaos = self
             .seen
             .chaos
+            .left
             .then(|| "what the disturbance made is not gone yet".to_owned());
         let unseen = self.seen.workloads.is_empty();
         let unseen = unseen.then(|| "the workloads have not been seen".to_owned());

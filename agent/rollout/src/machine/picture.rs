@@ -7,7 +7,7 @@ use crate::{
     observe::{Observation, Workload},
     state::{Phase, Rollout, State, Stepping, Tallies},
     strategy::Step,
-    wish::{Canary, Check, Disturbance, Wish},
+    wish::{Canary, Check, Wish},
 };
 
 pub(super) fn picture(
@@ -46,20 +46,15 @@ impl Rollout {
         if wish.namespaces.is_none() {
             wish.namespaces.clone_from(&self.strategy.namespaces);
         }
-        wish.chaos = self.chaos(now);
+        wish.chaos = self.disturbance(now);
         wish.canary = Some(self.canary(seen, now));
     }
 
     fn canary(&self, seen: &Observation, now: Timestamp) -> Canary {
         let ending = matches!(self.phase, Phase::Ending { .. });
         let workloads = || seen.workloads.iter();
-        let disturbed = match (
-            self.disturbance(now),
-            step_at(&self.strategy.steps, self.step),
-        ) {
-            (Some(_), Some(Step::Chaos(chaos))) => chaos.scale,
-            _ => None,
-        };
+        let chaos = self.chaos_step().filter(|_| self.is_disturbed(now));
+        let disturbed = chaos.and_then(|chaos| chaos.scale);
         let pods = |key: &String, one: &Workload| match disturbed {
             // Where pods make the share, nobody on the canary means no pods of it.
             _ if ending && !one.router.is_exact() => 0,
@@ -91,18 +86,6 @@ impl Rollout {
             .filter(|_| serving && stepping)
     }
 
-    fn chaos(&self, now: Timestamp) -> Option<Disturbance> {
-        let until = self.disturbance(now)?;
-        match step_at(&self.strategy.steps, self.step)? {
-            Step::Chaos(chaos) => Some(Disturbance {
-                id: format!("{}/{}", self.id(), self.step),
-                chaos: chaos.clone(),
-                until,
-            }),
-            _ => None,
-        }
-    }
-
     fn checks(&self, armed: &Armed, now: Timestamp) -> Vec<Check> {
         let tallies = self.tallies_of(armed.is_gate);
         let metrics = armed.analysis.metrics.iter();
@@ -132,7 +115,7 @@ impl Rollout {
         match &self.phase {
             Phase::Stepping(stepping) => {
                 wakes.extend(stepping.waiting.map(|since| later(since, deadline)));
-                wakes.extend(self.disturbance(now));
+                wakes.extend(self.disturbance_wakes(now));
                 if let (Some(Step::Pause(pause)), Some(reached)) =
                     (step_at(&self.strategy.steps, self.step), stepping.reached)
                 {

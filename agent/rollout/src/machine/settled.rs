@@ -72,7 +72,7 @@ impl Run<'_> {
             Router::InPlace => one.canary_ready() > 0,
             Router::Route | Router::Selector | Router::Replicas => one.canary.is_some(),
         });
-        left || self.seen.chaos
+        left || self.seen.chaos.left
     }
 
     pub(super) fn start(&mut self, target: Revision, strategy: Strategy, direction: Direction) {
@@ -113,6 +113,8 @@ impl Stepping {
             entered: now,
             reached: None,
             waiting: None,
+            victims: None,
+            disturbed: None,
             approvals: std::collections::BTreeSet::new(),
             gate: crate::state::Tallies::new(),
             watch: crate::state::Tallies::new(),

@@ -20,14 +20,13 @@ impl Run<'_> {
         }
         self.count_approvals();
         self.cap();
-        if self.is_disturbed() {
-            "the disturbance to end".clone_into(&mut self.waiting);
-            return;
+        let disturbed = self.disturb();
+        if !disturbed {
+            self.reach();
         }
-        self.reach();
         match self.overdue() {
             Some(cause) => self.end(cause),
-            None if self.passed() => self.next(),
+            None if !disturbed && self.passed() => self.next(),
             None => {}
         }
     }
@@ -71,7 +70,7 @@ impl Run<'_> {
             return;
         }
         rollout.weight = ceiling;
-        let disturbed = rollout.disturbance(self.now).is_some();
+        let disturbed = rollout.is_disturbed(self.now);
         if let Phase::Stepping(stepping) = &mut rollout.phase
             && !disturbed
         {
@@ -81,11 +80,6 @@ impl Run<'_> {
             Event::Capped,
             format!("{before} % -> {ceiling} %: its ready pods carry no more"),
         );
-    }
-
-    fn is_disturbed(&self) -> bool {
-        let rollout = self.state.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.disturbance(self.now).is_some())
     }
 
     /// Gives the new version its share once its pods are there, and notes whether all is as the step wants it.
@@ -102,10 +96,7 @@ impl Run<'_> {
         }
         let weight = rollout.weight;
         let fault = lacking.or_else(|| rollout.unrouted(seen));
-        let is_chaos = matches!(
-            step_at(&rollout.strategy.steps, rollout.step),
-            Some(Step::Chaos(_))
-        );
+        let is_chaos = rollout.chaos_step().is_some();
         if let Phase::Stepping(stepping) = &mut rollout.phase {
             match (&fault, weight == target) {
                 (None, true) => {
@@ -171,15 +162,6 @@ impl Run<'_> {
         }
     }
 
-    fn disturbance_left(&self, rollout: &Rollout) -> Option<String> {
-        let is_chaos = matches!(
-            step_at(&rollout.strategy.steps, rollout.step),
-            Some(Step::Chaos(_))
-        );
-        (is_chaos && self.seen.chaos)
-            .then(|| "what the disturbance made is not gone yet".to_owned())
-    }
-
     /// On to the next step, or up.
     pub(super) fn next(&mut self) {
         let Some(rollout) = &self.state.rollout else {
@@ -225,18 +207,6 @@ impl Run<'_> {
 }
 
 impl Rollout {
-    /// When the disturbance under way ends; `None` if there is none.
-    pub(super) fn disturbance(&self, now: Timestamp) -> Option<Timestamp> {
-        let Phase::Stepping(stepping) = &self.phase else {
-            return None;
-        };
-        let Some(Step::Chaos(chaos)) = step_at(&self.strategy.steps, self.step) else {
-            return None;
-        };
-        let until = later(stepping.reached?, chaos.duration.duration());
-        (now < until).then_some(until)
-    }
-
     /// What the step itself waits for.
     fn step_waits(
         &self,
@@ -247,10 +217,9 @@ impl Rollout {
         let approved = stepping.approvals.len();
         match step_at(&self.strategy.steps, self.step)? {
             Step::Weight(_) | Step::Replicas(_) | Step::Flag(_) => None,
-            Step::Chaos(_) => {
-                let until = self.disturbance(now)?;
-                Some(format!("disturbed until {until:.0}"))
-            }
+            Step::Chaos(_) => self
+                .is_disturbed(now)
+                .then(|| "the disturbance to begin".to_owned()),
             Step::Pause(_) if approved > 0 => None,
             Step::Pause(pause) => match pause.duration {
                 Some(length) if elapsed(reached, now) >= length.duration() => None,

@@ -458,7 +458,7 @@ fn a_disturbance_ends_by_itself_and_with_the_rollout() {
     let steps = vec![Step::Weight(50), Step::Chaos(chaos), Step::Weight(100)];
     let mut world = World::new(Router::Route);
     world.push("b", Some(watched(Strategy::of(steps))));
-    world.until(10, |world| world.seen.chaos);
+    world.until(10, |world| world.seen.chaos.left);
     world.web().canary.as_mut().unwrap().ready = 1;
     let effects = world.turn();
     assert_eq!(effects.wish.canary.as_ref().unwrap().weight, 25);
@@ -472,7 +472,83 @@ fn a_disturbance_ends_by_itself_and_with_the_rollout() {
         seen |= other.state.rollout.is_some() && effects.wish.chaos.is_none();
         other.pass(10);
     }
-    assert!(seen && other.is_settled_on("a") && !other.seen.chaos);
+    assert!(seen && other.is_settled_on("a") && !other.seen.chaos.left);
+}
+
+fn killing() -> Strategy {
+    let chaos = Chaos {
+        duration: rollout::Interval::seconds(60),
+        kill: Some(50),
+        isolate: false,
+        scale: None,
+        objects: Vec::new(),
+        also: Vec::new(),
+    };
+    let steps = vec![Step::Weight(50), Step::Chaos(chaos), Step::Weight(100)];
+    watched(Strategy::of(steps))
+}
+
+#[test]
+fn who_is_killed_is_chosen_once_and_outlives_a_restart() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(killing()));
+    let first = (0..100).find_map(|_| {
+        let effects = world.turn();
+        // The disturbance is not seen to stand.
+        world.seen.chaos.stands = None;
+        world.pass(1);
+        effects.wish.chaos.filter(|chaos| !chaos.victims.is_empty())
+    });
+    let first = first.unwrap_or_else(|| panic!("{:#?}", world.state));
+    let names: Vec<_> = first.victims.iter().map(|pod| pod.name.as_str()).collect();
+    assert_eq!(names, ["web-1", "web-2"], "half of three, rounded up");
+    world.state = State::read(&world.state.write()).unwrap();
+    // Others have come in their place.
+    let pods = world.seen.chaos.pods.as_mut().unwrap();
+    for pod in pods.values_mut().flatten() {
+        pod.uid = format!("new-{}", pod.uid);
+    }
+    let effects = world.look();
+    assert_eq!(effects.wish.chaos.unwrap().victims, first.victims);
+    world.turn();
+    world.pass(1);
+    let later = world.turn().wish.chaos.unwrap();
+    assert_eq!(later.victims, [], "once it stands, nobody is killed any more");
+    assert!(later.until.is_some());
+}
+
+#[test]
+fn a_disturbance_that_never_came_proves_nothing() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(killing()));
+    world.until(10, |world| world.at_step() == Some(1));
+    for _ in 0..70 {
+        world.seen.chaos.stands = None;
+        world.turn();
+        world.seen.chaos.lacking = "Pod/shop/web-1 is not gone".to_owned();
+        assert_ne!(world.at_step(), Some(2));
+        world.pass(10);
+    }
+    let rejection = &world.state.rejected[0];
+    assert_eq!(rejection.cause.as_str(), "CanaryNotReady");
+    assert!(rejection.cause.sentence().contains("web-1 is not gone"), "{rejection:?}");
+}
+
+#[test]
+fn a_rollout_is_not_over_before_its_disturbance_is_gone() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(killing()));
+    world.until(10, |world| world.seen.chaos.left);
+    world.sticks = true;
+    world.metrics = Metrics::Bad;
+    for _ in 0..20 {
+        world.turn();
+        world.pass(10);
+    }
+    let rollout = world.state.rollout.as_ref().expect("still under way");
+    assert!(matches!(rollout.phase, rollout::state::Phase::Ending { .. }));
+    world.sticks = false;
+    world.until(10, |world| world.is_settled_on("a"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rollout::{
     State, Strategy,
     observe::{Action, Approval, Command, Pods, Router},
     state::Phase,
-    strategy::{Pause, Step},
+    strategy::{Chaos, Pause, Step},
     wish::Effects,
 };
 
@@ -49,6 +49,8 @@ enum Happening {
     Restart,
     Alarm,
     Calm,
+    ChaosSticks,
+    ChaosGoes,
     Abort,
     Promote,
     Skip,
@@ -59,13 +61,13 @@ enum Happening {
 }
 
 use Happening::{
-    Abort, Alarm, Approve, Blind, Calm, FewerWanted, LongNothing, MoreWanted, NewCommit,
+    Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, FewerWanted, LongNothing, MoreWanted, NewCommit,
     NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood, NumbersNan, OldCommit, PodsCrash,
     PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry, Revert, RouteEdited, RoutesGo,
     RoutesStop, Skip, StableBreaks,
 };
 
-const ALL: [Happening; 30] = [
+const ALL: [Happening; 32] = [
     Nothing,
     LongNothing,
     NumbersGood,
@@ -89,6 +91,8 @@ const ALL: [Happening; 30] = [
     Restart,
     Alarm,
     Calm,
+    ChaosSticks,
+    ChaosGoes,
     Abort,
     Promote,
     Skip,
@@ -129,9 +133,18 @@ impl Trial {
         let pause = Pause {
             duration: Some(rollout::Interval::seconds(60)),
         };
+        let chaos = Chaos {
+            duration: rollout::Interval::seconds(60),
+            kill: Some(50),
+            isolate: false,
+            scale: None,
+            objects: Vec::new(),
+            also: Vec::new(),
+        };
         let mut strategy = watched(Strategy::of(vec![
             Step::Weight(25),
             Step::Pause(pause),
+            Step::Chaos(chaos),
             Step::Weight(100),
         ]));
         strategy.bake = Some(rollout::Interval::seconds(120));
@@ -212,6 +225,8 @@ impl Trial {
             Restart => world.state = State::read(&world.state.write()).expect("what was written"),
             Alarm => world.seen.alarm = Some("front: 503".to_owned()),
             Calm => world.seen.alarm = None,
+            ChaosSticks => world.sticks = true,
+            ChaosGoes => world.sticks = false,
             Abort => self.command(Action::Abort),
             Promote => self.command(Action::Promote),
             Skip => self.command(Action::Skip),
@@ -299,6 +314,7 @@ impl Trial {
             self.passes_nothing_bad(before, effects),
             self.passes_nothing_missing(before),
             self.leaves_rejected_alone(before, effects),
+            self.disturbs_in_its_step_only(before, effects),
         ];
         match checks.into_iter().chain(dear).find_map(Result::err) {
             Some(rule) => Err(self.broken(rule)),
@@ -478,6 +494,35 @@ impl Trial {
         match rejected && started {
             true => Err("a rejected revision began again by itself".to_owned()),
             false => Ok(()),
+        }
+    }
+
+    /// Nothing is disturbed but in a chaos step, and those that it kills are chosen once.
+    fn disturbs_in_its_step_only(&self, before: &World, effects: &Effects) -> Result<(), String> {
+        if effects.wish.chaos.is_none() {
+            return Ok(());
+        }
+        let at = |world: &World| {
+            let rollout = world.state.rollout.clone()?;
+            match rollout.phase.clone() {
+                Phase::Stepping(stepping) => Some((rollout.id(), rollout.step, stepping, rollout)),
+                _ => None,
+            }
+        };
+        let Some((id, step, now, rollout)) = at(&self.world) else {
+            return Err("something is disturbed outside of the steps".to_owned());
+        };
+        if !matches!(rollout.strategy.steps.get(step), Some(Step::Chaos(_))) {
+            return Err(format!("something is disturbed at step {step}"));
+        }
+        match at(before) {
+            Some((was, at, then, _)) if was == id && at == step && then.victims.is_some() => {
+                match then.victims == now.victims {
+                    true => Ok(()),
+                    false => Err("others are killed than were chosen".to_owned()),
+                }
+            }
+            _ => Ok(()),
         }
     }
 

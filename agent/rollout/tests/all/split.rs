@@ -16,7 +16,7 @@ use rollout::{
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::world::{revision, start};
+use crate::world::revision;
 
 /// A shop as people write it: a route, a Service, an autoscaler, a budget, policies, config under a plain name and
 /// under one with a hash.
@@ -683,7 +683,8 @@ fn a_disturbance_touches_the_canary_alone() {
     wish.chaos = Some(Disturbance {
         id: "x".to_owned(),
         chaos,
-        until: start(),
+        victims: Vec::new(),
+        until: None,
     });
     let shape = shaped(&weights(), &wish);
     let policy = get(&shape, "NetworkPolicy", "web-canary-chaos");
@@ -696,6 +697,122 @@ fn a_disturbance_touches_the_canary_alone() {
     assert_eq!(
         mesh["spec"]["selector"]["labelSelectors"]["driftless.dev/version"],
         "canary"
+    );
+}
+
+fn chaos(change: impl FnOnce(&mut Chaos)) -> Chaos {
+    let mut chaos = Chaos {
+        duration: rollout::Interval::seconds(60),
+        kill: None,
+        isolate: false,
+        scale: None,
+        objects: Vec::new(),
+        also: Vec::new(),
+    };
+    change(&mut chaos);
+    chaos
+}
+
+/// What is in the way of a chaos step.
+fn chaos_faults(chaos: Chaos) -> Vec<String> {
+    let (good, new) = (read(SHOP), read(&SHOP.replace("web:1", "web:2")));
+    let given = Given {
+        good: &good,
+        new: &new,
+        namespace: "shop",
+    };
+    let mut strategy = weights();
+    strategy.steps.push(Step::Chaos(chaos));
+    let faults = Split::new(given, &[id(WEB)], &strategy).err();
+    let faults = faults.unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_disturbance_of_others_is_refused_unless_it_names_them() {
+    let policy = |selector: serde_json::Value| {
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "deny-{{workload}}"},
+            "spec": {"podSelector": selector, "policyTypes": ["Ingress"]}
+        })
+    };
+    let canary = json!({"matchLabels": {"driftless.dev/version": "{{version}}"}});
+    assert_eq!(
+        chaos_faults(chaos(|chaos| chaos.objects = vec![policy(canary)])),
+        Vec::<String>::new()
+    );
+    let everybody = chaos_faults(chaos(|chaos| chaos.objects = vec![policy(json!({}))]));
+    assert!(
+        everybody.iter().any(|fault| fault.contains("would cut off Deployment/shop/web")),
+        "{everybody:?}"
+    );
+    assert!(
+        everybody.iter().any(|fault| fault.contains("does not say whom it disturbs")),
+        "{everybody:?}"
+    );
+    let unknown = chaos_faults(chaos(|chaos| {
+        chaos.kill = Some(50);
+        chaos.also = vec!["Deployment/shop/gone".to_owned()];
+    }));
+    assert_eq!(
+        unknown,
+        ["Deployment/shop/gone: chaos names it, and git has no such workload; write for example Deployment/shop/api"]
+    );
+    let taken = chaos_faults(chaos(|chaos| {
+        chaos.objects = vec![json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+            "spec": {"selector": {"app": "{{workload}}"}}
+        })];
+    }));
+    assert_eq!(
+        taken,
+        ["Service/shop/web: is in git, and chaos makes one of that name; rename it"]
+    );
+}
+
+#[test]
+fn what_a_disturbance_makes_is_marked_and_listed() {
+    let (good, new) = (read(SHOP), read(&SHOP.replace("web:1", "web:2")));
+    let given = Given {
+        good: &good,
+        new: &new,
+        namespace: "shop",
+    };
+    let chaos = chaos(|chaos| {
+        chaos.isolate = true;
+        chaos.also = vec![WEB.to_owned()];
+    });
+    let split = Split::new(given, &[id(WEB)], &weights()).unwrap();
+    let made: Vec<_> = split.disturbances(&chaos).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        made,
+        [
+            "NetworkPolicy/shop/web-canary-chaos",
+            "NetworkPolicy/shop/web-chaos"
+        ]
+    );
+    let mut wish = wish(25, 1);
+    wish.chaos = Some(Disturbance {
+        id: "x".to_owned(),
+        chaos: chaos.clone(),
+        victims: Vec::new(),
+        until: None,
+    });
+    let shape = split.shape(&wish);
+    let policy = get(&shape, "NetworkPolicy", "web-chaos");
+    assert_eq!(policy["metadata"]["labels"]["driftless.dev/version"], "chaos");
+    let exposed: Vec<_> = split
+        .exposed(&chaos)
+        .into_iter()
+        .map(|one| (one.workload, one.labels["app"].clone()))
+        .collect();
+    assert_eq!(
+        exposed,
+        [
+            ("Deployment/shop/web-canary".to_owned(), "web-canary".to_owned()),
+            ("Deployment/shop/web".to_owned(), "web".to_owned())
+        ]
     );
 }
 

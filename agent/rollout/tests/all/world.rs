@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rollout::{
     Observation, State,
     judge::{Numbers, Reading},
-    observe::{Pods, Router, Sample, Workload},
+    observe::{Disturbed, Pods, Router, Sample, Victim, Workload},
     state::{Phase, Revision},
     strategy::{Analysis, Metric, Source, Strategy, analysis::Prometheus},
     wish::{Effects, Wish},
@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) sound: bool,
     /// Routes follow.
     pub(crate) routes: bool,
+    /// What chaos steps make does not go.
+    pub(crate) sticks: bool,
     /// Canary revision that stands in the cluster.
     canary: Option<Revision>,
     /// Stable revision that stands in the cluster.
@@ -115,12 +117,13 @@ impl World {
                 approvals: Vec::new(),
                 command: None,
                 alarm: None,
-                chaos: false,
+                chaos: Disturbed::default(),
             },
             state,
             metrics: Metrics::Good,
             sound: true,
             routes: true,
+            sticks: false,
             canary: None,
             base: Some(revision("a")),
         }
@@ -198,7 +201,20 @@ impl World {
             let weight = wish.canary.as_ref().map_or(0, |canary| canary.weight);
             workload.achieved = router_share(workload.router, weight);
         }
-        self.seen.chaos = wish.chaos.is_some();
+        let pods = |name: &str| Victim {
+            uid: format!("{name}-uid"),
+            namespace: "shop".to_owned(),
+            name: name.to_owned(),
+        };
+        self.seen.chaos = Disturbed {
+            left: wish.chaos.is_some() || self.sticks,
+            stands: wish.chaos.as_ref().map(|chaos| chaos.id.clone()),
+            lacking: String::new(),
+            pods: Some(BTreeMap::from([(
+                WEB.to_owned(),
+                vec![pods("web-1"), pods("web-2"), pods("web-3")],
+            )])),
+        };
     }
 
     /// Somebody asks for the numbers that are wished for.

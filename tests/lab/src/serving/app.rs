@@ -1,6 +1,6 @@
 //! One pod's program: answers every request with its version, as its environment says.
 
-use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::behaviour::Behaviour;
+use super::isolation::Isolation;
 use super::{AGAIN, report};
 use crate::control_plane::Api;
 
@@ -25,6 +26,8 @@ use crate::control_plane::Api;
 pub const VERSION_HEADER: &str = "x-version";
 
 struct App {
+    pod: Value,
+    isolation: Arc<Isolation>,
     behaviour: Behaviour,
     answered: AtomicU32,
     /// Cancelled when it crashes.
@@ -32,7 +35,12 @@ struct App {
 }
 
 /// Serves as `pod` until `stop`.
-pub(super) async fn run(api: Arc<Api>, pod: Value, stop: CancellationToken) {
+pub(super) async fn run(
+    api: Arc<Api>,
+    isolation: Arc<Isolation>,
+    pod: Value,
+    stop: CancellationToken,
+) {
     let behaviour = loop {
         match Behaviour::of(&api, &pod).await {
             Ok(behaviour) => break behaviour,
@@ -55,6 +63,8 @@ pub(super) async fn run(api: Arc<Api>, pod: Value, stop: CancellationToken) {
     };
     report(&api, &pod, !behaviour.never_ready, None).await;
     let app = Arc::new(App {
+        pod: pod.clone(),
+        isolation,
         behaviour,
         answered: AtomicU32::new(0),
         crash: CancellationToken::new(),
@@ -88,7 +98,10 @@ impl App {
             .await;
     }
 
-    async fn answer(&self) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn answer(&self) -> io::Result<Response<Full<Bytes>>> {
+        if self.isolation.cuts_off(&self.pod) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
         let behaviour = &self.behaviour;
         let number = self.answered.fetch_add(1, Ordering::Relaxed);
         if behaviour.crash_after.is_some_and(|after| number >= after) {

@@ -37,14 +37,19 @@ impl Pass<'_> {
                     all.insert(track.id.to_string(), workload);
                 }
                 Err(error) => {
-                    let message = chain::text(&error);
-                    self.outcome
-                        .stop(crate::words::call(&error), message, Retry::Later);
+                    self.unseen(&error);
                     return None;
                 }
             }
         }
         Some(all)
+    }
+
+    /// Ends the pass because the cluster cannot be asked.
+    pub(super) fn unseen(&mut self, error: &cluster::ReadError) {
+        let message = chain::text(error);
+        self.outcome
+            .stop(crate::words::call(error), message, Retry::Later);
     }
 
     async fn workload(
@@ -120,7 +125,7 @@ impl Pass<'_> {
         Ok(live)
     }
 
-    async fn read_one(
+    pub(super) async fn read_one(
         &self,
         gvk: &Gvk,
         namespace: &str,
@@ -134,7 +139,7 @@ impl Pass<'_> {
     }
 
     /// What was last applied.
-    fn revisions_applied(&self) -> Stands {
+    pub(super) fn revisions_applied(&self) -> Stands {
         let rollouts = self.state.rollouts.as_ref();
         rollouts
             .map(|rollouts| rollouts.stands.clone())

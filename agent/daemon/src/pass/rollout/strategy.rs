@@ -118,7 +118,6 @@ fn unserved(strategy: &Strategy) -> Vec<String> {
         let at = format!("steps[{place}]");
         match step {
             Step::Synthetic(_) => add(at, "a synthetic check"),
-            Step::Chaos(_) => add(at, "chaos"),
             Step::Analysis(own) => gates.push((format!("{at}.analysis"), own)),
             _ => {}
         }
