@@ -100,7 +100,10 @@ impl Strategy {
             Step::Chaos(chaos) => {
                 chaos.check(at, faults);
                 if self.namespaces.is_some() {
-                    faults.add(at, "chaos is not there for two namespaces; take one of them out");
+                    faults.add(
+                        at,
+                        "chaos is not there for two namespaces; take one of them out",
+                    );
                 }
             }
             Step::Flag(flag) if flag.percent > 100 => faults.add(at, "is more than 100 per cent"),

@@ -163,7 +163,9 @@ impl<'a> Split<'a> {
     /// What `chaos` makes, and what is gone once it is over.
     pub fn disturbances(&self, chaos: &Chaos) -> Vec<ObjectId> {
         let made = disturb::made(&self.given, &self.tracks, chaos);
-        let ids = made.iter().map(|object| id_of(object, self.given.namespace));
+        let ids = made
+            .iter()
+            .map(|object| id_of(object, self.given.namespace));
         ids.collect()
     }
 

@@ -102,8 +102,12 @@ impl Kubelet {
         if !ending && pod["status"]["podIP"].is_string() && !self.pods.contains_key(&uid) {
             let stop = CancellationToken::new();
             self.pods.insert(uid, stop.clone());
-            self.tasks
-                .spawn(app::run(self.api.clone(), self.isolation.clone(), pod.clone(), stop));
+            self.tasks.spawn(app::run(
+                self.api.clone(),
+                self.isolation.clone(),
+                pod.clone(),
+                stop,
+            ));
         } else if ending {
             let stop = self.pods.entry(uid).or_default().clone();
             self.tasks.spawn(end(self.api.clone(), path(pod), stop));

@@ -46,8 +46,12 @@ impl Pass<'_> {
     /// What chaos steps have made, as far as it is not known to be gone.
     pub(super) fn disturbances(&self) -> Vec<(ObjectId, Entry)> {
         let ledger = self.state.ledger.as_ref();
-        let entries = ledger.into_iter().flat_map(|ledger| ledger.inventory.disturbances());
-        entries.map(|(id, entry)| (id.clone(), entry.clone())).collect()
+        let entries = ledger
+            .into_iter()
+            .flat_map(|ledger| ledger.inventory.disturbances());
+        entries
+            .map(|(id, entry)| (id.clone(), entry.clone()))
+            .collect()
     }
 
     /// True while a chaos step may go on. A pass that did not get as far as to look at the rollout goes by the clock,
@@ -56,7 +60,9 @@ impl Pass<'_> {
         if let Some(disturbs) = self.disturbs {
             return disturbs;
         }
-        let until = self.stored_rollout().and_then(|state| state.disturbed_until());
+        let until = self
+            .stored_rollout()
+            .and_then(|state| state.disturbed_until());
         let goes_on = until.filter(|until| Timestamp::now() < *until);
         if goes_on.is_some() {
             self.look_again(goes_on);

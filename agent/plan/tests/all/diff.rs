@@ -339,8 +339,11 @@ fn never_deletes_by_label() {
 fn what_a_rollout_made_goes_although_nothing_is_pruned() {
     let mut world = World::applied(many(3), many(1));
     world.rules.prune = false;
-    world.inventory.set_temporary(&config_id("c02"), true, false);
-    let names = |plan: Plan| -> Vec<_> { plan.prune.into_iter().map(|gone| gone.id.name).collect() };
+    world
+        .inventory
+        .set_temporary(&config_id("c02"), true, false);
+    let names =
+        |plan: Plan| -> Vec<_> { plan.prune.into_iter().map(|gone| gone.id.name).collect() };
     assert_eq!(names(world.plan()), ["c02"]);
     world.complete = false;
     assert!(names(world.plan()).is_empty());
@@ -351,7 +354,11 @@ fn disturbances_are_no_business_of_the_plan() {
     let mut world = World::applied(many(2), many(1));
     world.inventory.set_temporary(&config_id("c01"), true, true);
     assert!(world.plan().prune.is_empty());
-    let all: Vec<_> = world.inventory.disturbances().map(|(id, _)| id.name.clone()).collect();
+    let all: Vec<_> = world
+        .inventory
+        .disturbances()
+        .map(|(id, _)| id.name.clone())
+        .collect();
     assert_eq!(all, ["c01"]);
 }
 

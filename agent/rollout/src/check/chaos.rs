@@ -18,7 +18,10 @@ impl Chaos {
             faults.add(at, "kills less than 1 or more than 100 per cent");
         }
         if !self.objects.iter().all(is_whole) {
-            faults.add(at, "has an object without apiVersion, kind or metadata.name");
+            faults.add(
+                at,
+                "has an object without apiVersion, kind or metadata.name",
+            );
         }
         if self.objects.iter().any(has_our_annotations) {
             faults.add(

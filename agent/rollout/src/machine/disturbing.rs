@@ -30,8 +30,11 @@ impl Run<'_> {
             None => self.choose().or_else(|| self.lacking_of_disturbance()),
         };
         let now = self.now;
-        let Some(Phase::Stepping(stepping)) =
-            self.state.rollout.as_mut().map(|rollout| &mut rollout.phase)
+        let Some(Phase::Stepping(stepping)) = self
+            .state
+            .rollout
+            .as_mut()
+            .map(|rollout| &mut rollout.phase)
         else {
             return false;
         };
@@ -130,7 +133,9 @@ impl Rollout {
     pub(super) fn disturbance_wakes(&self, now: Timestamp) -> Option<Timestamp> {
         let disturbance = self.disturbance(now)?;
         let unseen = disturbance.chaos.kill.is_some() && disturbance.victims.is_empty();
-        disturbance.until.or_else(|| unseen.then(|| later(now, LOOK)))
+        disturbance
+            .until
+            .or_else(|| unseen.then(|| later(now, LOOK)))
     }
 
     fn disturbance_id(&self) -> String {
@@ -163,7 +168,9 @@ impl State {
     pub fn chooses_victims(&self, now: Timestamp) -> bool {
         self.rollout.as_ref().is_some_and(|rollout| {
             let chosen = rollout.stepping().is_some_and(|at| at.victims.is_some());
-            let kills = rollout.chaos_step().is_some_and(|chaos| chaos.kill.is_some());
+            let kills = rollout
+                .chaos_step()
+                .is_some_and(|chaos| chaos.kill.is_some());
             kills && !chosen && rollout.is_disturbed(now)
         })
     }

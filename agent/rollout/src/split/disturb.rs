@@ -25,7 +25,11 @@ pub(super) fn add(objects: &mut Vec<Object>, given: &Given<'_>, tracks: &[Track]
             pin(object, tracks);
         }
     }
-    objects.extend(made(given, tracks, chaos).into_iter().map(|object| (object, None)));
+    objects.extend(
+        made(given, tracks, chaos)
+            .into_iter()
+            .map(|object| (object, None)),
+    );
 }
 
 /// What `chaos` makes.
@@ -53,7 +57,9 @@ pub(super) fn made(given: &Given<'_>, tracks: &[Track], chaos: &Chaos) -> Vec<Va
 
 /// Whose pods `chaos` may kill: those of the canaries, and of what it names.
 pub(super) fn exposed(given: &Given<'_>, tracks: &[Track], chaos: &Chaos) -> Vec<Exposed> {
-    let canaries = tracks.iter().filter(|track| track.router != Router::InPlace);
+    let canaries = tracks
+        .iter()
+        .filter(|track| track.router != Router::InPlace);
     let canaries = canaries.map(|track| Exposed {
         workload: ObjectId {
             name: track.canary.clone(),
@@ -121,7 +127,9 @@ fn unknown(given: &Given<'_>, chaos: &Chaos, faults: &mut Vec<Fault>) {
 /// Pods of a workload that is changed in place cannot be told from those of the old version.
 fn in_place(tracks: &[Track], chaos: &Chaos, faults: &mut Vec<Fault>) {
     let whole = chaos.kill.is_some() || chaos.isolate || chaos.scale.is_some();
-    let tracks = tracks.iter().filter(|track| track.router == Router::InPlace);
+    let tracks = tracks
+        .iter()
+        .filter(|track| track.router == Router::InPlace);
     let hit = tracks.filter(|track| whole && !chaos.also.contains(&track.id.to_string()));
     faults.extend(hit.map(|track| Fault {
         object: track.id.to_string(),
@@ -142,21 +150,18 @@ fn fault(given: &Given<'_>, object: &Value, id: &ObjectId, chaos: &Chaos) -> Opt
 }
 
 /// A workload that serves, that a network policy of a disturbance picks, and that nobody named.
-fn cut_off(
-    given: &Given<'_>,
-    object: &Value,
-    id: &ObjectId,
-    chaos: &Chaos,
-) -> Option<ObjectId> {
+fn cut_off(given: &Given<'_>, object: &Value, id: &ObjectId, chaos: &Chaos) -> Option<ObjectId> {
     if (id.group.as_str(), id.kind.as_str()) != ("networking.k8s.io", "NetworkPolicy") {
         return None;
     }
     let workloads = given.good.iter().map(|(workload, _)| workload);
-    let mut hit = workloads.filter(|workload| config::is_workload(workload)).filter(|workload| {
-        let labels = &workload["spec"]["template"]["metadata"]["labels"];
-        let labels: BTreeMap<_, _> = config::labels(labels).into_iter().collect();
-        pick::matches(&object["spec"]["podSelector"], &labels)
-    });
+    let mut hit = workloads
+        .filter(|workload| config::is_workload(workload))
+        .filter(|workload| {
+            let labels = &workload["spec"]["template"]["metadata"]["labels"];
+            let labels: BTreeMap<_, _> = config::labels(labels).into_iter().collect();
+            pick::matches(&object["spec"]["podSelector"], &labels)
+        });
     hit.find_map(|workload| {
         let hit = id_of(workload, given.namespace);
         let same = hit.namespace == id.namespace;
@@ -173,7 +178,8 @@ fn names_nobody(given: &Given<'_>, chaos: &Chaos, faults: &mut Vec<Fault>) {
                 || also.iter().any(|name| text.contains(name.as_str()))
         };
         let fields = object.as_object().into_iter().flatten();
-        let mut fields = fields.filter(|(key, _)| !["apiVersion", "kind", "metadata"].contains(&key.as_str()));
+        let mut fields =
+            fields.filter(|(key, _)| !["apiVersion", "kind", "metadata"].contains(&key.as_str()));
         if !fields.any(|(_, value)| says(value, &speaks)) {
             faults.push(Fault {
                 object: id_of(object, given.namespace).to_string(),
@@ -230,7 +236,9 @@ fn mark(object: &mut Value) {
 fn pin(object: &mut Value, tracks: &[Track]) {
     let target = &object["spec"]["scaleTargetRef"]["name"];
     let drives = object["kind"] == "HorizontalPodAutoscaler"
-        && tracks.iter().any(|track| track.router != Router::InPlace && *target == track.canary);
+        && tracks
+            .iter()
+            .any(|track| track.router != Router::InPlace && *target == track.canary);
     if drives {
         object["spec"]["maxReplicas"] = object["spec"]["minReplicas"].clone();
     }

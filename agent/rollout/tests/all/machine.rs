@@ -513,7 +513,11 @@ fn who_is_killed_is_chosen_once_and_outlives_a_restart() {
     world.turn();
     world.pass(1);
     let later = world.turn().wish.chaos.unwrap();
-    assert_eq!(later.victims, [], "once it stands, nobody is killed any more");
+    assert_eq!(
+        later.victims,
+        [],
+        "once it stands, nobody is killed any more"
+    );
     assert!(later.until.is_some());
 }
 
@@ -531,7 +535,10 @@ fn a_disturbance_that_never_came_proves_nothing() {
     }
     let rejection = &world.state.rejected[0];
     assert_eq!(rejection.cause.as_str(), "CanaryNotReady");
-    assert!(rejection.cause.sentence().contains("web-1 is not gone"), "{rejection:?}");
+    assert!(
+        rejection.cause.sentence().contains("web-1 is not gone"),
+        "{rejection:?}"
+    );
 }
 
 #[test]
@@ -546,7 +553,10 @@ fn a_rollout_is_not_over_before_its_disturbance_is_gone() {
         world.pass(10);
     }
     let rollout = world.state.rollout.as_ref().expect("still under way");
-    assert!(matches!(rollout.phase, rollout::state::Phase::Ending { .. }));
+    assert!(matches!(
+        rollout.phase,
+        rollout::state::Phase::Ending { .. }
+    ));
     world.sticks = false;
     world.until(10, |world| world.is_settled_on("a"));
 }

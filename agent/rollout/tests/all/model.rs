@@ -61,10 +61,10 @@ enum Happening {
 }
 
 use Happening::{
-    Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, FewerWanted, LongNothing, MoreWanted, NewCommit,
-    NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood, NumbersNan, OldCommit, PodsCrash,
-    PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry, Revert, RouteEdited, RoutesGo,
-    RoutesStop, Skip, StableBreaks,
+    Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, FewerWanted, LongNothing,
+    MoreWanted, NewCommit, NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood, NumbersNan,
+    OldCommit, PodsCrash, PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry, Revert,
+    RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks,
 };
 
 const ALL: [Happening; 32] = [

@@ -744,11 +744,15 @@ fn a_disturbance_of_others_is_refused_unless_it_names_them() {
     );
     let everybody = chaos_faults(chaos(|chaos| chaos.objects = vec![policy(json!({}))]));
     assert!(
-        everybody.iter().any(|fault| fault.contains("would cut off Deployment/shop/web")),
+        everybody
+            .iter()
+            .any(|fault| fault.contains("would cut off Deployment/shop/web")),
         "{everybody:?}"
     );
     assert!(
-        everybody.iter().any(|fault| fault.contains("does not say whom it disturbs")),
+        everybody
+            .iter()
+            .any(|fault| fault.contains("does not say whom it disturbs")),
         "{everybody:?}"
     );
     let unknown = chaos_faults(chaos(|chaos| {
@@ -757,7 +761,9 @@ fn a_disturbance_of_others_is_refused_unless_it_names_them() {
     }));
     assert_eq!(
         unknown,
-        ["Deployment/shop/gone: chaos names it, and git has no such workload; write for example Deployment/shop/api"]
+        [
+            "Deployment/shop/gone: chaos names it, and git has no such workload; write for example Deployment/shop/api"
+        ]
     );
     let taken = chaos_faults(chaos(|chaos| {
         chaos.objects = vec![json!({
@@ -784,7 +790,11 @@ fn what_a_disturbance_makes_is_marked_and_listed() {
         chaos.also = vec![WEB.to_owned()];
     });
     let split = Split::new(given, &[id(WEB)], &weights()).unwrap();
-    let made: Vec<_> = split.disturbances(&chaos).iter().map(ToString::to_string).collect();
+    let made: Vec<_> = split
+        .disturbances(&chaos)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         made,
         [
@@ -801,7 +811,10 @@ fn what_a_disturbance_makes_is_marked_and_listed() {
     });
     let shape = split.shape(&wish);
     let policy = get(&shape, "NetworkPolicy", "web-chaos");
-    assert_eq!(policy["metadata"]["labels"]["driftless.dev/version"], "chaos");
+    assert_eq!(
+        policy["metadata"]["labels"]["driftless.dev/version"],
+        "chaos"
+    );
     let exposed: Vec<_> = split
         .exposed(&chaos)
         .into_iter()
@@ -810,7 +823,10 @@ fn what_a_disturbance_makes_is_marked_and_listed() {
     assert_eq!(
         exposed,
         [
-            ("Deployment/shop/web-canary".to_owned(), "web-canary".to_owned()),
+            (
+                "Deployment/shop/web-canary".to_owned(),
+                "web-canary".to_owned()
+            ),
             ("Deployment/shop/web".to_owned(), "web".to_owned())
         ]
     );

@@ -38,7 +38,8 @@ impl Isolation {
         let policies = self.policies.read().unwrap_or_else(PoisonError::into_inner);
         policies.values().any(|(place, picked)| {
             let picked = picked.as_object().into_iter().flatten();
-            *namespace == place.as_str() && picked.into_iter().all(|(key, value)| labels[key] == *value)
+            *namespace == place.as_str()
+                && picked.into_iter().all(|(key, value)| labels[key] == *value)
         })
     }
 
@@ -61,14 +62,20 @@ impl Isolation {
 
     fn saw(&self, policy: &Value, gone: bool) {
         let metadata = &policy["metadata"];
-        let (Some(uid), Some(namespace)) = (metadata["uid"].as_str(), metadata["namespace"].as_str())
+        let (Some(uid), Some(namespace)) =
+            (metadata["uid"].as_str(), metadata["namespace"].as_str())
         else {
             return;
         };
         let types = policy["spec"]["policyTypes"].as_array();
         let closed = types.is_some_and(|types| types.contains(&"Ingress".into()))
-            && policy["spec"]["ingress"].as_array().is_none_or(Vec::is_empty);
-        let mut policies = self.policies.write().unwrap_or_else(PoisonError::into_inner);
+            && policy["spec"]["ingress"]
+                .as_array()
+                .is_none_or(Vec::is_empty);
+        let mut policies = self
+            .policies
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if closed && !gone {
             let labels = policy["spec"]["podSelector"]["matchLabels"].clone();
             policies.insert(uid.to_owned(), (namespace.to_owned(), labels));

@@ -61,7 +61,11 @@ pub(crate) async fn that_cuts_the_canary_off_sends_it_back() -> Result<()> {
     let (show, _agent) = open("isolated", steps).await?;
     let load = show.users(USERS).await?;
     let bad = show.push(&Version::good("v2"))?;
-    let policy = at(&show, "apis/networking.k8s.io/v1", "networkpolicies/web-canary-chaos");
+    let policy = at(
+        &show,
+        "apis/networking.k8s.io/v1",
+        "networkpolicies/web-canary-chaos",
+    );
     eventually(PATIENCE, || show.api.get(&policy)).await?;
     let status = show.phase(RolloutPhase::Held).await?;
     let held = status.rollout.and_then(|rollout| rollout.held);
@@ -93,13 +97,18 @@ pub(crate) async fn is_over_in_time_although_the_agent_was_killed_and_git_is_gon
     stands(&show).await.context("the storm")?;
     agent.process.kill();
     drop(agent);
-    let (here, away) = (show.shop.repo.path(), show.shop.repo.path().with_extension("away"));
+    let (here, away) = (
+        show.shop.repo.path(),
+        show.shop.repo.path().with_extension("away"),
+    );
     std::fs::rename(here, &away)?;
     let _again = show.agent()?;
     gone(&show).await.context("without git")?;
     std::fs::rename(&away, here)?;
     // What it did not know of it looks for again.
-    show.shop.change(json!({ "metadata": { "annotations": { "driftless.dev/requested-at": "now" } } })).await?;
+    show.shop
+        .change(json!({ "metadata": { "annotations": { "driftless.dev/requested-at": "now" } } }))
+        .await?;
     show.shop.ready_at(&commit).await?;
     let killed = killed(&show, mark)?;
     let names: BTreeSet<&str> = killed.iter().map(|entry| entry.name.as_str()).collect();
@@ -118,15 +127,23 @@ pub(crate) async fn does_not_outlive_a_suspension_or_its_environment() -> Result
     let _load = show.users(USERS).await?;
     show.push(&Version::good("v2"))?;
     stands(&show).await?;
-    show.shop.change(json!({ "spec": { "suspend": true } })).await?;
+    show.shop
+        .change(json!({ "spec": { "suspend": true } }))
+        .await?;
     gone(&show).await.context("suspended")?;
-    show.shop.change(json!({ "spec": { "suspend": false } })).await?;
+    show.shop
+        .change(json!({ "spec": { "suspend": false } }))
+        .await?;
     stands(&show).await.context("resumed")?;
     // Its other objects stay.
     let environments = show.shop.environments();
-    environments.delete("shop", &kube::api::DeleteParams::default()).await?;
+    environments
+        .delete("shop", &kube::api::DeleteParams::default())
+        .await?;
     gone(&show).await.context("deleted")?;
-    show.api.get(&at(&show, "apis/apps/v1", "deployments/web")).await?;
+    show.api
+        .get(&at(&show, "apis/apps/v1", "deployments/web"))
+        .await?;
     Ok(())
 }
 

@@ -102,7 +102,11 @@ impl Pass<'_> {
             return Ok(pods);
         };
         for exposed in split.exposed(&disturbance.chaos) {
-            let labels: Vec<_> = exposed.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let labels: Vec<_> = exposed
+                .labels
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
             let all = self
                 .acting
                 .list(&resource, &exposed.namespace, &labels.join(","))
