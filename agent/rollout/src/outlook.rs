@@ -28,12 +28,12 @@ impl Rollout {
     pub fn until(&self) -> Option<Timestamp> {
         match &self.phase {
             Phase::Stepping(stepping) if self.paused.is_none() => {
-                let length = match self.strategy.steps.get(self.step)? {
-                    Step::Pause(pause) => pause.duration?,
-                    Step::Chaos(chaos) => chaos.duration,
+                let (since, length) = match self.strategy.steps.get(self.step)? {
+                    Step::Pause(pause) => (stepping.reached?, pause.duration?),
+                    Step::Chaos(chaos) => (stepping.disturbed?, chaos.duration),
                     _ => return None,
                 };
-                stepping.reached?.checked_add(length.duration()).ok()
+                since.checked_add(length.duration()).ok()
             }
             Phase::Baking { since, .. } => since.checked_add(self.strategy.bake?.duration()).ok(),
             _ => None,
@@ -154,6 +154,8 @@ mod tests {
                 entered: at(0),
                 reached: reached.map(at),
                 waiting: None,
+                victims: None,
+                disturbed: None,
                 approvals: std::collections::BTreeSet::new(),
                 gate: crate::state::Tallies::new(),
                 watch: crate::state::Tallies::new(),
