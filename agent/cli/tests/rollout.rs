@@ -29,6 +29,8 @@ fn state(step: usize) -> State {
         entered: now,
         reached: Some(now),
         waiting: None,
+        victims: None,
+        disturbed: None,
         approvals: std::collections::BTreeSet::new(),
         gate: Tallies::new(),
         watch: Tallies::new(),

@@ -87,7 +87,7 @@ impl Stage {
                 approvals: Vec::new(),
                 command: None,
                 alarm: None,
-                chaos: false,
+                chaos: rollout::observe::Disturbed::default(),
             },
             state: State {
                 good: Some(revision("1")),
