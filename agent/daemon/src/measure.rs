@@ -33,7 +33,8 @@ pub(crate) struct Measures {
 /// Whose numbers are asked for, and in the course of what.
 #[derive(Clone, Debug)]
 pub(crate) struct Versions {
-    pub(crate) namespace: String,
+    /// The namespaces of the new version and of the old one; mostly the same.
+    pub(crate) namespaces: (String, String),
     /// The workload's and its Service's name, of the new version and of the old one.
     pub(crate) canary: (String, String),
     pub(crate) stable: (String, String),
@@ -79,17 +80,17 @@ impl Measures {
         address: Option<&str>,
         at: Timestamp,
     ) -> Reading {
-        let of = |names: &(String, String)| {
+        let of = |names: &(String, String), namespace: &str| {
             let (workload, service) = names;
             let subject = Subject {
-                namespace: &versions.namespace,
+                namespace,
                 workload,
                 service,
                 longest: at.duration_since(versions.began).try_into().ok(),
             };
             query(metric, subject)
         };
-        let Some(canary) = of(&versions.canary) else {
+        let Some(canary) = of(&versions.canary, &versions.namespaces.0) else {
             return nothing("is no query");
         };
         let Some(address) = address.or(self.prometheus.as_deref()) else {
@@ -97,7 +98,7 @@ impl Measures {
                 "no Prometheus is known; give the agent --prometheus, or the metric an address",
             );
         };
-        let stable = of(&versions.stable).filter(|_| metric.compares());
+        let stable = of(&versions.stable, &versions.namespaces.1).filter(|_| metric.compares());
         let server = prometheus::Server {
             client: &self.client,
             address,

@@ -69,6 +69,8 @@ pub(crate) struct Pass<'a> {
     disturbs: Option<bool>,
     /// The revisions that are to stand after this pass.
     wished: Option<crate::rollouts::Stands>,
+    /// The namespaces that this pass reaches.
+    reached: rollout::Reached,
     outcome: Outcome,
     /// What the spec says about single fields.
     fields: FieldRules,
@@ -95,6 +97,7 @@ impl<'a> Pass<'a> {
             routing: Vec::new(),
             disturbs: None,
             wished: None,
+            reached: rollout::Reached::new(key, environment),
             outcome,
             fields: FieldRules::default(),
         }

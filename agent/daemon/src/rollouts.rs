@@ -18,8 +18,8 @@ use serde_json::Value;
 
 use crate::{asking::Asking, measure::Measures};
 
-/// How many revisions' objects are kept: the good one, the new one, and one that took its place.
-const KEPT: usize = 3;
+/// How many revisions' objects are kept: the good one, the one before it, the new one, and one that took its place.
+const KEPT: usize = 4;
 
 /// The rollouts of one environment.
 pub(crate) struct Rollouts {
@@ -52,9 +52,11 @@ impl Stands {
     /// What stands once `wish` is carried out.
     pub(crate) fn of(wish: &Wish) -> Self {
         let digest = |revision: &Revision| revision.digest.clone();
+        let canary = wish.canary.as_ref().map(|canary| &canary.revision);
+        let other = wish.other.as_ref().map(|other| &other.revision);
         Self {
             base: wish.base.as_ref().map(digest),
-            canary: wish.canary.as_ref().map(|canary| digest(&canary.revision)),
+            canary: canary.or(other).map(digest),
             chaos: wish.chaos.as_ref().map(|chaos| chaos.id.clone()),
         }
     }

@@ -76,8 +76,8 @@ pub(crate) struct State {
     pub(crate) waits_for_others: bool,
     /// Since when the applied objects have not been healthy.
     pub(crate) unwell_since: Option<Instant>,
-    /// True if the target namespace exists and is somebody else's.
-    pub(crate) namespace_is_foreign: bool,
+    /// Target namespaces that exist and are somebody else's.
+    pub(crate) foreign_namespaces: BTreeSet<String>,
 }
 
 /// The config repo an environment follows.
@@ -124,7 +124,7 @@ impl State {
             answers: Answers::new(),
             waits_for_others: false,
             unwell_since: None,
-            namespace_is_foreign: false,
+            foreign_namespaces: BTreeSet::new(),
         }
     }
 

@@ -34,16 +34,18 @@ impl Strategy {
         faults.length("progressDeadline", self.progress_deadline.duration());
         if let Some(bake) = self.bake {
             faults.length("bake", bake.duration());
-            if self.analysis.is_none()
-                && !self
-                    .steps
-                    .iter()
-                    .any(|step| matches!(step, Step::Synthetic(_)))
-            {
-                faults.add(
+            let synthetic = |step: &Step| matches!(step, Step::Synthetic(_));
+            match &self.analysis {
+                _ if self.steps.iter().any(synthetic) => {}
+                None => faults.add(
                     "bake",
                     "nothing is watched in that time; add analysis or a synthetic step",
-                );
+                ),
+                Some(analysis) if analysis.alone().is_none() => faults.add(
+                    "bake",
+                    "only comparisons are watched, and the old version has no users in that time; add max or min",
+                ),
+                Some(_) => {}
             }
         }
         if let Some(namespaces) = &self.namespaces {

@@ -45,6 +45,7 @@ pub fn step(state: &State, seen: &Observation, now: Timestamp) -> (State, Effect
         now,
         records: Vec::new(),
         waiting: String::new(),
+        looks_again: false,
     };
     run.heed();
     if now.duration_since(seen.at) <= FRESH {
@@ -56,7 +57,7 @@ pub fn step(state: &State, seen: &Observation, now: Timestamp) -> (State, Effect
     let effects = Effects {
         wish,
         records: run.records,
-        wake,
+        wake: if run.looks_again { Some(now) } else { wake },
         waiting: run.waiting,
     };
     (run.state, effects)
@@ -80,6 +81,8 @@ struct Run<'a> {
     now: Timestamp,
     records: Vec<Record>,
     waiting: String,
+    /// True if what was seen is of another revision than the one that is next.
+    looks_again: bool,
 }
 
 impl Run<'_> {

@@ -15,11 +15,15 @@ pub mod pods;
 pub struct Observation {
     /// When the cluster was last seen. Nothing goes on upon an old view.
     pub at: Timestamp,
+    /// The environment's own namespace.
+    pub home: String,
     /// The newest verified revision; `None` while git cannot be asked.
     pub head: Option<Revision>,
-    /// How the change from the last good revision to the newest is to be brought out. `None`: at once.
+    /// The revision that `strategy` and `workloads` are about: the one on its way, or else the newest.
+    pub toward: Option<Revision>,
+    /// How the change from the last good revision to that one is to be brought out. `None`: at once.
     pub strategy: Option<Strategy>,
-    /// The workloads that the rollout changes, by `Deployment/shop/web`.
+    /// The workloads that change on the way to it, by `Deployment/shop/web`.
     pub workloads: BTreeMap<String, Workload>,
     /// What metrics said since the last look. Seeing one twice does no harm.
     pub samples: Vec<Sample>,

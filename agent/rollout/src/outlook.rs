@@ -144,6 +144,7 @@ mod tests {
             number: 1,
             direction: Direction::Forward,
             strategy: builtin("canary").unwrap(),
+            side: None,
             began: at(0),
             baseline: std::collections::BTreeMap::new(),
             paused: None,

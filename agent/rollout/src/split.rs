@@ -37,7 +37,7 @@ mod sibling;
 pub mod sides;
 mod twin;
 
-pub use config::{Changed, changed};
+pub use config::{Changed, changed, workloads};
 pub use flag::overlay;
 use pick::Picked;
 
@@ -89,6 +89,8 @@ pub struct Shape {
     pub routing: Vec<ObjectId>,
     /// What the new revision changes and that waits until promotion.
     pub deferred: Vec<ObjectId>,
+    /// What stands in a namespace that does not serve, and goes with its revision.
+    pub aside: Vec<ObjectId>,
     /// DaemonSets, and how many of their pods are to be of the new revision: that many old ones are deleted, one
     /// after the other.
     pub replace: BTreeMap<String, u32>,
@@ -424,6 +426,7 @@ impl fmt::Debug for Shape {
             .field("objects", &ids(&self.objects, ""))
             .field("routing", &self.routing)
             .field("deferred", &self.deferred)
+            .field("aside", &self.aside)
             .field("replace", &self.replace)
             .finish()
     }

@@ -38,12 +38,12 @@ pub struct State {
     /// The two namespaces that take turns, once a strategy has said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Namespaces>,
-    /// Which of them serves.
-    #[serde(default)]
-    pub active: Colour,
-    /// Until when the namespace that does not serve keeps the former release.
+    /// The namespace that the good revision is in, once it is in one of them; before, it is in the environment's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standby_until: Option<Timestamp>,
+    pub side: Option<String>,
+    /// Where the former release is kept, ready to take over again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Standby>,
     /// Feature flags as steps have set them, by [`Flag::id`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, Flag>,
@@ -132,15 +132,17 @@ pub enum Cause {
     Reverted,
 }
 
-/// One of two namespaces that take turns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A namespace that does not serve any more and could again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Colour {
-    /// The one that serves first.
-    #[default]
-    Blue,
-    /// The other one.
-    Green,
+pub struct Standby {
+    /// Its name.
+    pub namespace: String,
+    /// How long the former release stays there.
+    pub until: Timestamp,
+    /// Pods that each workload had when it served, by `Deployment/shop/web`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pods: BTreeMap<String, u32>,
 }
 
 /// The way of one revision.
@@ -155,6 +157,9 @@ pub struct Rollout {
     pub direction: Direction,
     /// As it stood when the rollout began; changing the document does not change a rollout under way.
     pub strategy: Strategy,
+    /// The namespace it goes to, where that is another one than that of the good revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<String>,
     /// When it began.
     pub began: Timestamp,
     /// Pods each workload had then. A share of the users needs that share of them, whatever an autoscaler
@@ -295,8 +300,8 @@ impl Default for State {
             former: None,
             rejected: Vec::new(),
             namespaces: None,
-            active: Colour::Blue,
-            standby_until: None,
+            side: None,
+            standby: None,
             flags: BTreeMap::new(),
             rollouts: 0,
             handled: None,
@@ -337,17 +342,6 @@ impl Rollout {
     /// Which rollout this is: what approvals, commands and samples are bound to.
     pub fn id(&self) -> String {
         format!("{}#{}", self.target.release, self.number)
-    }
-}
-
-impl Colour {
-    /// The other one.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Blue => Self::Green,
-            Self::Green => Self::Blue,
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     judge::Decision,
     observe::Victim,
-    state::{Colour, Revision},
+    state::Revision,
     strategy::{Chaos, Flag, Metric, Namespaces, Testers, Traffic},
 };
 
@@ -35,18 +35,29 @@ pub struct Wish {
     pub base: Option<Revision>,
     /// What stands beside it.
     pub canary: Option<Canary>,
-    /// The release that the idle one of two namespaces keeps, ready to take over again.
-    pub standby: Option<Revision>,
     /// The two namespaces that take turns, if they do.
     pub namespaces: Option<Namespaces>,
-    /// Which of them is the one of `base`.
-    pub active: Colour,
+    /// The namespace of `base`, where that is not the environment's own.
+    pub side: Option<String>,
+    /// What stands in another namespace than `base`.
+    pub other: Option<Other>,
     /// Feature flags that differ from git, by [`Flag::id`].
     pub flags: BTreeMap<String, Flag>,
     /// The numbers to ask for.
     pub checks: Vec<Check>,
     /// The disturbance under way.
     pub chaos: Option<Disturbance>,
+}
+
+/// A whole revision in a namespace of its own: the canary's, or one that is ready to take over again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Other {
+    /// The namespace.
+    pub namespace: String,
+    /// What is there.
+    pub revision: Revision,
+    /// Pods that each workload is not to go below there, by `Deployment/shop/web`.
+    pub pods: BTreeMap<String, u32>,
 }
 
 /// The new version beside the old one.

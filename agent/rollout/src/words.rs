@@ -9,7 +9,13 @@ pub const CHAOS: &str = "chaos";
 /// Annotation in git, on a workload: the strategy it follows; `none` for all at once.
 pub const STRATEGY: &str = "driftless.dev/strategy";
 /// Annotation in git, on any object: `first` applies a change when a rollout begins, `promotion` when it is promoted.
+/// Where two namespaces take turns, `shared` keeps an object in the environment's own, and `side` says that each side
+/// may have data of its own.
 pub const ROLLOUT: &str = "driftless.dev/rollout";
+/// In [`ROLLOUT`]: there is one of it for both sides.
+pub const SHARED: &str = "shared";
+/// In [`ROLLOUT`]: each side has its own.
+pub const SIDE: &str = "side";
 /// Annotation on an Environment: the newest command, as JSON of [`crate::observe::Command`].
 pub const COMMAND: &str = "driftless.dev/rollout-command";
 /// Annotation on an Environment: approvals, as a JSON list of [`crate::observe::Approval`].

@@ -7,6 +7,8 @@ mod canary;
 mod chaos;
 #[path = "all/show.rs"]
 mod show;
+#[path = "all/sides.rs"]
+mod sides;
 #[path = "all/stage.rs"]
 mod stage;
 #[path = "all/the_lab.rs"]
@@ -56,6 +58,14 @@ fn main() -> ExitCode {
         scenario(
             "chaos_does_not_outlive_a_suspension_or_its_environment",
             chaos::does_not_outlive_a_suspension_or_its_environment,
+        ),
+        scenario(
+            "two_namespaces_take_turns_without_a_lost_request",
+            sides::take_turns_without_a_lost_request,
+        ),
+        scenario(
+            "two_namespaces_forget_nothing_when_the_agent_is_killed",
+            sides::forget_nothing_when_the_agent_is_killed,
         ),
     ];
     match entered {

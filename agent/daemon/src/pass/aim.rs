@@ -92,7 +92,7 @@ impl Pass<'_> {
             aim.doubted = false;
             return;
         }
-        self.state.namespace_is_foreign = false;
+        self.state.foreign_namespaces.clear();
         self.state.aim = Some(Aim::at(target, secret, &self.label));
     }
 

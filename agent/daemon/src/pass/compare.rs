@@ -29,11 +29,10 @@ impl Pass<'_> {
         let began = Instant::now();
         let revision = rendering.revision;
         let mut objects = rendering.objects;
-        objects.extend(
-            self.target_namespace(&objects)
-                .await
-                .map(|namespace| (namespace, None)),
-        );
+        for name in self.reached.namespaces.clone() {
+            let made = self.target_namespace(&name, &objects).await;
+            objects.extend(made.map(|namespace| (namespace, None)));
+        }
         let Some((kinds, desires)) = self.desires(objects).await else {
             return;
         };
@@ -45,6 +44,7 @@ impl Pass<'_> {
         }
         let mut sound = desires.refused.is_empty();
         let mut desired = desires.objects;
+        self.mark_aside(&mut desired);
         put_first(&mut desired, &self.routing);
         self.want(&desired);
         let Some((seen, hidden)) = self.observe(&kinds, &desired, complete).await else {
@@ -98,12 +98,15 @@ impl Pass<'_> {
     }
 
     /// The namespace that `createNamespace` asks for, unless git has it or somebody else has made it.
-    async fn target_namespace(&mut self, objects: &[(Value, Option<Origin>)]) -> Option<Value> {
+    async fn target_namespace(
+        &mut self,
+        name: &str,
+        objects: &[(Value, Option<Origin>)],
+    ) -> Option<Value> {
         let target = &self.environment.spec.target;
-        if !target.create_namespace || self.state.namespace_is_foreign {
+        if !target.create_namespace || self.state.foreign_namespaces.contains(name) {
             return None;
         }
-        let name = target.namespace.as_deref().unwrap_or(&self.key.namespace);
         let is_it =
             |object: &Value| object["kind"] == "Namespace" && object["metadata"]["name"] == *name;
         if objects.iter().any(|(object, _)| is_it(object)) {
@@ -115,7 +118,7 @@ impl Pass<'_> {
         let foreign =
             |live: &cluster::Live| live.facts.environment.as_deref() != Some(self.label.as_str());
         if found.as_ref().is_some_and(foreign) {
-            self.state.namespace_is_foreign = true;
+            self.state.foreign_namespaces.insert(name.to_owned());
             return None;
         }
         Some(json!({

@@ -28,13 +28,13 @@ impl Pass<'_> {
     /// How far the environment reaches with the rights it has.
     pub(super) fn reach(&self) -> Reach<'_> {
         match self.account() {
-            None if self.is_home() => Reach::Namespace(self.namespace()),
+            None if self.is_home() => Reach::Namespaces(&self.reached.namespaces),
             _ => Reach::Given,
         }
     }
 
     /// The service account whose rights are used.
-    fn account(&self) -> Option<&str> {
+    pub(super) fn account(&self) -> Option<&str> {
         let named = self.environment.spec.target.service_account_name.as_deref();
         // In another cluster the kubeconfig says who we are.
         let usual = self.context.tenancy.default_account.as_deref();
@@ -70,7 +70,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn is_home(&self) -> bool {
+    pub(super) fn is_home(&self) -> bool {
         self.environment.spec.target.kube_config.is_none()
     }
 }

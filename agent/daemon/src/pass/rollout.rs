@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use api::{Reason, v1alpha1::RolloutStatus};
 use jiff::Timestamp;
 use rollout::{
-    Effects, Observation, State, Strategy,
+    Effects, Observation, State, Strategy, Wish,
     observe::Action,
-    split::{Given, Object, Split, overlay},
-    state::Revision,
+    split::{Fault, Given, Object, Split, overlay},
+    state::{Phase, Revision},
 };
 use serde_json::Value;
 use tokio::task::spawn_blocking;
@@ -28,19 +28,38 @@ use crate::{
 
 mod disturb;
 mod observe;
+mod sides;
 mod strategy;
 mod tell;
+
+pub(super) use sides::Reached;
+use sides::Two;
 
 /// What one look at a rollout is made from.
 struct Look {
     head: Option<Revision>,
+    /// True if it cannot be told how the head is to be brought out.
+    is_held: bool,
+    /// The one that is on its way, or would be next.
+    toward: Option<Revision>,
     good: Vec<Object>,
     new: Vec<Object>,
     strategy: Option<Strategy>,
     chosen: Chosen,
     /// The namespace of objects that name none.
     namespace: String,
-    now: Timestamp,
+    /// When it was begun; nothing that it saw is older.
+    began: Timestamp,
+}
+
+/// How the way from the good revision to the next one is taken apart.
+enum Cut<'a> {
+    /// Not at all: nothing of it goes step by step.
+    Whole,
+    /// Versions stand side by side.
+    Beside(Split<'a>),
+    /// Two namespaces take turns.
+    Sides(Two),
 }
 
 impl Pass<'_> {
@@ -52,43 +71,36 @@ impl Pass<'_> {
         if !self.remember() {
             return None;
         }
+        self.adopt().await;
         self.second_chance(&rendering).await;
         let head = self.head_revision(&rendering);
         let look = self.look(&rendering, head).await?;
-        let given = Given {
-            good: &look.good,
-            new: &look.new,
-            namespace: &look.namespace,
+        let (cut, is_held) = match self.cut(&look).await? {
+            Ok(cut) => (cut, look.is_held),
+            Err(faults) => {
+                self.cannot_cut(&faults, &look);
+                (Cut::Whole, true)
+            }
         };
-        let split = match (&look.strategy, look.chosen.workloads.is_empty()) {
-            (Some(strategy), false) => match Split::new(given, &look.chosen.workloads, strategy) {
-                Ok(split) => Some(split),
-                Err(faults) => return Some(self.cannot_split(&faults, &look, rendering)),
-            },
-            _ => None,
-        };
-        let seen = self.seen(&look, split.as_ref()).await?;
+        let mut seen = self.seen(&look, &cut).await?;
+        if is_held {
+            // No other revision begins before somebody has seen to it; the good one is kept up.
+            (seen.head, seen.strategy) = (None, None);
+        }
         let before = self.rollouts().state.clone();
-        let (state, effects) = rollout::step(&before, &seen, look.now);
+        // Asked for only here: a number that came in while the cluster was looked at is none of the future.
+        let (state, effects) = rollout::step(&before, &seen, Timestamp::now());
         self.tell_rollout(&state, &effects, &seen, &look.chosen);
         if !self.write_rollout(&state).await {
             return None;
         }
         self.disturb(&effects.wish).await;
-        let objects = match &split {
-            Some(split) if effects.wish.canary.is_some() => {
-                let shape = split.shape(&effects.wish);
-                self.routing = shape.routing;
-                shape.objects
-            }
-            _ => {
-                let mut objects = Self::base(&effects, &look);
-                overlay(&mut objects, &effects.wish.flags);
-                objects
-            }
-        };
+        if is_held && effects.wish.base.is_none() {
+            return None;
+        }
+        let objects = self.stand(&effects.wish, &cut, &rendering).await?;
         self.wished = Some(Stands::of(&effects.wish));
-        self.carry_on(state, &effects, split.as_ref(), &look);
+        self.carry_on(state, &effects, &cut, &look);
         Some(Rendering {
             objects,
             ..rendering
@@ -96,18 +108,21 @@ impl Pass<'_> {
     }
 
     /// What is known now. `None` if the cluster cannot be asked.
-    async fn seen(&mut self, look: &Look, split: Option<&Split<'_>>) -> Option<Observation> {
-        let (workloads, chaos) = match split {
-            Some(split) => {
+    async fn seen(&mut self, look: &Look, cut: &Cut<'_>) -> Option<Observation> {
+        let (workloads, chaos) = match cut {
+            Cut::Whole => (BTreeMap::new(), self.undisturbed()),
+            Cut::Beside(split) => {
                 let workloads = self.workloads(split).await?;
-                (workloads, self.disturbed(split, look.now).await?)
+                (workloads, self.disturbed(split, look.began).await?)
             }
-            None => (BTreeMap::new(), self.undisturbed()),
+            Cut::Sides(two) => (self.workloads_of(two).await?, self.undisturbed()),
         };
         Some(Observation {
-            at: look.now,
+            at: look.began,
+            home: look.namespace.clone(),
             head: look.head.clone(),
-            strategy: look.strategy.clone().filter(|_| split.is_some()),
+            toward: look.toward.clone(),
+            strategy: look.strategy.clone().filter(|_| !matches!(cut, Cut::Whole)),
             workloads,
             samples: self.samples(),
             approvals: self.approvals(),
@@ -193,18 +208,28 @@ impl Pass<'_> {
         let target = target
             .or_else(|| head.clone())
             .or_else(|| state.good.clone());
-        let good = state.good.clone().or_else(|| head.clone());
+        // What bakes is good already; what it changed is told by what was good before it.
+        let before = state.former.clone().filter(|_| bakes(&state));
+        let good = before.or_else(|| state.good.clone());
+        let good = good.or_else(|| head.clone());
         let good = self.objects(good.as_ref(), rendering).await?;
         let new = self.objects(target.as_ref(), rendering).await?;
-        let (strategy, chosen) = self.strategy(&state, &good, &new).await?;
+        let found = self.strategy(&state, &good, &new).await;
+        let is_held = found.is_err();
+        let (strategy, chosen) = found.unwrap_or_else(|stop| {
+            self.outcome.stop = Some(stop);
+            (None, Chosen::default())
+        });
         Some(Look {
+            is_held,
             head,
+            toward: target,
             good,
             new,
             strategy,
             chosen,
             namespace: self.namespace().to_owned(),
-            now: Timestamp::now(),
+            began: Timestamp::now(),
         })
     }
 
@@ -248,32 +273,78 @@ impl Pass<'_> {
         Ok(rendered.map_err(|fault| fault.to_string())?.objects)
     }
 
-    /// What stands without a canary: the objects of the wish's base.
-    fn base(effects: &Effects, look: &Look) -> Vec<Object> {
-        let is_new = match (&effects.wish.base, &look.head) {
-            (Some(base), Some(head)) => base == head,
-            _ => false,
+    /// The objects that are to stand for `wish`. `None` if they cannot be had.
+    async fn stand(
+        &mut self,
+        wish: &Wish,
+        cut: &Cut<'_>,
+        rendering: &Rendering,
+    ) -> Option<Vec<Object>> {
+        if let (Cut::Beside(split), true) = (cut, wish.canary.is_some()) {
+            let shape = split.shape(wish);
+            self.routing = shape.routing;
+            return Some(shape.objects);
+        }
+        let mut objects = self.objects(wish.base.as_ref(), rendering).await?;
+        if wish.side.is_some() || wish.other.is_some() {
+            return self.two_sides(wish, &objects, rendering).await;
+        }
+        overlay(&mut objects, &wish.flags);
+        Some(objects)
+    }
+
+    /// Takes the way to the next revision apart. The outer `None` ends the pass.
+    async fn cut<'l>(&mut self, look: &'l Look) -> Option<Result<Cut<'l>, Vec<Fault>>> {
+        let Some(strategy) = &look.strategy else {
+            return Some(Ok(Cut::Whole));
         };
-        if is_new {
-            look.new.clone()
-        } else {
-            look.good.clone()
+        if strategy.namespaces.is_some() {
+            return self.cut_sides(look, strategy).await;
+        }
+        if look.chosen.workloads.is_empty() {
+            return Some(Ok(Cut::Whole));
+        }
+        let given = Given {
+            good: &look.good,
+            new: &look.new,
+            namespace: &look.namespace,
+        };
+        let split = Split::new(given, &look.chosen.workloads, strategy);
+        Some(split.map(Cut::Beside))
+    }
+
+    /// Takes what is applied for good, where no rollout has said so yet: it serves already.
+    async fn adopt(&mut self) {
+        let applied = self.state.status.revision.applied.clone();
+        let (None, Some(commit)) = (self.rollouts().state.good.clone(), applied) else {
+            return;
+        };
+        match self.render_again(&commit).await {
+            Ok(objects) => {
+                let digest = digest(&objects);
+                let release = self.state.status.release.clone().unwrap_or_default();
+                self.rollouts().keep(&digest, objects);
+                self.rollouts().state.good = Some(Revision {
+                    commit,
+                    digest,
+                    release,
+                });
+            }
+            Err(why) => {
+                tracing::debug!(environment = %self.key, commit, why, "what is applied cannot be rendered again");
+            }
         }
     }
 
     /// Remembers, asks for numbers, and sees to being woken.
-    fn carry_on(
-        &mut self,
-        state: State,
-        effects: &Effects,
-        split: Option<&Split<'_>>,
-        look: &Look,
-    ) {
-        let versions = split
-            .map(|split| self.versions(split, &state))
-            .unwrap_or_default();
+    fn carry_on(&mut self, state: State, effects: &Effects, cut: &Cut<'_>, look: &Look) {
+        let versions = match cut {
+            Cut::Whole => Vec::new(),
+            Cut::Beside(split) => self.versions(split, &state),
+            Cut::Sides(two) => self.versions_of(two, &state),
+        };
         let chosen = look.chosen.clone();
-        let now = look.now;
+        let now = Timestamp::now();
         let said = said(self.environment);
         let rollouts = self.rollouts();
         rollouts.said = said;
@@ -282,7 +353,7 @@ impl Pass<'_> {
             .arrange(&effects.wish.checks, &versions, now);
         rollouts.wake = effects.wake;
         rollouts.chosen = chosen;
-        if state.rollout.is_none() {
+        if state.rollout.is_none() && effects.wish.other.is_none() {
             rollouts.rest();
         }
         rollouts.state = state;
@@ -290,7 +361,9 @@ impl Pass<'_> {
 
     /// Notes that what was wished for is all applied, and sees to another look if that is news.
     pub(super) fn stands_now(&mut self) {
-        let fine = self.outcome.failures.is_empty() && self.outcome.stop.is_none();
+        let fine = self.outcome.failures.is_empty()
+            && self.outcome.stop.is_none()
+            && !self.outcome.waves_wait;
         let (Some(wished), Some(rollouts), true) =
             (self.wished.take(), &mut self.state.rollouts, fine)
         else {
@@ -359,6 +432,11 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+fn bakes(state: &State) -> bool {
+    let rollout = state.rollout.as_ref();
+    rollout.is_some_and(|rollout| matches!(rollout.phase, Phase::Baking { .. }))
 }
 
 fn differs(stored: &Value, state: &State) -> bool {

@@ -94,6 +94,8 @@ fn mark(marks: &mut Marks, key: &str, value: &str, faults: &mut Faults) {
         words::APPLY => return marks.apply = Some(ApplyMode::read(value, faults)),
         words::IGNORE => return ignore(marks, value, faults),
         words::HOOK => return hook(marks, value, faults),
+        words::STRATEGY => return,
+        words::ROLLOUT => return rollout(value, faults),
         words::HOOK_KEEP => return hook_keep(marks, value, faults),
         words::HOOK_LOG => (&mut marks.hook_silent, "disabled"),
         words::PRUNE => (&mut marks.keep, "disabled"),
@@ -112,6 +114,8 @@ fn mark(marks: &mut Marks, key: &str, value: &str, faults: &mut Faults) {
                 words::HOOK,
                 words::HOOK_KEEP,
                 words::HOOK_LOG,
+                words::STRATEGY,
+                words::ROLLOUT,
             ];
             let message = format!(
                 "has the annotation {key}, which is not known; known are {}",
@@ -137,6 +141,17 @@ fn wave(marks: &mut Marks, value: &str, faults: &mut Faults) {
             );
             faults.add(RefusalReason::BadAnnotation, message);
         }
+    }
+}
+
+fn rollout(value: &str, faults: &mut Faults) {
+    if !words::ROLLOUT_WORDS.contains(&value) {
+        let message = format!(
+            "has {}: {value:?}; it has to be one of {}",
+            words::ROLLOUT,
+            words::ROLLOUT_WORDS.join(", ")
+        );
+        faults.add(RefusalReason::BadAnnotation, message);
     }
 }
 

@@ -12,8 +12,8 @@ use super::{Desired, Desires, Refusal, RefusalReason, words};
 pub enum Reach<'a> {
     /// As far as the rights that it was given.
     Given,
-    /// This namespace, and objects without one.
-    Namespace(&'a str),
+    /// These namespaces, of which the first is the target, and objects without one.
+    Namespaces(&'a [String]),
 }
 
 /// Moves objects that are out of reach to the refused ones.
@@ -45,13 +45,14 @@ fn beyond(id: &ObjectId, reach: Reach<'_>) -> Option<String> {
         );
     }
     match reach {
-        Reach::Namespace(target) if !id.namespace.is_empty() && id.namespace != target => {
+        Reach::Namespaces(all) if !id.namespace.is_empty() && !all.contains(&id.namespace) => {
+            let target = all.first().map_or("", String::as_str);
             let message = format!(
                 "is in namespace {}, and the target is {target}; to reach further, name a service account with the rights for it in spec.target.serviceAccountName",
                 id.namespace
             );
             Some(message)
         }
-        Reach::Namespace(_) | Reach::Given => None,
+        Reach::Namespaces(_) | Reach::Given => None,
     }
 }

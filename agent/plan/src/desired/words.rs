@@ -23,6 +23,12 @@ pub const HOOK: &str = "driftless.dev/hook";
 pub const HOOK_KEEP: &str = "driftless.dev/hook-keep";
 /// `disabled` keeps the log of a hook out of the Release.
 pub const HOOK_LOG: &str = "driftless.dev/hook-log";
+/// The strategy that a workload follows. What it means is read elsewhere.
+pub const STRATEGY: &str = "driftless.dev/strategy";
+/// How an object goes with a rollout: one of [`ROLLOUT_WORDS`]. What they mean is read elsewhere.
+pub const ROLLOUT: &str = "driftless.dev/rollout";
+/// What [`ROLLOUT`] can say.
+pub(super) const ROLLOUT_WORDS: [&str; 4] = ["first", "promotion", "shared", "side"];
 /// Where the label stands that rollouts put on what they make.
 pub(super) const VERSION_POINTER: &str = "/metadata/labels/driftless.dev~1version";
 /// Its value on what stands beside the stable objects.

@@ -93,6 +93,8 @@ fn reads_the_annotations() {
         (words::RECONCILE, "disabled"),
         (words::RECREATE, "allowed"),
         (words::ADOPT, "allowed"),
+        (words::STRATEGY, "canary"),
+        (words::ROLLOUT, "first"),
     ] {
         web = annotated(web, key, value);
     }
@@ -170,6 +172,11 @@ fn names_the_fault_of_every_bad_object() {
             annotated(config("a", "1"), words::PRUNE, "false"),
             BadAnnotation,
             "\"disabled\"",
+        ),
+        (
+            annotated(config("a", "1"), words::ROLLOUT, "last"),
+            BadAnnotation,
+            "one of first, promotion, shared, side",
         ),
         (
             annotated(config("a", "1"), "driftless.dev/prun", "disabled"),
@@ -380,7 +387,8 @@ fn without_a_service_account_it_keeps_to_its_namespace() {
         (names.collect::<Vec<_>>(), desires.refused)
     };
     let record = "Inventory/shop/shop.x-0".to_owned();
-    let (names, refusals) = refused(Reach::Namespace("shop"));
+    let near = ["shop".to_owned()];
+    let (names, refusals) = refused(Reach::Namespaces(&near));
     assert_eq!(names, ["ConfigMap/kube-system/far", &record]);
     let message = &refusals[0].message;
     assert!(

@@ -7,7 +7,7 @@ use crate::{
     observe::{Observation, Workload},
     state::{Phase, Rollout, State, Stepping, Tallies},
     strategy::Step,
-    wish::{Canary, Check, Wish},
+    wish::{Canary, Check, Other, Wish},
 };
 
 pub(super) fn picture(
@@ -15,21 +15,33 @@ pub(super) fn picture(
     seen: &Observation,
     now: Timestamp,
 ) -> (Wish, Option<Timestamp>) {
-    let standby = state.standby_until.is_some_and(|until| now < until);
     let mut wish = Wish {
         base: state.good.clone(),
-        standby: state.former.clone().filter(|_| standby),
+        other: state.standing_by(now),
         namespaces: state.namespaces.clone(),
-        active: state.active,
+        side: state.side.clone(),
         flags: state.flags.clone(),
         ..Wish::default()
     };
-    let mut wake: Vec<Timestamp> = state.standby_until.into_iter().collect();
+    let standby = state.standby.iter();
+    let mut wake: Vec<Timestamp> = standby.map(|standby| standby.until).collect();
     if let Some(rollout) = &state.rollout {
         rollout.paint(&mut wish, seen, now);
         wake.extend(rollout.wakes(state, seen, now));
     }
     (wish, wake.into_iter().filter(|at| *at > now).min())
+}
+
+impl State {
+    /// The former release, where it is kept.
+    fn standing_by(&self, now: Timestamp) -> Option<Other> {
+        let standby = self.standby.clone().filter(|standby| now < standby.until)?;
+        Some(Other {
+            namespace: standby.namespace,
+            revision: self.former.clone()?,
+            pods: standby.pods,
+        })
+    }
 }
 
 impl Rollout {
@@ -43,11 +55,19 @@ impl Rollout {
         if let Phase::Promoting { .. } | Phase::Returning { .. } = self.phase {
             wish.base = Some(self.target.clone());
         }
-        if wish.namespaces.is_none() {
+        if self.strategy.namespaces.is_some() {
             wish.namespaces.clone_from(&self.strategy.namespaces);
         }
         wish.chaos = self.disturbance(now);
-        wish.canary = Some(self.canary(seen, now));
+        let canary = self.canary(seen, now);
+        if let Some(namespace) = self.side.clone() {
+            wish.other = Some(Other {
+                namespace,
+                revision: self.target.clone(),
+                pods: canary.pods.clone(),
+            });
+        }
+        wish.canary = Some(canary);
     }
 
     fn canary(&self, seen: &Observation, now: Timestamp) -> Canary {

@@ -137,7 +137,7 @@ impl Armed {
         elapsed(since, now) > self.silence()
     }
 
-    /// When to look again: for the next sample, or because it has been silent for too long.
+    /// When to look again because it has been silent for too long. A sample that comes in is a reason of its own.
     pub(super) fn wake(&self, tally: Option<&Tally>, now: Timestamp) -> Timestamp {
         let heard = tally.and_then(Tally::heard);
         let silent = later(
@@ -149,13 +149,7 @@ impl Armed {
             .and_then(|tally| Some(tally.missing?.max(tally.expected?)))
             .map(|since| later(since, patience))
             .filter(|over| *over > now);
-        let next = self.due(tally, now);
-        [Some(next), Some(silent), over]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > now)
-            .min()
-            .unwrap_or(silent)
+        over.map_or(silent, |over| over.min(silent)).max(now)
     }
 
     /// When the next sample is to be taken.
@@ -218,10 +212,15 @@ impl Rollout {
             Phase::Returning { .. } | Phase::Ending { .. } => return armed,
         };
         let baking = matches!(self.phase, Phase::Baking { .. });
-        if let Some(analysis) = &self.strategy.analysis {
+        let analysis = match baking {
+            // The old version has no users any more to compare with.
+            true => self.strategy.analysis.as_ref().and_then(Analysis::alone),
+            false => self.strategy.analysis.clone(),
+        };
+        if let Some(analysis) = analysis {
             armed.push(Armed {
                 scope: format!("{}/{scope}", self.id()),
-                analysis: analysis.clone(),
+                analysis,
                 from,
                 counts,
                 is_gate: false,

@@ -4,7 +4,7 @@ use super::{Run, short};
 use crate::{
     observe::Router,
     state::{Direction, Phase, Rejection, Revision, Rollout, Stepping},
-    strategy::Strategy,
+    strategy::{Namespaces, Strategy},
     wish::Event,
 };
 
@@ -16,6 +16,8 @@ impl Run<'_> {
         let Some(good) = &self.state.good else {
             // Nobody is served yet whom a bad revision could hurt.
             self.state.namespaces = self.namespaces_asked();
+            let first = self.state.namespaces.as_ref();
+            self.state.side = first.map(|namespaces| namespaces.blue.clone());
             self.state.good = Some(head.clone());
             return;
         };
@@ -29,6 +31,11 @@ impl Run<'_> {
                 short(&head.commit),
                 rejection.cause.sentence()
             );
+            return;
+        }
+        // Just after a rollout, what was seen is still of that one.
+        if self.seen.toward.as_ref() != Some(head) {
+            self.looks_again = true;
             return;
         }
         match &self.seen.strategy {
@@ -55,6 +62,14 @@ impl Run<'_> {
             "the workloads have not been seen".clone_into(&mut self.waiting);
             return;
         }
+        if strategy.namespaces.is_none() {
+            if self.place() != self.seen.home {
+                "the environment is in two namespaces that take turns, and its strategy names none"
+                    .clone_into(&mut self.waiting);
+                return;
+            }
+            self.state.side = None;
+        }
         if strategy.namespaces.is_none() && self.leftovers() {
             "the canary of the revision before is not gone yet".clone_into(&mut self.waiting);
             return;
@@ -77,12 +92,15 @@ impl Run<'_> {
 
     pub(super) fn start(&mut self, target: Revision, strategy: Strategy, direction: Direction) {
         self.state.rollouts += 1;
+        let namespaces = strategy.namespaces.as_ref();
+        let side = namespaces.map(|namespaces| self.side_for(&target, namespaces));
         let seen = self.seen.workloads.iter();
         self.state.rollout = Some(Rollout {
             target,
             number: self.state.rollouts,
             direction,
             strategy,
+            side,
             began: self.now,
             baseline: seen
                 .map(|(key, one)| (key.clone(), one.stable.wanted))
@@ -93,6 +111,23 @@ impl Run<'_> {
             weight: 0,
             phase: Phase::Stepping(Stepping::new(self.now)),
         });
+    }
+
+    /// The namespace that the good revision is in.
+    pub(super) fn place(&self) -> &str {
+        self.state.side.as_deref().unwrap_or(&self.seen.home)
+    }
+
+    /// Where `target` goes: to where it still stands, else to the side that does not serve.
+    fn side_for(&self, target: &Revision, namespaces: &Namespaces) -> String {
+        let standby = self.state.standby.as_ref();
+        let kept = standby
+            .filter(|kept| self.now < kept.until && self.state.former.as_ref() == Some(target));
+        match kept {
+            Some(kept) => kept.namespace.clone(),
+            None if self.place() == namespaces.blue => namespaces.green.clone(),
+            None => namespaces.blue.clone(),
+        }
     }
 
     pub(super) fn rejected_head(&self) -> Option<&Rejection> {

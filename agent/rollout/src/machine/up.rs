@@ -2,7 +2,7 @@
 
 use super::{Run, elapsed, later, short};
 use crate::{
-    state::{Cause, Direction, Phase, State, Tallies},
+    state::{Cause, Direction, Phase, Standby, State, Tallies},
     strategy::Strategy,
     wish::Event,
 };
@@ -25,12 +25,24 @@ impl Run<'_> {
 
     /// Two namespaces: everybody is there already.
     fn change_places(&mut self) {
-        let keep = self.state.rollout.as_ref().and_then(|rollout| {
-            let namespaces = rollout.strategy.namespaces.as_ref()?;
-            Some(later(self.now, namespaces.keep.duration()))
-        });
-        self.state.active = self.state.active.other();
-        self.state.standby_until = keep;
+        let Some(rollout) = &self.state.rollout else {
+            return;
+        };
+        let keep = rollout.strategy.namespaces.as_ref();
+        let keep = keep.map_or_else(Default::default, |names| names.keep.duration());
+        // What bakes can be called back, and that is to be instant.
+        let bake = rollout.strategy.bake.map(crate::Interval::duration);
+        let seen = self.seen.workloads.iter();
+        let standby = Standby {
+            namespace: self.place().to_owned(),
+            until: later(self.now, keep.max(bake.unwrap_or_default())),
+            pods: seen
+                .filter(|(_, one)| one.stable.wanted > 0)
+                .map(|(key, one)| (key.clone(), rollout.need(key, one)))
+                .collect(),
+        };
+        self.state.side.clone_from(&rollout.side);
+        self.state.standby = Some(standby);
         self.promoted();
     }
 
@@ -97,7 +109,7 @@ impl Run<'_> {
         } else {
             // What was left behind is rejected; before the former release nothing is known to be good.
             state.former = None;
-            state.standby_until = None;
+            state.standby = None;
         }
         self.record(
             Event::Promoted,

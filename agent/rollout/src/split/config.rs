@@ -42,16 +42,28 @@ pub fn changed(given: &Given<'_>) -> Vec<Changed> {
             find(given.good, &id, given.namespace)
                 .is_some_and(|(good, _)| pods_differ(given, good, new))
         })
-        .map(|new| Changed {
-            id: id_of(new, given.namespace),
-            labels: labels(&new["metadata"]["labels"]),
-            strategy: new["metadata"]["annotations"][words::STRATEGY]
-                .as_str()
-                .map(str::to_owned),
-        })
+        .map(|new| described(new, given.namespace))
         .collect();
     changed.sort_by(|a, b| a.id.cmp(&b.id));
     changed
+}
+
+/// Every workload of a revision, whatever changes.
+pub fn workloads(objects: &[Object], namespace: &str) -> Vec<Changed> {
+    let objects = objects.iter().map(|(object, _)| object);
+    objects
+        .filter(|object| is_workload(object))
+        .map(|object| described(object, namespace))
+        .collect()
+}
+
+fn described(workload: &Value, namespace: &str) -> Changed {
+    let strategy = workload["metadata"]["annotations"][words::STRATEGY].as_str();
+    Changed {
+        id: id_of(workload, namespace),
+        labels: labels(&workload["metadata"]["labels"]),
+        strategy: strategy.map(str::to_owned),
+    }
 }
 
 /// True for a kind that can be rolled out.

@@ -69,7 +69,7 @@ fn held_back(given: &Given<'_>) -> Shape {
     shape
 }
 
-fn comes_first(object: &Value) -> bool {
+pub(super) fn comes_first(object: &Value) -> bool {
     object["metadata"]["annotations"][words::ROLLOUT] == "first"
 }
 

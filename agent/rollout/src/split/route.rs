@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Fault, Given, Object, Track, beside, id_of, namespace_of, tester_headers};
 use crate::{observe::Router, strategy::Testers};
 
-const GROUP: &str = "gateway.networking.k8s.io";
+pub(super) const GROUP: &str = "gateway.networking.k8s.io";
 /// Rules that a route takes at most.
 const RULES: usize = 16;
 /// Matches that a rule takes at most.
@@ -117,18 +117,27 @@ pub(super) fn lead_testers(
 fn tester_rule(rule: &Value, tracks: &[Track], headers: &[Value], place: &str) -> Option<Value> {
     let routed = |track: &&Track| track.router == Router::Route && track.namespace() == place;
     let routed: Vec<_> = tracks.iter().filter(routed).collect();
+    rule_for(rule, headers, |backend| {
+        let mut canary = backend.clone();
+        canary["name"] = json!(beside(backend["name"].as_str().unwrap_or_default()));
+        let ours = routed.iter().any(|track| is_of(backend, track));
+        ours.then_some(canary)
+    })
+}
+
+/// `rule` for requests with one of `headers`, leading to where `toward` says; `None` if that is nowhere.
+pub(super) fn rule_for(
+    rule: &Value,
+    headers: &[Value],
+    toward: impl Fn(&Value) -> Option<Value>,
+) -> Option<Value> {
     let backends = rule["backendRefs"].as_array()?.iter();
-    let canaries: Vec<Value> = backends
-        .filter(|backend| routed.iter().any(|track| is_of(backend, track)))
-        .map(|backend| {
-            let mut canary = backend.clone();
-            canary["name"] = json!(beside(backend["name"].as_str().unwrap_or_default()));
-            canary["weight"] = json!(1);
-            canary
-        })
-        .collect();
+    let mut canaries: Vec<Value> = backends.filter_map(toward).collect();
     if canaries.is_empty() {
         return None;
+    }
+    for canary in &mut canaries {
+        canary["weight"] = json!(1);
     }
     let every = vec![json!({})];
     let matches = rule["matches"]
@@ -161,25 +170,30 @@ pub(super) fn too_many(given: &Given<'_>, tracks: &[Track], testers: &Testers) -
         let mut led = object.clone();
         lead_testers(&mut led, tracks, testers, given.namespace);
         let rules = led["spec"]["rules"].as_array().cloned().unwrap_or_default();
-        let many = |rule: &Value| {
-            rule["matches"]
-                .as_array()
-                .is_some_and(|all| all.len() > MATCHES)
-        };
-        let fault = Fault {
-            object: id_of(object, given.namespace).to_string(),
-            message: format!(
-                "has too many rules for testers: a route takes {RULES} rules of {MATCHES} matches; split it"
-            ),
-        };
-        if led != *object
-            && (rules.len() > RULES || rules.iter().any(many))
-            && !faults.contains(&fault)
-        {
+        let fault = overfull(object, given.namespace);
+        if led != *object && is_overfull(&rules) && !faults.contains(&fault) {
             faults.push(fault);
         }
     }
     faults
+}
+
+/// True if a route does not take so many rules.
+pub(super) fn is_overfull(rules: &[Value]) -> bool {
+    let many = |rule: &Value| {
+        let matches = rule["matches"].as_array();
+        matches.is_some_and(|all| all.len() > MATCHES)
+    };
+    rules.len() > RULES || rules.iter().any(many)
+}
+
+pub(super) fn overfull(route: &Value, namespace: &str) -> Fault {
+    Fault {
+        object: id_of(route, namespace).to_string(),
+        message: format!(
+            "has too many rules for testers: a route takes {RULES} rules of {MATCHES} matches; split it"
+        ),
+    }
 }
 
 pub(super) fn is_route(object: &Value) -> bool {
@@ -191,7 +205,7 @@ pub(super) fn is_route(object: &Value) -> bool {
         && kind.ends_with("Route")
 }
 
-fn knows_headers(object: &Value) -> bool {
+pub(super) fn knows_headers(object: &Value) -> bool {
     is_route(object) && (object["kind"] == "HTTPRoute" || object["kind"] == "GRPCRoute")
 }
 
@@ -202,7 +216,7 @@ pub(super) fn rules(object: &mut Value) -> impl Iterator<Item = &mut Value> {
     rules.into_iter().flatten()
 }
 
-fn backends(object: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn backends(object: &Value) -> impl Iterator<Item = &Value> {
     let rules = object["spec"]["rules"].as_array().into_iter().flatten();
     rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten())
 }
@@ -218,7 +232,7 @@ fn is_of(backend: &Value, track: &Track) -> bool {
             .any(|service| is_service(backend, service))
 }
 
-fn is_service(backend: &Value, name: &str) -> bool {
+pub(super) fn is_service(backend: &Value, name: &str) -> bool {
     let kind = backend["kind"].as_str().unwrap_or("Service");
     let group = backend["group"].as_str().unwrap_or("");
     kind == "Service" && group.is_empty() && backend["name"] == name

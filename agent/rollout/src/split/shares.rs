@@ -69,7 +69,7 @@ fn share(track: &Track, rule: &Value) -> Option<u8> {
 }
 
 /// True once every controller that speaks of a route speaks of it as it is now.
-fn is_taken_up(route: &Value) -> bool {
+pub(super) fn is_taken_up(route: &Value) -> bool {
     let generation = route["metadata"]["generation"].as_i64().unwrap_or_default();
     let parents = route["status"]["parents"].as_array().into_iter().flatten();
     let mut conditions = parents

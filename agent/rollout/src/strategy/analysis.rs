@@ -207,6 +207,16 @@ impl Analysis {
         Interval::seconds(300)
     }
 
+    /// What can be judged of the new version alone; `None` if that is nothing.
+    pub fn alone(&self) -> Option<Self> {
+        let metrics = self.metrics.iter().filter_map(Metric::alone);
+        let metrics: Vec<_> = metrics.collect();
+        (!metrics.is_empty()).then(|| Self {
+            metrics,
+            ..self.clone()
+        })
+    }
+
     /// Asks `metrics` as often as by default.
     pub const fn of(metrics: Vec<Metric>) -> Self {
         Self {
@@ -221,6 +231,19 @@ impl Analysis {
 }
 
 impl Metric {
+    /// Without what takes the old version's number; `None` if no limit is left.
+    fn alone(&self) -> Option<Self> {
+        let mut alone = Self {
+            compare: None,
+            ..self.clone()
+        };
+        if alone.compares() {
+            alone.condition = None;
+        }
+        let limited = alone.max.is_some() || alone.min.is_some() || alone.condition.is_some();
+        limited.then_some(alone)
+    }
+
     /// True if the old version's number takes part.
     pub fn compares(&self) -> bool {
         let names_it = |text: &String| text.contains("stable");

@@ -632,9 +632,14 @@ fn two_namespaces_take_turns_and_the_way_back_is_instant() {
     let mut world = World::new(Router::Route);
     world.push("b", Some(strategy));
     world.until(10, |world| world.state.good == Some(revision("b")));
-    assert_eq!(format!("{:?}", world.state.active), "Green");
+    assert_eq!(world.state.side.as_deref(), Some("shop-blue"));
     let effects = world.look();
-    assert_eq!(effects.wish.standby, Some(revision("a")));
+    let other = effects.wish.other.unwrap();
+    assert_eq!(
+        (other.namespace.as_str(), other.revision),
+        ("shop", revision("a"))
+    );
+    assert_eq!(other.pods[WEB], 4, "ready for everybody");
     // What serves is `b` now, and the side that does not still has `a` in full.
     let web = world.web();
     web.stable.settled = Some("b".to_owned());
@@ -656,8 +661,8 @@ fn two_namespaces_take_turns_and_the_way_back_is_instant() {
     world.web().achieved = Some(100);
     let effects = world.look();
     assert_eq!(world.state.good, Some(revision("a")));
-    assert_eq!(format!("{:?}", effects.wish.active), "Blue");
-    assert_eq!(effects.wish.standby, None, "what was left is rejected");
+    assert_eq!(effects.wish.side.as_deref(), Some("shop"));
+    assert_eq!(effects.wish.other, None, "what was left is rejected");
 }
 
 #[test]
@@ -698,4 +703,131 @@ fn the_state_is_small() {
     world.turn();
     let bytes = world.state.write().to_string().len();
     assert!(bytes < 8 * 1024, "{bytes} bytes");
+}
+
+fn turns() -> Strategy {
+    let mut strategy = weights(&[100]);
+    strategy.namespaces = Some(Namespaces {
+        blue: "shop-blue".to_owned(),
+        green: "shop-green".to_owned(),
+        keep: rollout::Interval::seconds(600),
+    });
+    strategy
+}
+
+#[test]
+fn the_first_revision_serves_from_blue_and_the_next_go_to_and_fro() {
+    let mut world = World::new(Router::Route);
+    world.state.good = None;
+    world.push("a", Some(turns()));
+    let effects = world.turn();
+    assert_eq!(effects.wish.side.as_deref(), Some("shop-blue"));
+    assert_eq!((effects.wish.canary, effects.wish.other), (None, None));
+    for (name, side) in [("b", "shop-green"), ("c", "shop-blue")] {
+        world.push(name, Some(turns()));
+        world.until(10, |world| world.state.good == Some(revision(name)));
+        assert_eq!(world.state.side.as_deref(), Some(side));
+    }
+    let kept = world.look().wish.other.unwrap();
+    assert_eq!(
+        (kept.namespace.as_str(), kept.revision),
+        ("shop-green", revision("b"))
+    );
+    world.pass(700);
+    let effects = world.look();
+    assert_eq!(effects.wish.other, None, "its time is over");
+    assert_eq!(effects.wish.side.as_deref(), Some("shop-blue"));
+}
+
+#[test]
+fn a_revert_goes_to_where_it_still_stands_and_an_abort_keeps_it_there() {
+    let mut world = World::new(Router::Route);
+    for name in ["b", "c"] {
+        world.push(name, Some(turns()));
+        world.until(10, |world| world.state.good == Some(revision(name)));
+    }
+    // `c` serves from green, `b` stands in blue.
+    world.sound = false;
+    world.push("d", Some(turns()));
+    let effects = world.turn();
+    let other = effects.wish.other.unwrap();
+    assert_eq!(
+        (other.namespace.as_str(), other.revision),
+        ("shop-blue", revision("d"))
+    );
+    world.seen.command = Some(command("1", Action::Abort));
+    world.until(10, |world| world.state.rollout.is_none());
+    let kept = world.look().wish.other.unwrap();
+    assert_eq!(
+        (kept.namespace.as_str(), kept.revision),
+        ("shop-blue", revision("b"))
+    );
+    world.sound = true;
+    world.push("b", Some(turns()));
+    let effects = world.turn();
+    assert_eq!(effects.wish.other.unwrap().namespace, "shop-blue");
+    assert_eq!(world.state.rollouts, 4);
+}
+
+#[test]
+fn who_is_in_two_namespaces_goes_no_other_way_until_one_is_its_own() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(turns()));
+    world.until(10, |world| world.state.good == Some(revision("b")));
+    world.push("c", Some(weights(&[10])));
+    let effects = world.look();
+    assert!(
+        effects.waiting.contains("two namespaces"),
+        "{}",
+        effects.waiting
+    );
+    world.seen.home = "shop-blue".to_owned();
+    world.turn();
+    assert_eq!((world.at_step(), &world.state.side), (Some(0), &None));
+}
+
+#[test]
+fn what_can_be_called_back_is_kept_for_as_long() {
+    let mut strategy = watched(turns());
+    strategy.bake = Some(rollout::Interval::seconds(1200));
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(strategy));
+    world.until(10, |world| world.state.good == Some(revision("b")));
+    let kept = world.state.standby.clone().unwrap();
+    let left = kept.until.duration_since(world.now).as_secs();
+    assert!((1190..=1200).contains(&left), "{left}");
+}
+
+#[test]
+fn the_bake_time_asks_for_nothing_of_the_old_version() {
+    let mut strategy = watched(weights(&[100]));
+    strategy.bake = Some(rollout::Interval::seconds(600));
+    let mut compared = error_rate();
+    compared.name = "slower".to_owned();
+    compared.compare = Some(rollout::strategy::Compare {
+        ratio: 1.2,
+        margin: 0.0,
+        higher_is_better: false,
+    });
+    let mut alone = compared.clone();
+    (alone.max, alone.name) = (None, "only compared".to_owned());
+    strategy.analysis = Some(Analysis::of(vec![error_rate(), compared, alone]));
+    assert_eq!(strategy.faults(), []);
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(strategy.clone()));
+    world.turn();
+    world.seen.command = Some(command("1", Action::PromoteFully));
+    world.until(10, |world| world.state.good == Some(revision("b")));
+    let checks = world.look().wish.checks;
+    let asked: Vec<_> = checks
+        .iter()
+        .map(|one| (one.metric.name.as_str(), one.metric.compares()))
+        .collect();
+    assert_eq!(asked, [("error-rate", false), ("slower", false)]);
+    if let Some(analysis) = &mut strategy.analysis {
+        analysis
+            .metrics
+            .retain(|metric| metric.name == "only compared");
+    }
+    assert_eq!(strategy.faults()[0].at, "bake");
 }

@@ -3,5 +3,6 @@
 mod judge;
 mod machine;
 mod model;
+mod sides;
 mod split;
 mod world;

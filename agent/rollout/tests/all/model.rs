@@ -169,6 +169,7 @@ impl Trial {
         if !self.blind {
             self.world.seen.at = self.world.now;
         }
+        self.world.aim();
         let before = self.world.clone();
         self.note();
         let effects = self.world.look();

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
-use krm::{Gvk, ObjectId};
-use plan::desired::Scopes;
+use krm::ObjectId;
 use rollout::{
     Strategy, Wish,
     observe::Router,
-    split::{Changed, Given, Object, Shape, Split, changed, overlay, sides},
-    state::Colour,
-    strategy::{Chaos, Flag, NameValue, Namespaces, Step, Testers, Traffic},
+    split::{Changed, Given, Object, Shape, Split, changed, overlay},
+    strategy::{Chaos, Flag, NameValue, Step, Testers, Traffic},
     wish::{Canary, Disturbance},
 };
 use serde::Deserialize as _;
@@ -857,65 +855,4 @@ fn a_flag_is_set_for_a_share_of_the_users() {
     assert_eq!(one["state"], "ENABLED");
     assert_eq!(one["targeting"]["fractional"][1], json!(["on", 5]));
     assert_eq!(one["targeting"]["fractional"][2], json!(["off", 95]));
-}
-
-struct Known;
-
-impl Scopes for Known {
-    fn namespaced(&self, gvk: &Gvk) -> Option<bool> {
-        Some(!gvk.kind.starts_with("Cluster"))
-    }
-}
-
-#[test]
-fn two_namespaces_hold_a_revision_each_and_routes_stand_in_front() {
-    let (good, new) = (read(SHOP), next());
-    let namespaces = Namespaces {
-        blue: "shop-blue".to_owned(),
-        green: "shop-green".to_owned(),
-        keep: rollout::Interval::seconds(3600),
-    };
-    let both = sides::Sides {
-        base: &good,
-        other: Some(&new),
-        home: "shop",
-    };
-    let mut wish = wish(0, 4);
-    wish.namespaces = Some(namespaces);
-    let place = |shape: &Shape, image: &str| {
-        let mut found = shape.objects.iter().map(|(object, _)| object);
-        let it = found
-            .find(|object| object["spec"]["template"]["spec"]["containers"][0]["image"] == image);
-        it.map(|object| object["metadata"]["namespace"].as_str().unwrap().to_owned())
-    };
-    let led = |shape: &Shape| {
-        let backends = get(shape, "HTTPRoute", "web")["spec"]["rules"][0]["backendRefs"].clone();
-        let backends = backends.as_array().unwrap().clone();
-        backends
-            .iter()
-            .map(|one| format!("{} {}", one["namespace"].as_str().unwrap(), one["weight"]))
-            .collect::<Vec<_>>()
-    };
-    let shape = sides::shape(&both, &wish, &Known);
-    assert_eq!(place(&shape, "web:1").as_deref(), Some("shop-blue"));
-    assert_eq!(place(&shape, "web:2").as_deref(), Some("shop-green"));
-    assert_eq!(led(&shape), ["shop-blue 100"]);
-    assert!(
-        get(&shape, "HTTPRoute", "web")["metadata"]["namespace"].is_null(),
-        "in front of both"
-    );
-    wish.canary.as_mut().unwrap().weight = 100;
-    assert_eq!(led(&sides::shape(&both, &wish, &Known)), ["shop-green 100"]);
-    // The other way round, once they have changed places: nothing of the serving side moves.
-    let (base, other) = (&new, Some(good.as_slice()));
-    let after = sides::Sides {
-        base,
-        other,
-        home: "shop",
-    };
-    wish.canary = None;
-    wish.active = Colour::Green;
-    let settled = sides::shape(&after, &wish, &Known);
-    assert_eq!(place(&settled, "web:2").as_deref(), Some("shop-green"));
-    assert_eq!(led(&settled), ["shop-green 100"]);
 }

@@ -110,7 +110,9 @@ impl World {
             now: start(),
             seen: Observation {
                 at: start(),
+                home: "shop".to_owned(),
                 head: Some(revision("a")),
+                toward: None,
                 strategy: None,
                 workloads: BTreeMap::from([(WEB.to_owned(), workload)]),
                 samples: Vec::new(),
@@ -138,8 +140,16 @@ impl World {
         self.seen.workloads.get_mut(WEB).expect("the only one")
     }
 
+    /// What is seen is of the rollout under way, or of the newest revision.
+    pub(crate) fn aim(&mut self) {
+        let rollout = self.state.rollout.as_ref();
+        let target = rollout.map(|rollout| rollout.target.clone());
+        self.seen.toward = target.or_else(|| self.seen.head.clone());
+    }
+
     /// The machine looks once.
     pub(crate) fn look(&mut self) -> Effects {
+        self.aim();
         let (state, effects) = rollout::step(&self.state, &self.seen, self.now);
         self.state = state;
         effects

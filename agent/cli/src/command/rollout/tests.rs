@@ -80,7 +80,9 @@ impl Stage {
             now,
             seen: Observation {
                 at: now,
+                home: "shop".to_owned(),
                 head: Some(revision("2")),
+                toward: None,
                 strategy: Some(strategy()),
                 workloads: BTreeMap::from([(WEB.to_owned(), workload)]),
                 samples: Vec::new(),
@@ -105,6 +107,9 @@ impl Stage {
     /// One look of an agent; the cluster obeys.
     fn turn(&mut self) -> Effects {
         self.seen.at = self.now;
+        let rollout = self.state.rollout.as_ref();
+        let target = rollout.map(|rollout| rollout.target.clone());
+        self.seen.toward = target.or_else(|| self.seen.head.clone());
         let (state, effects) = rollout::step(&self.state, &self.seen, self.now);
         for record in &effects.records {
             if let Some(decision) = &record.decision {

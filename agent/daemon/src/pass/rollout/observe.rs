@@ -85,21 +85,30 @@ impl Pass<'_> {
     async fn canary(&self, track: &Track, beside: &Value) -> Result<Pods, cluster::ReadError> {
         let mut canary = pods::of(beside, self.revisions_applied().canary.as_deref());
         if canary.ready < canary.wanted {
-            let labels: Vec<_> = track
-                .canary_labels()
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect();
-            let gvk = Gvk::new("v1", "Pod");
-            if let Ok(resource) = self.acting.resolve(&gvk).await {
-                let all = self
-                    .acting
-                    .list(&resource, track.namespace(), &labels.join(","))
-                    .await?;
-                canary.stuck = pods::look(&all).stuck;
-            }
+            let all = self.pods(track.namespace(), track.canary_labels()).await?;
+            canary.stuck = pods::look(&all).stuck;
         }
         Ok(canary)
+    }
+
+    /// The pods with these labels.
+    pub(super) async fn pods(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<Value>, cluster::ReadError> {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        match self.acting.resolve(&Gvk::new("v1", "Pod")).await {
+            Ok(resource) => {
+                self.acting
+                    .list(&resource, namespace, &labels.join(","))
+                    .await
+            }
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     /// The live routes or Services that divide the users of a workload.
@@ -177,6 +186,8 @@ impl Pass<'_> {
             rollout.weight,
         );
         let tracks = split.tracks().iter();
+        // What bakes is the stable version, and there is no other.
+        let bakes = super::bakes(state);
         tracks
             .map(|track| {
                 let service = track.services.first().cloned().unwrap_or_default();
@@ -184,10 +195,15 @@ impl Pass<'_> {
                     Router::Route => rollout::split::beside(&service),
                     _ => service.clone(),
                 };
+                let stable = (track.id.name.clone(), service);
+                let namespace = track.namespace().to_owned();
                 Versions {
-                    namespace: track.namespace().to_owned(),
-                    canary: (track.canary.clone(), beside),
-                    stable: (track.id.name.clone(), service),
+                    namespaces: (namespace.clone(), namespace),
+                    canary: match bakes {
+                        true => stable.clone(),
+                        false => (track.canary.clone(), beside),
+                    },
+                    stable,
                     began: rollout.began,
                     about: about.clone(),
                 }

@@ -1,5 +1,7 @@
 //! Which strategy the changed workloads follow.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use api::{
     Reason,
     v1alpha1::{Strategy as StrategyDocument, StrategyRule, WorkloadKind},
@@ -8,59 +10,101 @@ use krm::ObjectId;
 use kube::Api;
 use rollout::{
     State, Strategy,
-    split::{Changed, Fault, Given, Object, changed},
+    split::{Changed, Fault, Given, Object, changed, workloads},
     strategy::{Source, Step, builtin},
 };
 
 use super::{Look, Pass};
-use crate::{chain, outcome::Retry, rendered::Rendering, rollouts::Chosen};
+use crate::{
+    chain,
+    outcome::{Retry, Stop},
+    rollouts::Chosen,
+};
 
 /// The name for all at once.
 const NONE: &str = "none";
 
 impl Pass<'_> {
-    /// The strategy between `good` and `new`, and the workloads it is for. `None` if the pass ends here.
+    /// The strategy between `good` and `new`, and the workloads it is for; or why nothing new can be begun.
     pub(super) async fn strategy(
         &mut self,
         state: &State,
         good: &[Object],
         new: &[Object],
-    ) -> Option<(Option<Strategy>, Chosen)> {
+    ) -> Result<(Option<Strategy>, Chosen), Stop> {
+        let namespace = self.namespace().to_owned();
         let given = Given {
             good,
             new,
-            namespace: self.namespace(),
+            namespace: &namespace,
         };
-        let chosen = choose(&changed(&given), &self.environment.spec.strategies);
-        // A rollout under way keeps to the strategy it began with.
+        let changed = changed(&given);
+        let chosen = choose(&changed, &self.environment.spec.strategies);
+        // A rollout under way keeps to the strategy and the workloads it began with.
         if let Some(rollout) = &state.rollout {
-            return Some((Some(rollout.strategy.clone()), chosen));
+            let began = |id: &ObjectId| rollout.baseline.contains_key(&id.to_string());
+            let changed = changed.into_iter().map(|workload| workload.id);
+            let name = self.rollouts().chosen.name.clone();
+            let name = [name, chosen.unwrap_or_default().name].into_iter();
+            let chosen = Chosen {
+                workloads: changed.filter(began).collect(),
+                name: name.filter(|name| !name.is_empty()).take(1).collect(),
+            };
+            return Ok((Some(rollout.strategy.clone()), chosen));
         }
+        let chosen = chosen.map_err(|message| invalid(message, Retry::OnChange))?;
         if chosen.workloads.is_empty() {
-            return Some((None, chosen));
-        }
-        match self.find(&chosen.name).await {
-            Ok(strategy) => Some((Some(strategy), chosen)),
-            Err((reason, message, retry)) => {
-                self.outcome.stop(reason, message, retry);
-                None
+            let is_first = state.good.is_none() && self.has_nothing();
+            if is_first || (state.side.is_some() && changed.is_empty()) {
+                return self.taking_turns(new).await;
             }
+            return Ok((None, chosen));
         }
+        let strategy = self.find(&chosen.name).await?;
+        let is_away = state.side.as_ref().is_some_and(|side| *side != namespace);
+        if is_away && strategy.namespaces.is_none() {
+            let message = format!(
+                "the environment is in two namespaces that take turns, and strategy {} works within one; name one with `namespaces`, or none",
+                chosen.name
+            );
+            return Err(invalid(message, Retry::OnChange));
+        }
+        Ok((Some(strategy), chosen))
     }
 
-    async fn find(&self, name: &str) -> Result<Strategy, (Reason, String, Retry)> {
+    /// The strategy by which the whole environment goes from one namespace to the other, if there is one.
+    async fn taking_turns(&mut self, new: &[Object]) -> Result<(Option<Strategy>, Chosen), Stop> {
+        let all = workloads(new, self.namespace());
+        let names = all
+            .iter()
+            .filter_map(|workload| named(workload, &self.environment.spec.strategies));
+        for name in names.collect::<BTreeSet<_>>() {
+            let strategy = self.find(&name).await?;
+            if strategy.namespaces.is_some() {
+                let workloads = Vec::new();
+                return Ok((Some(strategy), Chosen { workloads, name }));
+            }
+        }
+        Ok((None, Chosen::default()))
+    }
+
+    /// True if nothing was ever made for the environment.
+    fn has_nothing(&self) -> bool {
+        let ledger = self.state.ledger.as_ref();
+        ledger.is_none_or(|ledger| ledger.inventory.is_empty())
+    }
+
+    async fn find(&self, name: &str) -> Result<Strategy, Stop> {
         let namespace = &self.key.namespace;
         if let Some(strategy) = builtin(name) {
             return Ok(strategy);
         }
         let api: Api<StrategyDocument> = Api::namespaced(self.context.cluster.client(), namespace);
         let found = api.get_opt(name).await;
-        let found = found.map_err(|error| {
-            (
-                crate::words::kube(&error),
-                chain::text(&error),
-                Retry::Later,
-            )
+        let found = found.map_err(|error| Stop {
+            reason: crate::words::kube(&error),
+            message: chain::text(&error),
+            retry: Retry::Later,
         })?;
         let Some(document) = found else {
             let names: Vec<_> = builtin::NAMES.iter().map(|(name, _)| *name).collect();
@@ -68,7 +112,7 @@ impl Pass<'_> {
                 "there is no Strategy {namespace}/{name}, and none of that name comes with the agent ({})",
                 names.join(", ")
             );
-            return Err((Reason::InvalidStrategy, message, Retry::Later));
+            return Err(invalid(message, Retry::Later));
         };
         let strategy = document.spec.strategy;
         let mut faults: Vec<_> = strategy.faults().iter().map(ToString::to_string).collect();
@@ -77,24 +121,23 @@ impl Pass<'_> {
             return Ok(strategy);
         }
         let message = format!("Strategy {namespace}/{name}: {}", faults.join("; "));
-        Err((Reason::InvalidStrategy, message, Retry::Later))
+        Err(invalid(message, Retry::Later))
     }
 
     /// The revision cannot be taken apart: the good one stays.
-    pub(super) fn cannot_split(
-        &mut self,
-        faults: &[Fault],
-        look: &Look,
-        rendering: Rendering,
-    ) -> Rendering {
+    pub(super) fn cannot_cut(&mut self, faults: &[Fault], look: &Look) {
         let all: Vec<_> = faults.iter().map(ToString::to_string).collect();
         let message = format!("strategy {}: {}", look.chosen.name, all.join("; "));
         self.outcome
             .stop(Reason::InvalidStrategy, message, Retry::OnChange);
-        Rendering {
-            objects: look.good.clone(),
-            ..rendering
-        }
+    }
+}
+
+const fn invalid(message: String, retry: Retry) -> Stop {
+    Stop {
+        reason: Reason::InvalidStrategy,
+        message,
+        retry,
     }
 }
 
@@ -106,9 +149,6 @@ fn unserved(strategy: &Strategy) -> Vec<String> {
             "{at}: {what} is not served by this version; take it out"
         ));
     };
-    if strategy.namespaces.is_some() {
-        add("namespaces".to_owned(), "a blue/green of two namespaces");
-    }
     let analyses = strategy
         .analysis
         .iter()
@@ -136,28 +176,37 @@ fn unserved(strategy: &Strategy) -> Vec<String> {
 }
 
 /// Which of the `changed` workloads are rolled out. What a workload says in git goes before the rules, of which the
-/// first that fits counts. All that are rolled out go the way of the first.
-fn choose(changed: &[Changed], rules: &[StrategyRule]) -> Chosen {
-    let mut chosen = Chosen::default();
+/// first that fits counts. A commit goes one way: if it would need two, this says so.
+fn choose(changed: &[Changed], rules: &[StrategyRule]) -> Result<Chosen, String> {
+    let mut ways: BTreeMap<String, Vec<ObjectId>> = BTreeMap::new();
     for workload in changed {
-        let by_rule = || {
-            let rule = rules.iter().find(|rule| fits(rule, workload));
-            rule.map(|rule| rule.strategy.clone())
-        };
-        let Some(name) = workload
-            .strategy
-            .clone()
-            .or_else(by_rule)
-            .filter(|name| name != NONE)
-        else {
-            continue;
-        };
-        if chosen.name.is_empty() {
-            chosen.name = name;
+        if let Some(name) = named(workload, rules) {
+            ways.entry(name).or_default().push(workload.id.clone());
         }
-        chosen.workloads.push(workload.id.clone());
     }
-    chosen
+    if ways.len() > 1 {
+        let first = |(name, ids): (&String, &Vec<ObjectId>)| format!("{} {name}", ids[0]);
+        let said: Vec<_> = ways.iter().map(first).collect();
+        return Err(format!(
+            "the commit changes workloads of different strategies ({}), and goes one way; give them one strategy, or change them in commits of their own",
+            said.join(", ")
+        ));
+    }
+    let chosen = ways.into_iter().next();
+    Ok(
+        chosen.map_or_else(Chosen::default, |(name, workloads)| Chosen {
+            workloads,
+            name,
+        }),
+    )
+}
+
+/// The strategy of `workload`, unless it goes at once.
+fn named(workload: &Changed, rules: &[StrategyRule]) -> Option<String> {
+    let rule = rules.iter().find(|rule| fits(rule, workload));
+    let by_rule = rule.map(|rule| rule.strategy.clone());
+    let name = workload.strategy.clone().or(by_rule);
+    name.filter(|name| name != NONE)
 }
 
 fn fits(rule: &StrategyRule, workload: &Changed) -> bool {
