@@ -44,6 +44,7 @@ fn state(step: usize) -> State {
             direction: Direction::Forward,
             strategy: serde_json::from_value(json!({ "steps": steps() })).unwrap(),
             began: now,
+            side: None,
             baseline: BTreeMap::new(),
             paused: None,
             flags_before: BTreeMap::new(),
