@@ -23,8 +23,8 @@ use crate::measure::{Measures, Versions};
 pub(crate) struct Asking {
     measures: Measures,
     answers: Arc<Answers>,
-    /// By the key of the check: when it is asked, and by which task.
-    asked: BTreeMap<String, (Timestamp, AbortHandle)>,
+    /// By the key of the check: the task that asks it.
+    asked: BTreeMap<String, AbortHandle>,
 }
 
 /// What came in since somebody last looked.
@@ -43,10 +43,11 @@ impl Asking {
         }
     }
 
-    /// Asks exactly `checks`, of every one of `workloads`; what is no longer wished for is given up.
+    /// Asks exactly `checks`, of every one of `workloads`; what is no longer wished for is given up. A check that is
+    /// still due after its answer was taken, because that came too late to count, is asked again.
     pub(crate) fn arrange(&mut self, checks: &[Check], workloads: &[Versions], now: Timestamp) {
         let wanted = |key: &String| checks.iter().any(|check| check.key == *key);
-        self.asked.retain(|key, (_, task)| {
+        self.asked.retain(|key, task| {
             let keep = wanted(key);
             if !keep {
                 task.abort();
@@ -54,12 +55,12 @@ impl Asking {
             keep
         });
         for check in checks {
-            let known = self.asked.get(&check.key);
-            if known.is_some_and(|(due, task)| *due == check.due || !task.is_finished()) {
+            let under_way = self.asked.get(&check.key);
+            if under_way.is_some_and(|task| !task.is_finished()) || self.answers.hold(&check.key) {
                 continue;
             }
             let task = self.ask(check, workloads.to_vec(), now);
-            self.asked.insert(check.key.clone(), (check.due, task));
+            self.asked.insert(check.key.clone(), task);
         }
     }
 
@@ -100,13 +101,18 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        for (_, task) in self.asked.values() {
+        for task in self.asked.values() {
             task.abort();
         }
     }
 }
 
 impl Answers {
+    /// True if an answer to `key` has come in that nobody has looked at yet.
+    fn hold(&self, key: &str) -> bool {
+        self.locked().iter().any(|sample| sample.key == key)
+    }
+
     fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Sample>> {
         self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,4 +141,46 @@ async fn worst_of(
             "there is no workload to ask about".to_owned(),
         )),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rollout::strategy::{Source, analysis::Web};
+
+    use super::*;
+
+    fn check(due: Timestamp) -> Check {
+        let metric = Metric {
+            name: "score".to_owned(),
+            // Nobody answers there, and that is an answer.
+            from: Source::Web(Web {
+                url: "http://127.0.0.1:1".to_owned(),
+                pointer: String::new(),
+                timeout: rollout::Interval::seconds(1),
+            }),
+            max: Some(1.0),
+            min: None,
+            compare: None,
+            condition: None,
+            min_samples: 0,
+        };
+        Check {
+            key: "one".to_owned(),
+            metric,
+            due,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_still_due_after_its_answer_was_taken_is_asked_again() {
+        let now = Timestamp::now();
+        let mut asking = Asking::new(Measures::new(None));
+        for _ in 0..2 {
+            asking.arrange(&[check(now)], &[], now);
+            asking.some().await;
+            // Nobody has taken the answer yet, so that nobody can know that it does not count.
+            asking.arrange(&[check(now)], &[], now);
+            assert_eq!(asking.take().len(), 1);
+        }
+    }
 }

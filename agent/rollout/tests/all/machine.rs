@@ -332,6 +332,34 @@ fn an_alarm_in_the_bake_time_brings_the_former_release_back() {
 }
 
 #[test]
+fn a_commit_in_the_bake_time_goes_step_by_step_as_any_other() {
+    let mut world = World::new(Router::Route);
+    let mut strategy = watched(weights(&[10, 100]));
+    strategy.bake = Some(rollout::Interval::seconds(600));
+    world.push("b", Some(strategy.clone()));
+    world.until(10, |world| world.state.good == Some(revision("b")));
+    // What is seen is of the rollout that bakes, in which nothing changes any more: no way from `b` to `c`.
+    world.push("c", None);
+    world.aim();
+    let (state, effects) = rollout::step(&world.state, &world.seen, world.now);
+    assert_eq!((&state.good, &state.rollout), (&Some(revision("b")), &None));
+    assert_eq!(effects.wish.base, Some(revision("b")));
+    assert_eq!(
+        effects.wake,
+        Some(world.now),
+        "the next look is due at once"
+    );
+    world.state = state;
+    world.push("c", Some(strategy));
+    world.turn();
+    assert_eq!(
+        (world.at_step(), &world.state.good),
+        (Some(0), &Some(revision("b")))
+    );
+    world.until(10, |world| world.is_settled_on("c"));
+}
+
+#[test]
 fn the_stable_pods_stay_while_an_autoscaler_sees_them_idle() {
     let mut world = World::new(Router::Route);
     world.push("b", builtin("canary"));
