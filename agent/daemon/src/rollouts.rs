@@ -27,6 +27,8 @@ pub(crate) struct Rollouts {
     pub(crate) asking: Asking,
     /// When something can change by time alone.
     pub(crate) wake: Option<Timestamp>,
+    /// True if pods were ready of which those who route did not know yet.
+    pub(crate) lags: bool,
     /// The workloads of the rollout under way, and the strategy's name.
     pub(crate) chosen: Chosen,
     /// Objects of revisions, by digest, newest last.
@@ -91,6 +93,7 @@ impl Rollouts {
             state,
             asking: Asking::new(measures),
             wake: None,
+            lags: false,
             chosen: Chosen::default(),
             objects: Vec::new(),
             stands: Stands::default(),

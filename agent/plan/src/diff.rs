@@ -164,6 +164,8 @@ pub struct Deletion {
     pub finalizers: Vec<String>,
     /// True if somebody has to approve it first.
     pub waits: bool,
+    /// True for a workload that stood only while a revision was on its way to its users.
+    pub temporary: bool,
     /// Deletions of a later step start when those of the earlier ones are confirmed gone.
     pub step: u32,
 }

@@ -64,7 +64,9 @@ struct Turn<'p> {
 /// When deletions may start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PruneGate {
-    /// Once everything is applied and healthy: what runs now may still need what goes.
+    /// Once everything is applied and healthy: what runs now may still need what goes. Pods that were there for the
+    /// time of a rollout nobody needs after it, whatever is the matter with the rest: they go once no more can be
+    /// applied, or the next rollout would wait for them.
     #[default]
     Healthy,
     /// Once everything is applied.
@@ -170,6 +172,17 @@ impl<'p> Progress<'p> {
 
     /// What may start now. Each change and deletion is handed out once.
     pub fn next(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
+        let step = self.advance(health);
+        if self.running > 0 || !matches!(step, Step::Wait(_) | Step::Done) {
+            return step;
+        }
+        match self.deletions.next_temporary() {
+            none if none.is_empty() => step,
+            start => Step::Delete(start),
+        }
+    }
+
+    fn advance(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
         let mut start = self.unpark(health);
         while start.is_empty() && self.running == 0 && self.turn < self.turns.len() {
             if self.open {

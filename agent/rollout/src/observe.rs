@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{judge::Reading, state::Revision, strategy::Strategy};
 
+pub mod endpoints;
 pub mod pods;
 
 /// Everything that is known now.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use reqwest::Client;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -19,6 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Load {
     samples: Arc<Mutex<Vec<Sample>>>,
     began: Instant,
+    /// The same moment by the clock on the wall.
+    began_at: Timestamp,
     task: JoinHandle<()>,
 }
 
@@ -55,8 +58,14 @@ impl Load {
         Ok(Self {
             samples,
             began,
+            began_at: Timestamp::now(),
             task,
         })
+    }
+
+    /// When it began: what samples count from, for comparison with what others wrote down.
+    pub fn began(&self) -> Timestamp {
+        self.began_at
     }
 
     /// How long it has been running.

@@ -218,12 +218,20 @@ impl Chooser {
         }
     }
 
-    /// A commit concerns the environment if it touches anything that rendering reads.
+    /// A commit concerns the environment if it touches anything that rendering reads: in what is applied, or in what was
+    /// about to be. So a revert of what is still on its way, or held, is told of by its own name.
     fn concerns(&self, rendering: &Rendering) -> bool {
-        match self.applied {
-            None => true,
-            Some(applied) if applied == self.head => false,
-            Some(applied) => rendered::differs(&self.mirror, &applied, &rendering.memo),
+        let differs = |before: &Revision| rendered::differs(&self.mirror, before, &rendering.memo);
+        let seen = self
+            .seen
+            .as_deref()
+            .and_then(|seen| Revision::parse(seen).ok());
+        match (self.applied, seen) {
+            (None, _) => true,
+            (Some(applied), _) if applied == self.head => false,
+            (Some(_), Some(seen)) if seen == self.head => true,
+            (Some(applied), None) => differs(&applied),
+            (Some(applied), Some(seen)) => differs(&applied) || differs(&seen),
         }
     }
 

@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod disturb;
+mod endpoints;
 mod observe;
 mod sides;
 mod strategy;
@@ -346,12 +347,13 @@ impl Pass<'_> {
         let chosen = look.chosen.clone();
         let now = Timestamp::now();
         let said = said(self.environment);
+        let wake = self.wake_at(effects.wake, now);
         let rollouts = self.rollouts();
         rollouts.said = said;
         rollouts
             .asking
             .arrange(&effects.wish.checks, &versions, now);
-        rollouts.wake = effects.wake;
+        rollouts.wake = wake;
         rollouts.chosen = chosen;
         if state.rollout.is_none() && effects.wish.other.is_none() {
             rollouts.rest();

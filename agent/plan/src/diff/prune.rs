@@ -166,6 +166,7 @@ fn deletion(id: &ObjectId, entry: &Entry, live: Option<&LiveFacts>) -> Deletion 
         deleting: live.is_some_and(|live| live.deleting),
         finalizers: live.map(|live| live.finalizers.clone()).unwrap_or_default(),
         waits: false,
+        temporary: entry.temporary && id.group == "apps",
         step: 0,
     }
 }

@@ -61,6 +61,17 @@ impl<'p> Deletions<'p> {
         Vec::new()
     }
 
+    /// Workloads of a rollout that is over; nothing else is left to start first.
+    pub(super) fn next_temporary(&mut self) -> Vec<usize> {
+        let pairs = self.all.iter().zip(&mut self.states).enumerate();
+        let open = pairs.filter(|(_, (gone, state))| gone.temporary && **state == State::Pending);
+        open.map(|(index, (_, state))| {
+            *state = State::Running;
+            index
+        })
+        .collect()
+    }
+
     pub(super) fn ended(&mut self, index: usize, gone: bool) {
         self.states[index] = match gone {
             true => State::Gone,

@@ -33,6 +33,7 @@ fn making(desired: &[Desired], gone: &[(u32, &str)]) -> Plan {
         deleting: false,
         finalizers: vec![],
         waits: false,
+        temporary: name.ends_with("-canary"),
         step: *step,
     });
     Plan {
@@ -114,6 +115,30 @@ fn a_wave_applied_before_a_restart_is_still_waited_for() {
     let mut progress = Progress::new(&plan, &desired, PruneGate::Healthy);
     assert!(matches!(progress.next(&|_| Progressing), Step::Wait(_)));
     assert_eq!(apply(&mut progress, &desired), ["b"]);
+}
+
+#[test]
+fn pods_of_a_rollout_that_is_over_go_whatever_is_the_matter_with_the_rest() {
+    let desired = ready(vec![in_wave("a", 0), in_wave("b", 1)]);
+    let plan = making(&desired, &[(0, "gone"), (0, "web-canary")]);
+    let mut progress = Progress::new(&plan, &desired, PruneGate::Healthy);
+    assert_eq!(apply(&mut progress, &desired), ["a"]);
+    let sick = |_: &ObjectId| Progressing;
+    assert_eq!(progress.next(&sick), Step::Delete(vec![1]));
+    progress.deleted(1, Ended::Well);
+    assert!(matches!(progress.next(&sick), Step::Wait(_)));
+    assert_eq!(progress.deletions_left()[0].id, config_id("gone"));
+
+    let mut progress = Progress::new(&plan, &desired, PruneGate::Healthy);
+    assert_eq!(names(&desired, progress.next(&all_fine)), ["a"]);
+    assert!(
+        matches!(progress.next(&all_fine), Step::Wait(_)),
+        "the change under way may be what leads nobody there any more"
+    );
+    progress.applied(0, Ended::Badly);
+    assert_eq!(progress.next(&all_fine), Step::Delete(vec![1]));
+    progress.deleted(1, Ended::Well);
+    assert_eq!(progress.next(&all_fine), Step::Done);
 }
 
 #[test]

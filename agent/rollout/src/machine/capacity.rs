@@ -2,7 +2,7 @@
 
 use crate::{
     observe::{Observation, Router, Workload},
-    state::Rollout,
+    state::{Phase, Rollout},
     strategy::{Amount, Step, share},
 };
 
@@ -41,6 +41,16 @@ impl Rollout {
                 _ => within(need, target),
             },
         }
+    }
+
+    /// True while the new version is to get more users as soon as its pods carry them.
+    pub fn adds_users(&self) -> bool {
+        matches!(self.phase, Phase::Stepping(_)) && self.weight < self.target()
+    }
+
+    /// True while everybody is to come back to the stable workloads as soon as their pods are there.
+    pub const fn returns_users(&self) -> bool {
+        matches!(self.phase, Phase::Promoting { .. })
     }
 
     fn steps_so_far(&self) -> impl DoubleEndedIterator<Item = &Step> {

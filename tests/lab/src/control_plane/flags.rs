@@ -38,6 +38,9 @@ const CONTROLLERS: &[&str] = &[
     "ttl-after-finished-controller",
 ];
 
+/// Runs where it is asked for.
+const AUTOSCALER: &str = "horizontal-pod-autoscaler-controller";
+
 /// The name the Go program knows the part by.
 pub(crate) fn name(part: Part) -> &'static str {
     match part {
@@ -54,7 +57,7 @@ pub(crate) fn flags(part: Part, files: &Files, ports: Ports, options: &Options) 
     match part {
         Part::Etcd => etcd(&files.path("etcd"), ports),
         Part::ApiServer => apiserver(files, ports, options),
-        Part::ControllerManager => controller_manager(files),
+        Part::ControllerManager => controller_manager(files, options),
         Part::Scheduler => scheduler(files),
         Part::Kwok => kwok(files, ports),
     }
@@ -121,7 +124,9 @@ fn apiserver(files: &Files, ports: Ports, options: &Options) -> Vec<String> {
     flags
 }
 
-fn controller_manager(files: &Files) -> Vec<String> {
+fn controller_manager(files: &Files, options: &Options) -> Vec<String> {
+    let more = options.autoscaler.then_some(AUTOSCALER);
+    let controllers: Vec<_> = CONTROLLERS.iter().copied().chain(more).collect();
     let kubeconfig = files.kubeconfig_path("controller-manager");
     vec![
         format!("--kubeconfig={}", kubeconfig.display()),
@@ -131,7 +136,8 @@ fn controller_manager(files: &Files) -> Vec<String> {
         ),
         format!("--root-ca-file={}", files.path("ca.crt").display()),
         "--use-service-account-credentials=true".into(),
-        format!("--controllers={}", CONTROLLERS.join(",")),
+        format!("--controllers={}", controllers.join(",")),
+        "--horizontal-pod-autoscaler-sync-period=1s".into(),
         "--leader-elect=false".into(),
         "--secure-port=0".into(),
         "--kube-api-qps=500".into(),

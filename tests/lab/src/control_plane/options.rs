@@ -26,6 +26,7 @@ pub struct Options {
     pub(crate) nodes: usize,
     pub(crate) feature_gates: Vec<String>,
     pub(crate) apiserver_flags: Vec<String>,
+    pub(crate) autoscaler: bool,
     pub(crate) progress: Progress,
 }
 
@@ -43,6 +44,7 @@ impl Default for Options {
             nodes: 3,
             feature_gates: Vec::new(),
             apiserver_flags: Vec::new(),
+            autoscaler: false,
             progress: Progress::default(),
         }
     }
@@ -83,6 +85,13 @@ impl Options {
     #[must_use]
     pub fn apiserver_flag(mut self, flag: &str) -> Self {
         self.apiserver_flags.push(flag.to_owned());
+        self
+    }
+
+    /// Runs the controller of autoscalers too. Without a metrics server it does nothing but keep their bounds.
+    #[must_use]
+    pub fn autoscaler(mut self) -> Self {
+        self.autoscaler = true;
         self
     }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
-use api::v1alpha1::{EnvironmentStatus, RolloutPhase};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use api::v1alpha1::{EnvironmentStatus, HeldRevision, RolloutPhase};
 use e2e::{Agent, AgentOptions, PATIENCE, Shop};
 use lab::control_plane::Api;
-use lab::{Load, eventually, gateway};
+use lab::{Load, eventually, gateway, unique};
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::{figures, stage::Stage};
 
 /// A shop whose visitors are counted.
 pub(crate) struct Show {
@@ -17,28 +17,39 @@ pub(crate) struct Show {
     pub(crate) shop: Shop,
     pub(crate) api: Api,
     pub(crate) host: String,
+    /// Where its agents ask for numbers.
+    pub(crate) prometheus: String,
 }
 
 /// One version of the shop, as git has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Version {
     pub(crate) name: &'static str,
-    pub(crate) replicas: u32,
+    /// None if an autoscaler decides.
+    pub(crate) replicas: Option<u32>,
     /// Variables of the container, in a ConfigMap.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
+    /// Other objects.
+    pub(crate) more: Vec<Value>,
 }
 
 impl Version {
     pub(crate) fn good(name: &'static str) -> Self {
         Self {
             name,
-            replicas: 4,
+            replicas: Some(4),
             variables: Vec::new(),
+            more: Vec::new(),
         }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.variables.push((name, value));
+        self
+    }
+
+    pub(crate) fn and(mut self, object: Value) -> Self {
+        self.more.push(object);
         self
     }
 }
@@ -51,9 +62,9 @@ pub(crate) fn canary() -> Value {
             { "weight": 50 }, { "pause": { "for": "4s" } },
             { "weight": 100 }, { "pause": { "for": "2s" } },
         ],
-        "progressDeadline": "60s",
+        "progressDeadline": "90s",
         "analysis": {
-            "interval": "1s", "patience": "20s",
+            "interval": "1s", "patience": "90s",
             "metrics": [{
                 "name": "error-rate", "max": 0.02, "minSamples": 5,
                 "from": { "template": { "measure": "errorRate", "by": "traefik", "window": "5s" } },
@@ -69,6 +80,17 @@ impl Show {
         strategy: Value,
         first: &Version,
     ) -> Result<(Self, Agent)> {
+        let prometheus = Stage::shared().await?.prometheus.url();
+        Self::open_asking(name, strategy, first, prometheus).await
+    }
+
+    /// The same with numbers from elsewhere.
+    pub(crate) async fn open_asking(
+        name: &str,
+        strategy: Value,
+        first: &Version,
+        prometheus: String,
+    ) -> Result<(Self, Agent)> {
         let stage = Stage::shared().await?;
         let shop = Shop::within(stage.world, name).await?;
         let show = Self {
@@ -76,6 +98,7 @@ impl Show {
             api: stage.api()?,
             stage,
             shop,
+            prometheus,
         };
         show.strategy(strategy).await?;
         let agent = show.agent()?;
@@ -89,11 +112,33 @@ impl Show {
 
     /// Another replica of the agent, or the same one again.
     pub(crate) fn agent(&self) -> Result<Agent> {
-        let options = AgentOptions {
-            prometheus: Some(self.stage.prometheus.url()),
+        Agent::start(self.stage.world, self.options())
+    }
+
+    /// What its agents are started with.
+    pub(crate) fn options(&self) -> AgentOptions {
+        AgentOptions {
+            prometheus: Some(self.prometheus.clone()),
             ..AgentOptions::alone(&self.shop.namespace)
-        };
-        Agent::start(self.stage.world, options)
+        }
+    }
+
+    /// Says something of the rollout, as a person would.
+    pub(crate) async fn command(&self, action: &str) -> Result<()> {
+        let command = json!({ "id": unique(action), "action": action, "by": "ada" });
+        let annotations = json!({ api::names::ROLLOUT_COMMAND: command.to_string() });
+        self.shop
+            .change(json!({ "metadata": { "annotations": annotations } }))
+            .await
+    }
+
+    /// The path of an object of the shop: `apps/v1`, `deployments/web`.
+    pub(crate) fn path(&self, version: &str, place: &str) -> String {
+        let root = if version.contains('/') { "apis" } else { "api" };
+        format!(
+            "/{root}/{version}/namespaces/{}/{place}",
+            self.shop.namespace
+        )
     }
 
     /// Puts the Strategy into the cluster.
@@ -119,9 +164,41 @@ impl Show {
         self.shop.push(&format!("version {}", version.name), &files)
     }
 
-    /// Users, from now on.
+    /// Users, from now on; more of them where figures are taken.
     pub(crate) async fn users(&self, per_second: u32) -> Result<Load> {
+        let per_second = figures::rate(per_second);
         self.stage.load(&self.host, per_second).await
+    }
+
+    /// Waits until an object is gone.
+    pub(crate) async fn is_gone(&self, version: &str, place: &str) -> Result<()> {
+        let path = self.path(version, place);
+        eventually(PATIENCE, || async {
+            match self.api.get(&path).await {
+                Err(_) => Ok(()),
+                Ok(_) => Err(anyhow!("{place} is still there")),
+            }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Waits until the new version is given `percent` by the routes, and the rollout waits in that step or a later one.
+    pub(crate) async fn weighs(&self, percent: u8) -> Result<EnvironmentStatus> {
+        let there = |status: &EnvironmentStatus| {
+            let rollout = status.rollout.as_ref();
+            rollout.is_some_and(|rollout| rollout.weight == Some(percent))
+        };
+        self.shop.status(&format!("{percent} %"), there).await
+    }
+
+    /// Waits until a revision is held, and gives the reason.
+    pub(crate) async fn held(&self, revision: &str) -> Result<HeldRevision> {
+        let held = self.phase(RolloutPhase::Held).await?.rollout;
+        let held = held.and_then(|rollout| rollout.held);
+        let held = held.context("nothing is held")?;
+        ensure!(held.revision == revision, "{held:?}");
+        Ok(held)
     }
 
     /// Waits until the rollout is in `phase`.
@@ -160,12 +237,11 @@ fn manifests(version: &Version, host: &str) -> String {
         .map(|(key, value)| ((*key).to_owned(), json!(value)))
         .collect();
     let labels = json!({ "app": "web" });
-    let objects = [
+    let mut objects = vec![
         json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "web" }, "data": data }),
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" },
             "spec": {
-                "replicas": version.replicas,
                 "selector": { "matchLabels": labels },
                 "template": {
                     "metadata": { "labels": labels },
@@ -190,6 +266,10 @@ fn manifests(version: &Version, host: &str) -> String {
             },
         }),
     ];
+    if let Some(replicas) = version.replicas {
+        objects[1]["spec"]["replicas"] = replicas.into();
+    }
+    objects.extend(version.more.iter().cloned());
     objects
         .iter()
         .map(|object| format!("---\n{object:#}\n"))

@@ -52,6 +52,7 @@ impl Two {
         let show = Show {
             host: format!("{}.example", shop.namespace),
             api: stage.api()?,
+            prometheus: stage.prometheus.url(),
             stage,
             shop,
         };

@@ -8,7 +8,7 @@ use e2e::{PATIENCE, World};
 use lab::control_plane::Api;
 use lab::gateway;
 use lab::load::Samples;
-use lab::{Gateway, Load, Progress, Prometheus, Serving, eventually, unique};
+use lab::{Gateway, Load, Options, Progress, Prometheus, Serving, eventually, unique};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -28,7 +28,7 @@ impl Stage {
     }
 
     async fn set() -> Result<Self> {
-        let world = World::shared().await;
+        let world = World::start(Options::default().autoscaler()).await?;
         let serving = Serving::start(world.control_plane)?;
         let gateway = Gateway::start(world.control_plane, &Progress::default()).await?;
         let targets = [("gateway", gateway.metrics())];

@@ -11,6 +11,10 @@ use crate::stage::Pair;
 
 pub(crate) async fn routes_by_weight() -> Result<()> {
     let pair = Pair::new("weights", [json!({}), json!({})]).await?;
+    // The gateway has to know the pods of both before users come.
+    pair.weights(0, 100).await?;
+    drop(pair.stage.load(&pair.host, 50).await?);
+    pair.weights(100, 0).await?;
     let load = pair.stage.load(&pair.host, 300).await?;
     pair.weights(90, 10).await?;
     let share = eventually(PATIENCE, || async {

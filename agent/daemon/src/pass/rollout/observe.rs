@@ -34,6 +34,7 @@ impl Pass<'_> {
         for track in split.tracks() {
             match self.workload(track, split).await {
                 Ok(workload) => {
+                    let workload = self.as_routers_see(track, workload).await;
                     all.insert(track.id.to_string(), workload);
                 }
                 Err(error) => {

@@ -1,0 +1,124 @@
+//! What a rollout costs: nothing while it waits for somebody, little while it is watched, a few writes for each step.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+use api::v1alpha1::EnvironmentStatus;
+use e2e::PATIENCE;
+use lab::{audit::Mark, eventually};
+use serde_json::json;
+
+use crate::{
+    figures,
+    show::{Show, Version, canary},
+};
+
+/// How long nothing is to happen.
+const QUIET: Duration = Duration::from_secs(8);
+/// Three looks make a step: pods, shares, and reading back. Each that changes something tells it in the status, the
+/// Release, the inventory and events.
+const WRITES_PER_STEP: usize = 20;
+
+pub(crate) async fn a_pause_costs_nothing() -> Result<()> {
+    let strategy = json!({ "steps": [{ "weight": 10 }, { "pause": {} }, { "weight": 100 }] });
+    let (show, _agent) = Show::open("pause", strategy, &Version::good("v1")).await?;
+    let load = show.users(100).await?;
+    let mark = show.shop.mark()?;
+    let commit = show.push(&Version::good("v2"))?;
+    show.share(&load, "v2", 5).await?;
+    let quiet = settled(&show, mark).await?;
+    tokio::time::sleep(QUIET).await; // sleeps because nothing is to happen meanwhile
+    let work = show.shop.requests(quiet)?.work();
+    ensure!(work.is_empty(), "{}", work.summary());
+    figures::say(format!(
+        "a pause: {} requests in {} s",
+        work.len(),
+        QUIET.as_secs()
+    ));
+    show.command("promote").await?;
+    show.shop.ready_at(&commit).await?;
+    Ok(())
+}
+
+/// Waits until a second passes without a request, and gives the place in the log.
+async fn settled(show: &Show, mut mark: Mark) -> Result<Mark> {
+    let quiet = eventually(PATIENCE, || {
+        let from = mark;
+        let now = show.shop.mark();
+        mark = now.as_ref().copied().unwrap_or(from);
+        async move {
+            let mark = now?;
+            tokio::time::sleep(Duration::from_secs(1)).await; // sleeps because a second without a request is waited for
+            match show.shop.requests(mark)?.work().len() {
+                0 => Ok(mark),
+                some => Err(anyhow!("{some} requests in a second")),
+            }
+        }
+    });
+    Ok(quiet.await?)
+}
+
+/// A pause in which a number is asked for every second. Each is held against the workload in both versions and the
+/// route as they are then, and is kept in the Release.
+pub(crate) async fn a_watched_pause_costs_a_write_for_a_number() -> Result<()> {
+    let mut strategy = canary();
+    strategy["steps"] = json!([{ "weight": 10 }, { "pause": {} }, { "weight": 100 }]);
+    let (show, _agent) = Show::open("watched", strategy, &Version::good("v1")).await?;
+    let load = show.users(100).await?;
+    show.push(&Version::good("v2"))?;
+    let at_the_pause = |status: &EnvironmentStatus| {
+        let rollout = status.rollout.as_ref();
+        rollout.is_some_and(|rollout| rollout.message.contains("promote"))
+    };
+    show.shop.status("the pause", at_the_pause).await?;
+    show.share(&load, "v2", 5).await?;
+    let mark = show.shop.mark()?;
+    tokio::time::sleep(QUIET).await; // sleeps because what happens in this time is counted
+    let work = show.shop.requests(mark)?.work();
+    let (writes, all) = (work.writes().len(), work.len());
+    let looks = usize::try_from(QUIET.as_secs())?;
+    ensure!(
+        writes <= looks + 1 && all - writes <= 3 * (looks + 1),
+        "{writes} writes of {all} requests: {}",
+        work.summary()
+    );
+    figures::say(format!(
+        "a pause watched every second: {all} requests in {looks} s, of which {writes} writes"
+    ));
+    Ok(())
+}
+
+pub(crate) async fn a_step_costs_a_few_writes() -> Result<()> {
+    let strategy = json!({ "steps": [{ "weight": 10 }, { "weight": 25 }, { "weight": 50 }, { "weight": 100 }] });
+    let (show, _agent) = Show::open("steps", strategy, &Version::good("v1")).await?;
+    let mark = show.shop.mark()?;
+    let commit = show.push(&Version::good("v2"))?;
+    show.shop.ready_at(&commit).await?;
+    let changes = show.changes(mark)?;
+    let weights = show.weights(mark)?;
+    ensure!(weights == [10, 25, 50, 100, 0], "{weights:?}");
+    let routes = changes.of("httproutes").len();
+    ensure!(routes == weights.len(), "{routes} writes of the route");
+    // Four steps, and the way up, which is one more.
+    ensure!(
+        changes.len() <= 5 * WRITES_PER_STEP,
+        "{}",
+        changes.summary()
+    );
+    let kinds = [
+        "environments",
+        "releases",
+        "inventories",
+        "events",
+        "httproutes",
+        "deployments",
+        "services",
+    ];
+    let counts = kinds.map(|kind| format!("{kind} {}", changes.of(kind).len()));
+    figures::say(format!(
+        "4 steps and the promotion: {} writes: {}",
+        changes.len(),
+        counts.join(", ")
+    ));
+    Ok(())
+}
