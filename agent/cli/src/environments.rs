@@ -1,6 +1,6 @@
 //! Environments as the commands see them: read from the cluster, and judged by their conditions alone.
 
-use api::v1alpha1::{Environment, Failure, Health};
+use api::v1alpha1::{Environment, Failure, Health, RolloutPhase, RolloutStatus};
 use api::{ConditionType, Reason, conditions};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -18,8 +18,12 @@ pub(crate) enum Standing {
     Ready,
     /// The agent is at it.
     Progressing,
-    /// A new revision waits for its time.
+    /// A new revision is brought out step by step.
+    RollingOut,
+    /// A new revision waits for its time, or for somebody.
     Waiting,
+    /// The newest revision was rejected; the last good one serves.
+    Held,
     /// Switched off.
     Suspended,
     /// Somebody has to look.
@@ -60,6 +64,27 @@ pub(crate) struct Summary {
     pub(crate) objects: u32,
     /// How many of them differ from git.
     pub(crate) drift: u32,
+    /// How a new revision is brought out, where that goes step by step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rollout: Option<RolloutSummary>,
+}
+
+/// A rollout in a line.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RolloutSummary {
+    /// Where it stands.
+    pub(crate) phase: RolloutPhase,
+    /// The commit that serves.
+    pub(crate) good: Option<String>,
+    /// Per cent of the requests that the new version is to get.
+    pub(crate) weight: Option<u8>,
+    /// `3/6 weight`
+    pub(crate) step: Option<String>,
+    /// What it waits for.
+    pub(crate) message: String,
+    /// The commit that was rejected.
+    pub(crate) held: Option<String>,
 }
 
 /// The Environments of a namespace, or of all, by name.
@@ -123,8 +148,8 @@ pub(crate) fn standing(environment: &Environment) -> Standing {
         Standing::Unknown
     } else if holds(environment, ConditionType::Ready) {
         Standing::Ready
-    } else if waits(environment) {
-        Standing::Waiting
+    } else if let Some(standing) = rollout_standing(environment) {
+        standing
     } else if holds(environment, ConditionType::Stalled) {
         Standing::Failed
     } else if holds(environment, ConditionType::Reconciling) {
@@ -134,10 +159,32 @@ pub(crate) fn standing(environment: &Environment) -> Standing {
     }
 }
 
-/// Whether a new revision waits for its time.
-fn waits(environment: &Environment) -> bool {
-    let outside = |ready: &Condition| ready.reason == Reason::OutsideWindow.as_str();
-    condition(environment, ConditionType::Ready).is_some_and(outside)
+/// How it stands on account of a new revision that is on its way, or was sent back.
+fn rollout_standing(environment: &Environment) -> Option<Standing> {
+    let reason = &condition(environment, ConditionType::Ready)?.reason;
+    let is = |wanted: Reason| reason == wanted.as_str();
+    let rollout = environment.status.as_ref()?.rollout.as_ref();
+    let held = rollout.and_then(|rollout| rollout.held.as_ref());
+    if is(Reason::OutsideWindow) || is(Reason::RolloutWaiting) {
+        Some(Standing::Waiting)
+    } else if is(Reason::RollingOut) {
+        Some(Standing::RollingOut)
+    } else {
+        held.filter(|held| held.reason == *reason)
+            .map(|_| Standing::Held)
+    }
+}
+
+/// In a line, unless nothing was ever brought out step by step.
+fn rollout_summary(status: &RolloutStatus) -> RolloutSummary {
+    RolloutSummary {
+        phase: status.phase,
+        good: status.good.clone(),
+        weight: status.weight,
+        step: status.step.clone(),
+        message: status.message.clone(),
+        held: status.held.as_ref().map(|held| held.revision.clone()),
+    }
 }
 
 /// What there is to say about `environment`.
@@ -159,6 +206,7 @@ pub(crate) fn summary(environment: &Environment) -> Summary {
         health: status.health,
         objects: status.objects,
         drift: status.drift.count,
+        rollout: status.rollout.as_ref().map(rollout_summary),
     }
 }
 

@@ -253,3 +253,76 @@ async fn the_sample_and_the_deployment_are_valid() {
         assert_eq!(seen, objects, "{path}");
     }
 }
+
+const HOOK: &str = "\
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+  annotations:
+    driftless.dev/hook: before
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: migrate
+        image: migrate
+";
+
+/// What the agent has made that is in no git: the Job of a hook, and what stands only while a rollout lasts.
+async fn made(place: &Place, target: &str) {
+    let path = format!("{}/develop", place.path("environments"));
+    let uid = place.api.get(&path).await.unwrap()["metadata"]["uid"].clone();
+    let entry = |id: &str| json!({ "id": format!("{id}/{target}/x"), "version": "v1" });
+    let mut entries = ["batch/Job", "apps/Deployment", "/Service"].map(entry);
+    entries[0]["hook"] = json!({ "name": "migrate", "point": "before", "release": "develop-000001", "result": "Succeeded" });
+    entries[1]["temporary"] = true.into();
+    let inventory = json!({
+        "apiVersion": "driftless.dev/v1alpha1", "kind": "Inventory", "metadata": { "name": "develop" },
+        "spec": { "owner": { "namespace": place.namespace, "name": "develop", "uid": uid }, "shard": 0, "entries": entries },
+    });
+    place
+        .api
+        .create(&place.path("inventories"), &inventory)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_and_what_a_rollout_has_made_are_no_deletions() {
+    let (place, target) = bed().await;
+    let home = place.home.path();
+    write(
+        home,
+        "overlays/develop/objects.yaml",
+        &format!("{OBJECTS}{HOOK}"),
+    );
+    made(&place, &target).await;
+    let rollout = json!({ "rollout": { "phase": "Stepping", "good": "1111111aaaa" } });
+    place.status("environments", "develop", rollout).await;
+    let ran = place.run(&["diff", "develop"]);
+    let shown = ran.out.replace(&target, "TARGET");
+    let lines: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.starts_with(['+', '~', '-', '▸']) && line.contains("TARGET/"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "~ update ConfigMap/TARGET/settings (overlays/develop/objects.yaml:1)",
+            "~ update Secret/TARGET/keys (overlays/develop/objects.yaml:8)",
+            "+ create Service/TARGET/web (overlays/develop/objects.yaml:16)",
+            "- delete Service/TARGET/x",
+            "▸ run Job/TARGET/migrate (before, overlays/develop/objects.yaml:24)",
+        ],
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.talk.starts_with("note: a rollout is under way, and 1111111 is what serves; its own objects are left out here;"),
+        "{}",
+        ran.talk
+    );
+}

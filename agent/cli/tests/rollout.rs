@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use lab::eventually;
 use serde_json::{Value, json};
 
-use crate::place::{NEW, OLD, Place, ago, ready};
+use crate::place::{NEW, OLD, Place, ago, condition, ready};
 use crate::support::{Ran, command, driftless};
 
 fn revision(commit: &str, number: u64) -> Revision {
@@ -431,4 +431,100 @@ async fn watching_tells_each_change_and_sees_pods() {
     assert_eq!(view["waiting"], "approvals: 0 of 20");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// `status` with a condition `Ready` of `reason`.
+fn not_ready(mut document: Value, reason: &str, message: &str) -> Value {
+    let stalled = if reason == "RollingOut" {
+        "False"
+    } else {
+        "True"
+    };
+    document["conditions"] = json!([
+        condition("Ready", "False", reason, message),
+        condition("Stalled", stalled, reason, ""),
+    ]);
+    document["revision"] = json!({ "seen": NEW, "applied": OLD });
+    document
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_and_history_tell_of_rollouts() {
+    let place = at_step(1).await;
+    let moves = not_ready(
+        status(&state(1), "Stepping", ""),
+        "RollingOut",
+        "2/4 pause: 10 % of the traffic",
+    );
+    place.status("environments", "production", moves).await;
+    let place_of = |text: &str| text.replace(&place.namespace, "NAMESPACE");
+    let ran = place.run(&["status"]);
+    assert_eq!(ran.code, 1);
+    expect_test::expect![[r"
+        NAME        STATE         BRANCH      REVISION           RELEASE            HEALTH   DRIFT  AGE
+        production  … RollingOut  production  1111111 → 2222222  production-000002  Healthy  0      3h
+            RollingOut: 2/4 pause: 10 % of the traffic
+            see `driftless rollout production -n NAMESPACE`
+    "]].assert_eq(&place_of(&ran.out));
+    place
+        .status(
+            "releases",
+            "production-000002",
+            json!({ "phase": "Progressing", "startedAt": ago(1) }),
+        )
+        .await;
+    let ran = place.run(&["history", "production"]);
+    expect_test::expect![[r"
+        RELEASE  REVISION  PHASE            CHANGES  TOOK  AGE  AUTHOR  SUBJECT
+        2        2222222   … Stepping 10 %  none     -     90m  Ada     change 2
+        1        1111111   ? Unknown        none     -     -    Ada     change 1
+    "]]
+    .assert_eq(&ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_and_history_tell_of_what_is_held() {
+    let place = at_step(1).await;
+    let place_of = |text: &str| text.replace(&place.namespace, "NAMESPACE");
+    let held = not_ready(
+        held(),
+        "RolloutAborted",
+        "revision 2222222 was rejected: aborted by jane",
+    );
+    place.status("environments", "production", held).await;
+    let ran = place.run(&["status"]);
+    expect_test::expect![[r"
+        NAME        STATE   BRANCH      REVISION           RELEASE            HEALTH   DRIFT  AGE
+        production  ✗ Held  production  1111111 ✗ 2222222  production-000002  Healthy  0      3h
+            RolloutAborted: revision 2222222 was rejected: aborted by jane
+            see `driftless rollout production -n NAMESPACE`
+    "]]
+    .assert_eq(&place_of(&ran.out));
+    let ran = place.run(&["status", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    let summary = &answer["environments"][0];
+    assert_eq!(
+        (&summary["standing"], &summary["rollout"]["held"]),
+        (&json!("Held"), &json!(NEW))
+    );
+    let told = json!({ "phase": "Failed", "rollout": { "phase": "Held", "metrics": [{
+        "last": { "metric": "error-rate", "query": "errors", "number": 0.25, "limit": "at most 0.01", "bound": 0.01, "at": ago(1),
+            "verdict": "Bad", "why": "0.25 is above 0.01" },
+        "recent": [0.0, 0.001, 0.25],
+    }], "records": [
+        { "at": ago(3), "event": "Weighted", "message": "0 % -> 10 %" },
+        { "at": ago(2), "event": "Commanded", "message": "abort", "by": "jane" },
+    ] } });
+    place.status("releases", "production-000002", told).await;
+    let ran = place.run(&["history", "production", "2"]);
+    expect_test::expect![[r"
+
+        rollout production-000002#7 by stepwise: Held, came to step 2 of 4
+        METRIC        LAST  LIMIT         NUMBERS
+        ✗ error-rate  0.25  at most 0.01  ▁▂█
+        AGO  DECISION   WHAT
+        3h   Weighted   0 % -> 10 %
+        2h   Commanded  abort (by jane)
+    "]]
+    .assert_eq(ran.out.split_once("unchanged\n").unwrap().1);
 }

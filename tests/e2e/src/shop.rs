@@ -76,10 +76,15 @@ impl Shop {
 
     /// Runs the program as a person with all rights would.
     pub fn driftless(&self, arguments: &[&str]) -> Result<Output> {
+        self.command(arguments)?.output().context("driftless")
+    }
+
+    /// The same, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(crate::agent::program()?);
         command.args(arguments).args(["-n", &self.namespace]);
         command.env("KUBECONFIG", self.world.control_plane.kubeconfig());
-        command.output().context("driftless")
+        Ok(command)
     }
 
     /// Commits files to `master` and returns the commit's id. Content `None` removes the file.

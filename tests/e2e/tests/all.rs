@@ -4,6 +4,8 @@
 mod approval;
 #[path = "all/audit.rs"]
 mod audit;
+#[path = "all/by_hand.rs"]
+mod by_hand;
 #[path = "all/change.rs"]
 mod change;
 #[path = "all/drift.rs"]

@@ -5,6 +5,7 @@
 
 mod ask;
 mod normal;
+mod rollout;
 mod scope;
 
 use std::io::Write as _;
@@ -23,6 +24,9 @@ use crate::term::{style, unified};
 struct Answer {
     /// What would be done, and to what.
     changes: Vec<Change>,
+    /// Hooks that would run, if anything changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hooks: Vec<Hook>,
     /// What would be refused.
     failures: Vec<Refused>,
     summary: Summary,
@@ -41,6 +45,17 @@ struct Change {
     diff: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+}
+
+/// One Job that would run on the way of the release.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Hook {
+    object: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    /// `before`, `after` or `failed`.
+    point: &'static str,
 }
 
 /// One object that would be refused.
@@ -130,6 +145,14 @@ fn print(answer: &Answer, scope: &scope::Scope, context: &Context) -> Result<(),
         writeln!(out)?;
         unified::write(&mut out, &change.diff)?;
     }
+    let (note, dim) = (style::NOTE, style::DIM);
+    for Hook { object, at, point } in &answer.hooks {
+        let at = at.as_ref().map(|at| format!(", {at}")).unwrap_or_default();
+        writeln!(
+            out,
+            "{note}▸ run{note:#} {object} {dim}({point}{at}){dim:#}"
+        )?;
+    }
     let bad = style::BAD;
     for Refused {
         object,
@@ -142,7 +165,7 @@ fn print(answer: &Answer, scope: &scope::Scope, context: &Context) -> Result<(),
     }
     out.flush()?;
     let mut talk = context.talk();
-    if let Some(note) = &scope.note {
+    for note in &scope.notes {
         writeln!(talk, "note: {note}")?;
     }
     writeln!(talk, "{}", answer.summary)?;

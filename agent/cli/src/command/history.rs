@@ -5,7 +5,7 @@ mod detail;
 use std::io::Write as _;
 
 use anstyle::Style;
-use api::v1alpha1::{Counts, Phase, Release};
+use api::v1alpha1::{Counts, Phase, Release, ReleaseStatus, RolloutPhase};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -55,7 +55,7 @@ fn table(releases: &[Release], now: Timestamp) -> Table {
     ]);
     for release in releases {
         let status = release.status.clone().unwrap_or_default();
-        let (phase, color) = status.phase.map_or(("? Unknown", style::WAIT), phase);
+        let (phase, color) = phase(&status);
         let started = status.started_at.as_ref().map(|time| time.0);
         table.row(vec![
             Cell::new(release.spec.number.to_string(), style::HEAD),
@@ -74,14 +74,26 @@ fn table(releases: &[Release], now: Timestamp) -> Table {
 }
 
 /// The word for a phase with its sign, and its colour.
-fn phase(phase: Phase) -> (&'static str, Style) {
-    match phase {
-        Phase::Progressing => ("… Progressing", style::WAIT),
-        Phase::Healthy => ("✓ Healthy", style::GOOD),
-        Phase::Degraded => ("✗ Degraded", style::BAD),
-        Phase::Failed => ("✗ Failed", style::BAD),
-        Phase::Superseded => ("» Superseded", style::DIM),
-    }
+fn phase(status: &ReleaseStatus) -> (String, Style) {
+    let rollout = status.rollout.as_ref();
+    let (word, color) = match (status.phase, rollout.map(|rollout| rollout.phase)) {
+        (Some(Phase::Failed), Some(RolloutPhase::Held)) => ("✗ Rejected", style::BAD),
+        (Some(Phase::Progressing), Some(moves)) if !is_settled(moves) => {
+            let share = rollout.map_or(0, |rollout| rollout.weight);
+            return (format!("… {} {share} %", moves.as_str()), style::WAIT);
+        }
+        (Some(Phase::Progressing), _) => ("… Progressing", style::WAIT),
+        (Some(Phase::Healthy), _) => ("✓ Healthy", style::GOOD),
+        (Some(Phase::Degraded), _) => ("✗ Degraded", style::BAD),
+        (Some(Phase::Failed), _) => ("✗ Failed", style::BAD),
+        (Some(Phase::Superseded), _) => ("» Superseded", style::DIM),
+        (None, _) => ("? Unknown", style::WAIT),
+    };
+    (word.to_owned(), color)
+}
+
+const fn is_settled(phase: RolloutPhase) -> bool {
+    matches!(phase, RolloutPhase::Settled | RolloutPhase::Held)
 }
 
 /// `+3 ~2 -1`, and `!1` for what failed; `none` where nothing had to be changed.

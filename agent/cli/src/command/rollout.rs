@@ -8,6 +8,7 @@ mod known;
 mod may;
 mod paint;
 mod pods;
+pub(super) mod tables;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -177,12 +177,15 @@ async fn settle(
             .is_some_and(|status| status.handled_request.as_deref() == Some(asked));
         let summary = environments::summary(&environment);
         tell(&summary, &mut said, context)?;
-        let still = !matches!(summary.standing, Standing::Progressing | Standing::Unknown);
+        let moves = matches!(
+            summary.standing,
+            Standing::Progressing | Standing::RollingOut | Standing::Unknown
+        );
         *seen = Some(Seen {
             summary: summary.clone(),
             handled,
         });
-        if handled && still {
+        if handled && !moves {
             return Ok(summary);
         }
     }

@@ -10,8 +10,9 @@ use plan::{drift, fields};
 use serde_json::Value;
 
 use super::normal::{mask, normal, text};
+use super::rollout;
 use super::scope::Scope;
-use super::{Action, Answer, Change, Refused};
+use super::{Action, Answer, Change, Hook, Refused};
 use crate::connect::Link;
 use crate::error::{Explain, Failure};
 use crate::objects::Object;
@@ -80,7 +81,7 @@ pub(super) async fn ask(
     let mut unchanged = 0;
     for outcome in outcomes {
         match outcome {
-            Outcome::Change(change) => answer.changes.push(change),
+            Outcome::Change(change) => answer.changes.push(rollout::told(change, scope.on_its_way)),
             Outcome::Refused(refused) => answer.failures.push(refused),
             Outcome::Unchanged => unchanged += 1,
         }
@@ -89,8 +90,20 @@ pub(super) async fn ask(
     if desires.refused.is_empty() && !desires.objects.is_empty() {
         answer.changes.extend(deletions(scope, &desires.objects));
     }
+    if !answer.changes.is_empty() {
+        answer.hooks.extend(desires.hooks.iter().filter_map(hook));
+    }
     answer.sum(unchanged);
     Ok(answer)
+}
+
+/// A Job that would run on the way of the release.
+fn hook(desired: &Desired) -> Option<Hook> {
+    Some(Hook {
+        object: desired.id.to_string(),
+        at: at(desired),
+        point: desired.hook.as_ref()?.point.as_str(),
+    })
 }
 
 /// Asks the cluster for every kind there is among the objects.
@@ -261,6 +274,8 @@ fn deletions(scope: &Scope, desired: &[Desired]) -> Vec<Change> {
     scope
         .made
         .iter()
+        // Of hooks and of rollouts nothing is in git: they are made and removed on the way of a release.
+        .filter(|entry| !entry.temporary && entry.hook.is_none())
         .filter(|entry| !entry.keep && !wanted.contains(&entry.id))
         .map(|entry| Change {
             action: Action::Delete,

@@ -9,6 +9,7 @@ use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use render::Options;
 
+use super::rollout;
 use crate::args::Diff;
 use crate::connect::Link;
 use crate::environments;
@@ -29,8 +30,10 @@ pub(super) struct Scope {
     pub(super) made: Vec<InventoryEntry>,
     /// What the Environment says about single fields.
     pub(super) fields: FieldRules,
+    /// True while a new revision stands beside the old one.
+    pub(super) on_its_way: bool,
     /// What the user should know about the answer.
-    pub(super) note: Option<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// Where the overlay is.
@@ -71,7 +74,8 @@ pub(super) async fn resolve(args: &Diff, link: &Link) -> Result<Scope, Failure> 
             label: None,
             made: Vec::new(),
             fields: FieldRules::default(),
-            note: Some("name the Environment to see deletions, too".to_owned()),
+            on_its_way: false,
+            notes: vec!["name the Environment to see deletions, too".to_owned()],
         });
     };
     let environment = environments::get(link, name).await?;
@@ -100,10 +104,14 @@ pub(super) async fn resolve(args: &Diff, link: &Link) -> Result<Scope, Failure> 
             .namespace
             .clone()
             .unwrap_or(namespace),
-        note: made
+        on_its_way: rollout::is_on_its_way(&environment),
+        notes: made
             .as_ref()
             .err()
-            .map(|error| format!("deletions are not known: {error}")),
+            .map(|error| format!("deletions are not known: {error}"))
+            .into_iter()
+            .chain(rollout::note(&environment))
+            .collect(),
         made: made.unwrap_or_default(),
     })
 }

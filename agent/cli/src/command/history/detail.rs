@@ -4,6 +4,10 @@ use std::io::{self, Write};
 
 use api::v1alpha1::{Action, HookResult, Release, ReleaseStatus, StageName, StageResult};
 
+use rollout::judge::Verdict;
+use rollout::wish::{Event, Record};
+
+use super::super::rollout::tables;
 use super::{changes, duration, phase};
 use crate::context::Context;
 use crate::error::Failure;
@@ -19,6 +23,7 @@ pub(super) fn print(release: &Release, context: &Context) -> Result<(), Failure>
     stages(&status, &mut out)?;
     changed(&status, &mut out)?;
     hooks(&status, &mut out)?;
+    rollout(&status, context, &mut out)?;
     wrong(&status, &mut out)?;
     Ok(())
 }
@@ -31,7 +36,7 @@ fn facts(
 ) -> Result<(), Failure> {
     let spec = &release.spec;
     let name = release.metadata.name.as_deref().unwrap_or_default();
-    let (word, color) = status.phase.map_or(("? Unknown", style::WAIT), phase);
+    let (word, color) = phase(status);
     let head = style::HEAD;
     writeln!(out, "{head}{name}{head:#} {color}{word}{color:#}")?;
     writeln!(
@@ -155,6 +160,33 @@ fn hooks(status: &ReleaseStatus, out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How it was brought out: the numbers, and every decision but the many numbers that were good.
+fn rollout(status: &ReleaseStatus, context: &Context, out: &mut impl Write) -> io::Result<()> {
+    let Some(rollout) = &status.rollout else {
+        return Ok(());
+    };
+    let (id, strategy, phase) = (&rollout.id, &rollout.strategy, rollout.phase.as_str());
+    let (step, steps) = (rollout.step, rollout.steps);
+    writeln!(out)?;
+    writeln!(
+        out,
+        "rollout {id} by {strategy}: {phase}, came to step {step} of {steps}"
+    )?;
+    if !rollout.metrics.is_empty() {
+        tables::metrics(&rollout.metrics).write(out)?;
+    }
+    let told: Vec<&Record> = rollout.records.iter().filter(|one| is_told(one)).collect();
+    match told.is_empty() {
+        true => Ok(()),
+        false => tables::records(&told, usize::MAX, context.now()).write(out),
+    }
+}
+
+fn is_told(record: &Record) -> bool {
+    let verdict = record.decision.as_ref().map(|decision| decision.verdict);
+    record.event != Event::Judged || verdict != Some(Verdict::Good)
 }
 
 fn wrong(status: &ReleaseStatus, out: &mut impl Write) -> io::Result<()> {

@@ -3,18 +3,16 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use api::v1alpha1::{HeldRevision, MetricState, RolloutPhase};
+use api::v1alpha1::{HeldRevision, RolloutPhase};
 use jiff::Timestamp;
-use rollout::judge::{Decision, Verdict, plain};
-use rollout::wish::{Event, Record};
+use rollout::judge::{Decision, plain};
 
+use super::tables;
 use super::tree;
 use super::view::{Stands, View};
 use crate::context::Context;
 use crate::term::age::{age, left};
-use crate::term::spark::{Limit, spark};
-use crate::term::table::{Cell, Table};
-use crate::term::{cut, short, style, wrap};
+use crate::term::{short, style, wrap};
 
 /// Columns where nothing is known of the screen.
 const WIDTH: usize = 80;
@@ -84,11 +82,12 @@ fn write(view: &View, room: Room, now: Timestamp, out: &mut Vec<u8>) -> io::Resu
     }
     if !view.metrics.is_empty() {
         writeln!(out)?;
-        metrics(&view.metrics, room.width).write(out)?;
+        tables::metrics(&view.metrics).write(out)?;
     }
     if !is_moving(view.phase) && !view.records.is_empty() {
         writeln!(out)?;
-        records(&view.records, room.width, now).write(out)?;
+        let records: Vec<_> = view.records.iter().collect();
+        tables::records(&records, room.width, now).write(out)?;
     }
     Ok(())
 }
@@ -259,68 +258,6 @@ fn steps(view: &View, width: usize, out: &mut Vec<u8>) -> io::Result<()> {
         true => Ok(()),
         false => writeln!(out),
     }
-}
-
-fn metrics(metrics: &[MetricState], width: usize) -> Table {
-    let mut table = Table::new(&["METRIC", "LAST", "LIMIT", "NUMBERS"]);
-    for metric in metrics {
-        let last = &metric.last;
-        let (sign, color) = match last.verdict {
-            Verdict::Good => ('✓', style::GOOD),
-            Verdict::Bad => ('✗', style::BAD),
-            Verdict::Missing => ('?', style::WAIT),
-        };
-        let limit = match last.bound {
-            Some(bound) if !last.limit.contains(&plain(bound)) => {
-                format!("{} = {}", last.limit, plain(bound))
-            }
-            _ => last.limit.clone(),
-        };
-        table.row(vec![
-            Cell::new(format!("{sign} {}", last.metric), color),
-            last.number.map_or_else(|| "-".to_owned(), plain).into(),
-            cut(&limit, width / 3).into(),
-            Cell::new(spark(&metric.recent, side(last)), color),
-        ]);
-        if last.verdict == Verdict::Missing {
-            table.remark(&last.why, style::WAIT);
-        }
-    }
-    table
-}
-
-/// On which side of its limit a number is well follows from the last verdict.
-fn side(last: &Decision) -> Limit {
-    match (last.bound, last.number) {
-        (Some(bound), Some(number)) => {
-            let is_bad = last.verdict == Verdict::Bad;
-            match (number > bound) == is_bad {
-                true => Limit::Most(bound),
-                false => Limit::Least(bound),
-            }
-        }
-        (Some(bound), None) => Limit::Most(bound),
-        (None, _) => Limit::None,
-    }
-}
-
-fn records(records: &[Record], width: usize, now: Timestamp) -> Table {
-    let mut table = Table::new(&["AGO", "DECISION", "WHAT"]);
-    for record in records {
-        let by = record.by.as_ref().map(|by| format!(" (by {by})"));
-        let text = format!("{}{}", record.message, by.unwrap_or_default());
-        let color = match record.event {
-            Event::Ending | Event::RollingBack => style::BAD,
-            Event::Promoted => style::GOOD,
-            _ => style::PLAIN,
-        };
-        table.row(vec![
-            age(record.at, now).into(),
-            Cell::new(format!("{:?}", record.event), color),
-            cut(&text, width.saturating_sub(22)).into(),
-        ]);
-    }
-    table
 }
 
 /// How long until `then`.

@@ -1,11 +1,11 @@
 //! The lines of `driftless status`.
 
 use anstyle::Style;
-use api::v1alpha1::{Environment, Health};
+use api::v1alpha1::{Environment, Health, RolloutPhase};
 use jiff::Timestamp;
 
 use super::windows;
-use crate::environments::{self, Standing, Summary};
+use crate::environments::{self, RolloutSummary, Standing, Summary};
 use crate::term::age::age;
 use crate::term::table::{Cell, Table};
 use crate::term::{short, style};
@@ -42,7 +42,9 @@ pub(super) fn state(standing: Standing) -> (&'static str, Style) {
     match standing {
         Standing::Ready => ("✓ Ready", style::GOOD),
         Standing::Progressing => ("… Progressing", style::WAIT),
+        Standing::RollingOut => ("… RollingOut", style::WAIT),
         Standing::Waiting => ("◷ Waiting", style::WAIT),
+        Standing::Held => ("✗ Held", style::BAD),
         Standing::Suspended => ("‖ Suspended", style::WAIT),
         Standing::Failed => ("✗ Failed", style::BAD),
         Standing::Unknown => ("? Unknown", style::WAIT),
@@ -74,11 +76,15 @@ fn nothing() -> String {
     "-".to_owned()
 }
 
-/// `4f2c1aa`, or `4f2c1aa → 9d01b3e` while a newer one is on its way.
+/// `4f2c1aa`, or `4f2c1aa → 9d01b3e` while a newer one is on its way, or `4f2c1aa ✗ 9d01b3e` where it was rejected.
 fn revision(summary: &Summary) -> String {
+    let sign = match summary.standing {
+        Standing::Held => '✗',
+        _ => '→',
+    };
     match (summary.applied.as_deref(), summary.seen.as_deref()) {
         (Some(applied), Some(seen)) if applied != seen => {
-            format!("{} → {}", short(applied), short(seen))
+            format!("{} {sign} {}", short(applied), short(seen))
         }
         (Some(applied), _) => short(applied).to_owned(),
         (None, Some(seen)) => format!("→ {}", short(seen)),
@@ -121,6 +127,16 @@ fn remarks(table: &mut Table, environment: &Environment, summary: &Summary) {
             style::DIM,
         );
     }
+    if let Some(rollout) = summary.rollout.as_ref().filter(|one| is_worth_a_look(one)) {
+        if rollout.phase == RolloutPhase::Baking {
+            table.remark(&format!("promoted; {}", rollout.message), style::PLAIN);
+        }
+        let Summary {
+            name, namespace, ..
+        } = summary;
+        let command = format!("see `driftless rollout {name} -n {namespace}`");
+        table.remark(&command, style::DIM);
+    }
     if summary.drift > 0 {
         let command = format!(
             "see `driftless drift {} -n {}`",
@@ -128,6 +144,10 @@ fn remarks(table: &mut Table, environment: &Environment, summary: &Summary) {
         );
         table.remark(&command, style::DIM);
     }
+}
+
+fn is_worth_a_look(rollout: &RolloutSummary) -> bool {
+    rollout.phase != RolloutPhase::Settled
 }
 
 fn why(table: &mut Table, summary: &Summary) {
@@ -148,7 +168,11 @@ fn why(table: &mut Table, summary: &Summary) {
                 style::DIM,
             );
         }
-        Standing::Progressing | Standing::Waiting | Standing::Failed => {
+        Standing::Progressing
+        | Standing::RollingOut
+        | Standing::Waiting
+        | Standing::Held
+        | Standing::Failed => {
             if let (Some(reason), Some(message)) = (&summary.reason, &summary.message) {
                 table.remark(&format!("{reason}: {message}"), state(summary.standing).1);
             }
