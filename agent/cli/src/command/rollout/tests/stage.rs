@@ -106,6 +106,9 @@ impl Stage {
     /// One look of an agent; the cluster obeys.
     pub(super) fn turn(&mut self) -> Effects {
         self.seen.at = self.now;
+        let rollout = self.state.rollout.as_ref();
+        let target = rollout.map(|rollout| rollout.target.clone());
+        self.seen.toward = target.or_else(|| self.seen.head.clone());
         let (state, effects) = rollout::step(&self.state, &self.seen, self.now);
         for record in &effects.records {
             if let Some(decision) = &record.decision {
