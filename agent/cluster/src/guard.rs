@@ -4,6 +4,7 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -24,6 +25,9 @@ use crate::{
 
 /// Names the user a request is made as, where that is not ourselves.
 pub(crate) const IMPERSONATE: HeaderName = HeaderName::from_static("impersonate-user");
+
+/// A request that takes longer waits for something behind the server: an admission webhook, for one.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Where Leases are.
 const LEASES: &str = "/apis/coordination.k8s.io/";
@@ -133,7 +137,7 @@ where
             .attempt
             .min(end.saturating_duration_since(Instant::now()));
         let attempt = one_try(service.clone(), request, watch, limits.answer);
-        let outcome = timeout(left, attempt)
+        let outcome = timeout(left, in_turn(attempt, turn.as_mut()))
             .await
             .unwrap_or_else(|_| Err(TimedOut(left).into()));
         let pause = pause_before_next(&outcome, &method, tried, &limits);
@@ -161,6 +165,18 @@ async fn enter(lane: Option<&Arc<Lane>>) -> Option<Turn> {
         Some(lane) => Some(lane.enter().await),
         None => None,
     }
+}
+
+/// Waits for `attempt`, and makes room for others once it takes long.
+async fn in_turn<T>(attempt: impl Future<Output = T>, turn: Option<&mut Turn>) -> T {
+    let mut attempt = pin!(attempt);
+    if let Some(turn) = turn {
+        match timeout(MOMENT, &mut attempt).await {
+            Ok(done) => return done,
+            Err(_) => turn.step_aside(),
+        }
+    }
+    attempt.await
 }
 
 async fn one_try<S>(

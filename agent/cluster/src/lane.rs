@@ -1,8 +1,9 @@
 //! How many requests may be under way at once, as the API server's answers teach.
 //!
 //! The server shares its seats fairly among users (priority and fairness) and says 429 to one that wants too many. So
-//! each user we act as has a lane of its own: a refusal makes it narrower at once, time without one wider again. What is
-//! asked is not known here.
+//! each user we act as has a lane of its own: a refusal makes it narrower at once, time without one wider again. A request
+//! that takes long, as an admission webhook can make it, steps aside so that it is in nobody's way. What is asked is not
+//! known here.
 
 use std::{
     collections::HashMap,
@@ -18,6 +19,8 @@ use tokio::{
 
 /// At once where the server has never complained: enough to fill any network, few enough not to be a flood.
 const WIDEST: usize = 64;
+/// Requests that have stepped aside, beside those that count. More than that hold up the others.
+const ASIDE: usize = 256;
 /// A lane without refusals becomes wider after this long, each time by twice as much as before.
 const WIDER_AFTER: Duration = Duration::from_secs(2);
 /// From so many lanes on, those that nobody uses are forgotten.
@@ -37,6 +40,8 @@ pub(crate) struct Lane {
 
 struct State {
     under_way: usize,
+    /// Those that are under way and do not count.
+    aside: usize,
     width: usize,
     /// By how much it becomes wider next time.
     step: usize,
@@ -64,6 +69,8 @@ enum Entered {
 pub(crate) struct Turn {
     lane: Arc<Lane>,
     cuts: u64,
+    /// True once it has stepped aside.
+    aside: bool,
 }
 
 impl Lanes {
@@ -95,7 +102,11 @@ impl Lane {
             match entered {
                 Entered::Yes { cuts } => {
                     let lane = self.clone();
-                    return Turn { lane, cuts };
+                    return Turn {
+                        lane,
+                        cuts,
+                        aside: false,
+                    };
                 }
                 Entered::Closed(opens) => sleep_until(opens).await,
                 Entered::Full => room.await,
@@ -105,7 +116,7 @@ impl Lane {
 
     fn is_at_rest(&self) -> bool {
         let state = locked(&self.state);
-        state.width == WIDEST && state.under_way == 0
+        state.width == WIDEST && state.under_way + state.aside == 0
     }
 }
 
@@ -113,6 +124,17 @@ impl Turn {
     /// Something other than a refusal came.
     pub(crate) fn got_through(&self) {
         locked(&self.lane.state).moving = true;
+    }
+
+    /// It takes long. Lets another one go instead, unless the server has complained of too many.
+    pub(crate) fn step_aside(&mut self) {
+        let free = locked(&self.lane.state).step_aside();
+        self.aside |= free.is_some();
+        self.let_in(free.unwrap_or(0));
+    }
+
+    fn let_in(&self, many: usize) {
+        (0..many).for_each(|_| self.lane.room.notify_one());
     }
 
     /// The server asked to come back after `pause`.
@@ -123,8 +145,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let free = locked(&self.lane.state).leave();
-        (0..free).for_each(|_| self.lane.room.notify_one());
+        let free = locked(&self.lane.state).leave(self.aside);
+        self.let_in(free);
     }
 }
 
@@ -132,6 +154,7 @@ impl State {
     fn new(now: Instant) -> Self {
         Self {
             under_way: 0,
+            aside: 0,
             width: WIDEST,
             step: 1,
             changed: now,
@@ -177,9 +200,22 @@ impl State {
         }
     }
 
-    /// How many may enter now.
-    fn leave(&mut self) -> usize {
+    /// How many may enter now; none if it has to stay where it is.
+    fn step_aside(&mut self) -> Option<usize> {
+        if self.width < WIDEST || self.aside >= ASIDE {
+            return None;
+        }
+        self.aside += 1;
         self.under_way -= 1;
+        Some(self.width.saturating_sub(self.under_way))
+    }
+
+    /// How many may enter now.
+    fn leave(&mut self, was_aside: bool) -> usize {
+        match was_aside {
+            true => self.aside -= 1,
+            false => self.under_way -= 1,
+        }
         self.width.saturating_sub(self.under_way)
     }
 }
@@ -205,7 +241,7 @@ mod tests {
 
     fn empty(state: &mut State) {
         while state.under_way > 0 {
-            state.leave();
+            state.leave(false);
         }
     }
 
@@ -245,7 +281,7 @@ mod tests {
                 panic!("no room")
             };
             state.refused(cuts, Duration::ZERO, now);
-            state.leave();
+            state.leave(false);
         }
         let mut widths = Vec::new();
         for _ in 0..8 {
@@ -268,6 +304,30 @@ mod tests {
         tokio::task::yield_now().await;
         drop(turn);
         waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_long_steps_aside_unless_the_server_is_busy() {
+        let lane = Lanes::default().of(None);
+        let mut all = Vec::new();
+        for _ in 0..WIDEST {
+            all.push(lane.enter().await);
+        }
+        let waiting = tokio::spawn({
+            let lane = lane.clone();
+            async move { lane.enter().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "the lane is full");
+        all[0].step_aside();
+        all.push(waiting.await.unwrap());
+        assert_eq!(locked(&lane.state).under_way, WIDEST);
+        all[1].refused(PAUSE);
+        all[1].step_aside();
+        assert_eq!(locked(&lane.state).aside, 1, "it waits with the others");
+        drop(all);
+        let state = locked(&lane.state);
+        assert_eq!((state.under_way, state.aside), (0, 0));
     }
 
     #[tokio::test]

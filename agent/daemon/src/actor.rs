@@ -3,7 +3,7 @@
 //! Nothing is held while waiting. Health, other environments and new commits are events that wake the actor;
 //! each pass judges everything anew from git, inventory and cluster, so a missed event costs time, never truth.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use api::{
     ConditionType, Reason,
@@ -104,7 +104,8 @@ impl Actor {
     pub(crate) async fn run(mut self) {
         let mut trigger = Trigger::Start;
         loop {
-            self.act(&trigger).await;
+            // In a box, so that an actor at rest does not hold the room that a pass takes.
+            Box::pin(self.act(&trigger)).await;
             let cancel = self.cancel.clone();
             trigger = tokio::select! {
                 biased;
@@ -243,7 +244,9 @@ impl Actor {
             if quick {
                 pass.glance()
             } else {
-                pass.run(trigger, &self.cancel).await
+                let halt = self.cancel.child_token();
+                let pass = Box::pin(pass.run(trigger, &halt));
+                until_changed(pass, self.wanted.clone(), &halt).await
             }
         };
         if outcome.departed {
@@ -432,6 +435,23 @@ impl Actor {
     fn timeout(&self) -> Duration {
         self.wanted.borrow().spec.timeout.duration()
     }
+}
+
+/// Waits for `pass`. A new spec tells it to `halt`, and whoever deletes the Environment changes that, too.
+async fn until_changed<T>(
+    pass: impl Future<Output = T>,
+    mut wanted: watch::Receiver<Arc<Environment>>,
+    halt: &CancellationToken,
+) -> T {
+    let began = wanted.borrow().metadata.generation;
+    let same = |now: &Arc<Environment>| now.metadata.generation == began;
+    let mut pass = pin!(pass);
+    tokio::select! {
+        biased;
+        done = &mut pass => return done,
+        Ok(_) = wanted.wait_for(|now| !same(now)) => halt.cancel(),
+    }
+    pass.await
 }
 
 /// Waits until a rollout has a new number or its time has come, or for ever without one.

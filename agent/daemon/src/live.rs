@@ -133,13 +133,18 @@ impl Live {
         }
     }
 
-    /// Sees to it that each of `resources` is watched, and waits until what is there is known.
+    /// Sees to it that each of `resources` is watched, and waits until what is there is known. All at the same time:
+    /// one whose list hangs makes nobody wait for the list of another to begin.
     /// Returns those that cannot be watched, and why.
     pub(crate) async fn follow(&self, resources: &[Resource]) -> BTreeMap<Gvk, Fault> {
+        let begun: Vec<_> = resources
+            .iter()
+            .map(|resource| (&resource.gvk, self.watch(resource).subscribe()))
+            .collect();
         let mut faults = BTreeMap::new();
-        for resource in resources {
-            if let Err(fault) = settled(self.watch(resource).subscribe()).await {
-                faults.insert(resource.gvk.clone(), fault);
+        for (gvk, sync) in begun {
+            if let Err(fault) = settled(sync).await {
+                faults.insert(gvk.clone(), fault);
             }
         }
         faults

@@ -43,6 +43,7 @@ pub(crate) struct Metrics {
     audit_missed: Counter,
     looks: Family<ResultLabel, Counter>,
     hooks: Family<ResultLabel, Counter>,
+    events_dropped: Counter,
     environments: Gauge,
     replicas: Gauge,
     each: environments::Environments,
@@ -95,6 +96,7 @@ impl Metrics {
             audit_missed: Counter::default(),
             looks: Family::default(),
             hooks: Family::default(),
+            events_dropped: Counter::default(),
             environments: Gauge::default(),
             replicas: Gauge::default(),
             each: environments::Environments::default(),
@@ -154,6 +156,15 @@ impl Metrics {
         );
         all.register("looks", "Looks at a config repo", self.looks.clone());
         all.register("hooks", "Webhooks received", self.hooks.clone());
+        all.register(
+            "events_dropped",
+            "Kubernetes Events not sent because the API server took too long over others",
+            self.events_dropped.clone(),
+        );
+        self.register_sharing(all);
+    }
+
+    fn register_sharing(&self, all: &mut Registry) {
         all.register(
             "environments",
             "Environments this replica cares for",
@@ -257,6 +268,10 @@ impl Metrics {
     pub(crate) fn hook(&self, accepted: bool) {
         let result = if accepted { "accepted" } else { "refused" };
         self.hooks.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    pub(crate) fn event_dropped(&self) {
+        self.events_dropped.inc();
     }
 
     pub(crate) fn sharing(&self, environments: usize, replicas: usize) {

@@ -178,7 +178,7 @@ impl<'a> Pass<'a> {
         if !self.load().await {
             return;
         }
-        let Some(news) = self.follow().await else {
+        let Some(news) = self.follow(cancel).await else {
             return;
         };
         let began = Instant::now();

@@ -59,7 +59,7 @@ pub(crate) async fn publish(
     let events = report::events(outcome, &state.status);
     let wrote = status != state.status && write_status(context, key, &state.status, &status).await;
     for event in &events {
-        context.events.publish(environment, event).await;
+        context.events.publish(environment, event);
     }
     if wrote {
         state.status = status;

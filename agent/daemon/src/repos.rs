@@ -20,6 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{journey::Fetched, metrics::Metrics};
 
 mod task;
+mod visits;
 mod watched;
 
 pub(crate) use task::Mirrored;
@@ -30,6 +31,7 @@ pub(crate) struct Repos {
     metrics: Arc<Metrics>,
     tracker: TaskTracker,
     cancel: CancellationToken,
+    visits: visits::Visits,
     open: Mutex<BTreeMap<RepoKey, Weak<Repo>>>,
 }
 
@@ -117,6 +119,7 @@ impl Repos {
             metrics,
             tracker,
             cancel,
+            visits: visits::Visits::new(),
             open: Mutex::default(),
         }
     }
@@ -178,6 +181,7 @@ impl Repos {
             asked: repo.asked.clone(),
             answers,
             metrics: self.metrics.clone(),
+            visits: self.visits.clone(),
             cancel: repo.cancel.clone(),
         };
         self.tracker.spawn(task.run());

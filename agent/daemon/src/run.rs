@@ -184,6 +184,12 @@ impl Agent {
     ) -> Result<(), RunError> {
         let tracker = self.tracker.clone();
         let watches = CancellationToken::new();
+        let (events, outbox) = Events::new(
+            self.cluster.client(),
+            &self.config.identity,
+            self.metrics.clone(),
+        );
+        tracker.spawn(outbox.run(watches.clone()));
         let context = Arc::new(Context {
             targets: Arc::new(Targets::new(
                 self.cluster.clone(),
@@ -191,7 +197,7 @@ impl Agent {
                 tracker.clone(),
                 watches.clone(),
             )),
-            events: Events::new(self.cluster.client(), &self.config.identity),
+            events,
             cluster: self.cluster.clone(),
             repos,
             registry: Arc::new(Registry::new()),

@@ -2,7 +2,8 @@
 //!
 //! Waits for an earlier wave to be applied and healthy, for the namespace an object lives in and for the
 //! definition of its kind. A failure does not stop others of its wave, but every later wave and all
-//! deletions. Deletions come last. Doing is the caller's; nothing here waits.
+//! deletions. Deletions come last. What stands as git asks and was changed by somebody has no turn: it is put right
+//! at once, whatever waits or has failed. Doing is the caller's; nothing here waits.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use krm::ObjectId;
 
 use crate::{
     desired::{ApplyMode, Desired},
-    diff::{Change, Deletion, HoldReason, Plan, Wave},
+    diff::{Action, Change, Deletion, HoldReason, Plan, Wave},
     health::HealthStatus,
     order::WaveKey,
 };
@@ -40,6 +41,8 @@ pub struct Progress<'p> {
     /// Whose turn it is, and whether its changes were looked at.
     turn: usize,
     open: bool,
+    /// Drift of what is there, to be put right before anything else.
+    drifted: Vec<usize>,
     /// Changes that wait for what they stand on.
     parked: Vec<usize>,
     running: usize,
@@ -134,6 +137,8 @@ enum Footing {
 impl<'p> Progress<'p> {
     /// The beginning.
     pub fn new(plan: &'p Plan, desired: &'p [Desired], gate: PruneGate) -> Self {
+        let changes = plan.changes();
+        let drifted = changes.filter(|change| change.action == Action::Repair);
         let mut progress = Self {
             plan,
             desired,
@@ -143,6 +148,7 @@ impl<'p> Progress<'p> {
             turns: plan.waves.iter().map(Turn::of).collect(),
             turn: 0,
             open: false,
+            drifted: drifted.map(place).collect(),
             parked: Vec::new(),
             running: 0,
             failed: None,
@@ -156,6 +162,13 @@ impl<'p> Progress<'p> {
         }
         progress.note_held();
         progress
+    }
+
+    /// Counts `wave` as failed where something of it cannot be in the plan: others of it go on, later ones do not.
+    #[must_use]
+    pub fn lacking(mut self, wave: Option<i32>) -> Self {
+        self.failed = [self.failed, wave].into_iter().flatten().min();
+        self
     }
 
     /// Lets hooks run between the changes. They do not run if the plan is not `complete`, which holds up what comes
@@ -183,7 +196,9 @@ impl<'p> Progress<'p> {
     }
 
     fn advance(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Step {
-        let mut start = self.unpark(health);
+        let drifted = std::mem::take(&mut self.drifted);
+        let mut start = self.sort_out(drifted, health);
+        start.extend(self.unpark(health));
         while start.is_empty() && self.running == 0 && self.turn < self.turns.len() {
             if self.open {
                 (self.turn, self.open) = (self.turn + 1, false);
@@ -191,7 +206,7 @@ impl<'p> Progress<'p> {
             }
             let sick = self.sick(Some(self.wave()), health);
             match (self.is_barred(), sick.is_empty()) {
-                (true, _) => self.give_up(),
+                (true, _) => start = self.give_up(health),
                 (false, false) => return Step::Wait(sick),
                 (false, true) => match self.turns[self.turn].changes {
                     Some(changes) => start = self.open(changes, health),
@@ -281,13 +296,20 @@ impl Progress<'_> {
         self.barred || self.failed.is_some_and(|failed| failed < self.wave())
     }
 
-    fn give_up(&mut self) {
-        for turn in &self.turns[self.turn..] {
-            for change in turn.changes.unwrap_or_default() {
-                self.states[change.index] = State::Blocked;
-            }
+    /// Starts nothing more but what was there before and somebody deleted: it failed nobody.
+    fn give_up(&mut self, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Vec<usize> {
+        let rest = &self.turns[self.turn..];
+        let rest = rest
+            .iter()
+            .flat_map(|turn| turn.changes.unwrap_or_default());
+        let (deleted, rest): (Vec<&Change>, Vec<&Change>) = rest
+            .filter(|change| self.is_left(change.index))
+            .partition(|change| change.action == Action::Restore);
+        for change in rest {
+            self.states[change.index] = State::Blocked;
         }
         self.turn = self.turns.len();
+        self.sort_out(deleted.into_iter().map(place).collect(), health)
     }
 
     /// Looks at the changes of the wave whose turn it is: which can start?
@@ -297,7 +319,14 @@ impl Progress<'_> {
         health: &dyn Fn(&ObjectId) -> HealthStatus,
     ) -> Vec<usize> {
         self.open = true;
-        self.sort_out(changes.iter().map(|change| change.index).collect(), health)
+        let left = changes.iter().map(place);
+        let left = left.filter(|index| self.is_left(*index));
+        self.sort_out(left.collect(), health)
+    }
+
+    /// True if it is to be started and nobody has looked at it yet.
+    fn is_left(&self, index: usize) -> bool {
+        self.states[index] == State::Pending && !self.parked.contains(&index)
     }
 
     /// What hooks of this turn say. None runs without what it needs: something of its wave may be that.
@@ -438,6 +467,10 @@ impl Progress<'_> {
             Say::Go | Say::Stop | Say::First(_) => Step::Done,
         }
     }
+}
+
+const fn place(change: &Change) -> usize {
+    change.index
 }
 
 /// True for what nobody waits for: it is not ours to make, so its health is not known either.

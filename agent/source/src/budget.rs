@@ -14,14 +14,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
+
 use crate::{FetchError, Reason, fetch_error::plain};
 
-/// How late a stop may be noticed.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
+/// How late a stop may be noticed. Many operations may hang at the same time, and each looks up this often.
+const TICK: Duration = Duration::from_millis(200);
 
 /// Shared by everyone who works on one operation.
 pub(crate) struct Budget {
     halt: AtomicBool,
+    halted: Notify,
     bytes: AtomicU64,
     most: u64,
     until: Instant,
@@ -33,6 +36,7 @@ impl Budget {
     pub(crate) fn new(allowed: Duration, most: u64) -> Self {
         Self {
             halt: AtomicBool::new(false),
+            halted: Notify::new(),
             bytes: AtomicU64::new(0),
             most,
             until: Instant::now() + allowed,
@@ -56,6 +60,17 @@ impl Budget {
         match self.halt.load(Ordering::Relaxed) {
             true => Err(io::Error::other("the operation was cut short")),
             false => Ok(()),
+        }
+    }
+
+    /// Waits until the operation must end.
+    pub(crate) async fn halted(&self) {
+        loop {
+            let halted = self.halted.notified();
+            if self.halt.load(Ordering::Relaxed) {
+                return;
+            }
+            halted.await;
         }
     }
 
@@ -95,6 +110,7 @@ impl Budget {
                     if let Some(fault) = self.due(stop) {
                         self.fail(fault);
                         self.halt.store(true, Ordering::Relaxed);
+                        self.halted.notify_waiters();
                         return cut();
                     }
                 }

@@ -18,6 +18,8 @@ mod fields;
 mod handover;
 #[path = "all/hooks.rs"]
 mod hooks;
+#[path = "all/isolation.rs"]
+mod isolation;
 #[path = "all/process.rs"]
 mod process;
 #[path = "all/quiet.rs"]

@@ -3,6 +3,7 @@
 //! Authors and dates are fixed, so the same steps give the same commit ids on every machine.
 
 pub use commit::{Author, Commit};
+pub(crate) use http::tls;
 pub use http::{Auth, Fault, GitHttp, HttpOptions, Request};
 pub use repo::{BareRepo, GitError};
 pub use ssh::GitSsh;

@@ -21,6 +21,7 @@ pub mod process;
 mod progress;
 pub mod prometheus;
 pub mod serving;
+mod slow;
 mod wait;
 
 pub use control_plane::{Api, ControlPlane, Options, Part};
@@ -31,4 +32,5 @@ pub use process::Process;
 pub use progress::{Progress, Step};
 pub use prometheus::Prometheus;
 pub use serving::Serving;
+pub use slow::{Silent, SlowWebhook};
 pub use wait::{NotYet, eventually, unique};

@@ -52,6 +52,28 @@ pub(super) struct Carried {
     pub(super) from: Vec<String>,
 }
 
+/// What is to be carried out.
+pub(super) struct Work<'w> {
+    pub(super) desired: &'w [Desired],
+    pub(super) plan: &'w Plan,
+    pub(super) gate: PruneGate,
+    /// The first wave of which something is not in `desired`, because nobody can say how it stands.
+    pub(super) lacking: Option<i32>,
+}
+
+impl<'w> Work<'w> {
+    /// What git asks for, and deletions once all of it is healthy.
+    pub(super) const fn new(desired: &'w [Desired], plan: &'w Plan, lacking: Option<i32>) -> Self {
+        let gate = PruneGate::Healthy;
+        Self {
+            desired,
+            plan,
+            gate,
+            lacking,
+        }
+    }
+}
+
 /// Everything under way.
 struct Crew<'w> {
     carrier: &'w Carrier<'w>,
@@ -149,13 +171,14 @@ impl Pass<'_> {
     pub(super) async fn act(
         &mut self,
         carrier: &Carrier<'_>,
-        (desired, plan, gate): (&[Desired], &Plan, PruneGate),
+        work: Work<'_>,
         cancel: &CancellationToken,
     ) {
         let began = Instant::now();
         let (hooks, complete) = self.hooks.states();
-        let progress = Progress::new(plan, desired, gate).with_hooks(hooks, complete);
-        let mut crew = Crew::new(carrier, desired, plan, progress);
+        let progress = Progress::new(work.plan, work.desired, work.gate);
+        let progress = progress.lacking(work.lacking).with_hooks(hooks, complete);
+        let mut crew = Crew::new(carrier, work.desired, work.plan, progress);
         loop {
             if self.interrupted(cancel) || carrier.lost().is_some() {
                 crew.queue.clear();
@@ -216,9 +239,9 @@ impl Pass<'_> {
         newer || cancel.is_cancelled() || !self.context.fence.holds()
     }
 
-    fn interrupt(&mut self) {
+    pub(super) fn interrupt(&mut self) {
         let message =
-            "a newer commit is there, or another replica took over; stopped between two objects";
+            "a newer commit or spec is there, or another replica took over; stopped in between";
         self.outcome
             .stop(api::Reason::Superseded, message, Retry::Now);
     }

@@ -6,11 +6,11 @@ use api::{
     Reason,
     v1alpha1::{Adopt, DriftMode, Failure, StageName, StageResult},
 };
+use cluster::CallError;
 use krm::{Gvk, ObjectId};
 use plan::{
     desired::{Desired, Desires, Origin, Target, desire, put_first, reach::restrict},
     diff::{self, AdoptRule, Budget, DriftRule, Plan, PlanInput, Rules},
-    waves::PruneGate,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Pass,
+    act::Work,
     look::{Found, Looked},
     scopes::{Kinds, kinds_of},
 };
@@ -30,8 +31,9 @@ impl Pass<'_> {
         let revision = rendering.revision;
         let mut objects = rendering.objects;
         for name in self.reached.namespaces.clone() {
-            let made = self.target_namespace(&name, &objects).await;
-            objects.extend(made.map(|namespace| (namespace, None)));
+            if self.with_namespace(&name, &mut objects).await.is_none() {
+                return;
+            }
         }
         let Some((kinds, desires)) = self.desires(objects).await else {
             return;
@@ -52,7 +54,7 @@ impl Pass<'_> {
         };
         complete &= hidden.is_empty();
         sound &= hidden.is_empty();
-        desired.retain(|object| !hidden.contains_key(&object.id));
+        let lacking = take_out(&mut desired, &hidden);
         let mut plan = self.plan(&desired, &seen, complete);
         self.outcome.compared = true;
         self.wait_for_neighbours(&mut plan);
@@ -73,7 +75,7 @@ impl Pass<'_> {
         {
             return;
         }
-        let work = (desired.as_slice(), &plan, PruneGate::Healthy);
+        let work = Work::new(&desired, &plan, lacking);
         self.act(&carrier, work, cancel).await;
         self.judge_hooks();
         self.ask(&plan, &revision.to_string()).await;
@@ -97,35 +99,49 @@ impl Pass<'_> {
         }
     }
 
-    /// The namespace that `createNamespace` asks for, unless git has it or somebody else has made it.
-    async fn target_namespace(
+    /// Adds the namespace that `createNamespace` asks for, unless git has it or somebody else has made it. `None` if the
+    /// cluster cannot be asked.
+    async fn with_namespace(
         &mut self,
         name: &str,
-        objects: &[(Value, Option<Origin>)],
-    ) -> Option<Value> {
+        objects: &mut Vec<(Value, Option<Origin>)>,
+    ) -> Option<()> {
         let target = &self.environment.spec.target;
         if !target.create_namespace || self.state.foreign_namespaces.contains(name) {
-            return None;
+            return Some(());
         }
         let is_it =
             |object: &Value| object["kind"] == "Namespace" && object["metadata"]["name"] == *name;
         if objects.iter().any(|(object, _)| is_it(object)) {
-            return None;
+            return Some(());
         }
         let gvk = Gvk::new("v1", "Namespace");
-        let resource = self.target().cluster.resolve(&gvk).await.ok()?;
-        let found = self.acting.look(&resource, "", name).await.ok()?;
+        let Ok(resource) = self.target().cluster.resolve(&gvk).await else {
+            // That is told when the kinds of all objects are asked for.
+            return Some(());
+        };
+        let found = match self.acting.look(&resource, "", name).await {
+            Ok(found) => found,
+            // Who may not see it cannot make it.
+            Err(CallError::Forbidden(_)) => return Some(()),
+            Err(error) => {
+                self.no_cluster(crate::words::call(&error), &crate::chain::text(&error));
+                return None;
+            }
+        };
         let foreign =
             |live: &cluster::Live| live.facts.environment.as_deref() != Some(self.label.as_str());
         if found.as_ref().is_some_and(foreign) {
             self.state.foreign_namespaces.insert(name.to_owned());
-            return None;
+            return Some(());
         }
-        Some(json!({
+        let namespace = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": { "name": name, "annotations": { api::names::PRUNE: "disabled" } },
-        }))
+        });
+        objects.push((namespace, None));
+        Some(())
     }
 
     /// Makes the rendered objects ready to apply. `None` if the cluster cannot be asked.
@@ -208,12 +224,7 @@ impl Pass<'_> {
         desired: &[Desired],
         complete: bool,
     ) -> Option<(Snapshot, Looked)> {
-        let faults = self.target().live.follow(&kinds.resources()).await;
-        if let Some((gvk, fault)) = faults.first_key_value() {
-            let message = format!("cannot watch {gvk}: {}", fault.message);
-            self.no_cluster(fault.reason, &message);
-            return None;
-        }
+        let blind = self.blind(kinds, desired).await?;
         let ledger = self.state.ledger.as_ref()?;
         let ids = desired.iter().map(|object| &object.id);
         let ids = ids.chain(ledger.inventory.iter().map(|(id, _)| id));
@@ -228,10 +239,15 @@ impl Pass<'_> {
                 live: &seen,
                 rules,
             };
-            diff::unseen(&input).into_iter().cloned().collect()
+            let unseen = diff::unseen(&input).into_iter();
+            unseen
+                .filter(|id| !blind.contains_key(*id))
+                .cloned()
+                .collect()
         };
         match self.read(kinds, desired, &unseen).await {
-            Ok(Found { facts, hidden }) => {
+            Ok(Found { facts, mut hidden }) => {
+                hidden.extend(blind);
                 for facts in &facts {
                     seen.add(facts);
                 }
@@ -344,4 +360,10 @@ impl Pass<'_> {
         }
         self.store().await
     }
+}
+
+/// Takes out what is hidden. Returns the first wave of which something is.
+fn take_out(desired: &mut Vec<Desired>, hidden: &BTreeMap<ObjectId, String>) -> Option<i32> {
+    let out = desired.extract_if(.., |object| hidden.contains_key(&object.id));
+    out.map(|object| object.wave.wave).min()
 }

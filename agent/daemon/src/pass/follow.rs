@@ -6,13 +6,15 @@ use api::Reason;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use source::{Branch, Credentials, RepoUrl};
+use tokio_util::sync::CancellationToken;
 
 use super::Pass;
 use crate::{outcome::Retry, repos::News, state::Followed};
 
 impl Pass<'_> {
     /// Subscribes to the repo of the spec and waits for its first news. `None` if the pass ends here.
-    pub(super) async fn follow(&mut self) -> Option<News> {
+    /// A repo that is slow to answer holds nobody: a new spec ends the wait.
+    pub(super) async fn follow(&mut self, cancel: &CancellationToken) -> Option<News> {
         let source = &self.environment.spec.source;
         let same = |followed: &Followed| followed.source == *source && !followed.refused();
         if !self.state.followed.as_ref().is_some_and(same) {
@@ -29,7 +31,13 @@ impl Pass<'_> {
                 followed.fault = news.fault.as_ref().map(|fault| fault.reason);
                 return Some(news);
             }
-            followed.subscription.changed().await;
+            tokio::select! {
+                () = followed.subscription.changed() => {}
+                () = cancel.cancelled() => {
+                    self.interrupt();
+                    return None;
+                }
+            }
         }
     }
 

@@ -16,7 +16,7 @@ const LIST_FROM: usize = 4;
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) facts: Vec<Facts>,
-    /// What the environment may not read, and the API server's sentence. Nothing may be concluded of it.
+    /// What the environment may not or cannot read, and the API server's sentence. Nothing may be concluded of it.
     pub(super) hidden: BTreeMap<ObjectId, String>,
 }
 
@@ -24,11 +24,42 @@ pub(super) struct Found {
 pub(super) struct Looked {
     /// Those that were read, or are not there.
     pub(super) read: Vec<ObjectId>,
-    /// Those that may not be read.
+    /// Those that may not or cannot be read, and why.
     pub(super) hidden: BTreeMap<ObjectId, String>,
 }
 
 impl Pass<'_> {
+    /// Sees to the watches. Returns the objects of kinds that cannot be watched, each with the reason: nothing is done to
+    /// them, and the others need not wait. `None` if no kind at all can be watched, which says something of the cluster.
+    pub(super) async fn blind(
+        &mut self,
+        kinds: &Kinds,
+        desired: &[Desired],
+    ) -> Option<BTreeMap<ObjectId, String>> {
+        let resources = kinds.resources();
+        let faults = self.target().live.follow(&resources).await;
+        let told: BTreeMap<&Gvk, String> = faults
+            .iter()
+            .map(|(gvk, fault)| (gvk, format!("cannot watch {gvk}: {}", fault.message)))
+            .collect();
+        if let Some(fault) = faults.values().next()
+            && faults.len() == resources.len()
+        {
+            let all: Vec<_> = told.into_values().collect();
+            self.no_cluster(fault.reason, &all.join("; "));
+            return None;
+        }
+        let ledger = self.state.ledger.iter();
+        let kept = ledger.flat_map(|ledger| ledger.inventory.iter().map(|(id, _)| id));
+        let ids = desired.iter().map(|object| &object.id).chain(kept);
+        let of = |id: &ObjectId| {
+            let mut told = told.iter();
+            told.find(|(gvk, _)| gvk.group == id.group && gvk.kind == id.kind)
+        };
+        let blind = ids.filter_map(|id| Some((id.clone(), of(id)?.1.clone())));
+        Some(blind.collect())
+    }
+
     /// Reads the facts of `ids`, by lists where they are many.
     pub(super) async fn read(
         &self,
@@ -107,13 +138,19 @@ impl Found {
                 }
                 // Who may not list may be allowed to read by name.
                 Err(CallError::Forbidden(_)) => {}
+                // An answer, and so one about this kind: a webhook that should convert it is dead, for one.
+                Err(CallError::Other { message, .. }) => {
+                    let hidden = ids.iter().map(|id| ((*id).clone(), message.clone()));
+                    self.hidden.extend(hidden);
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
         for id in ids {
             match cluster.look(resource, namespace, &id.name).await {
                 Ok(live) => self.facts.extend(live.map(|live| live.facts)),
-                Err(CallError::Forbidden(message)) => {
+                Err(CallError::Forbidden(message) | CallError::Other { message, .. }) => {
                     self.hidden.insert((*id).clone(), message);
                 }
                 Err(error) => return Err(error),

@@ -17,7 +17,7 @@ use plan::{
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pass, scopes::Kinds};
+use super::{Pass, act::Work, scopes::Kinds};
 use crate::{chain, outcome::Retry};
 
 /// Whether the finalizer is to be there.
@@ -103,8 +103,13 @@ impl Pass<'_> {
         let orphan = self.environment.spec.on_delete == OnDelete::Orphan;
         let carrier = self.carrier(kinds);
         self.let_go(&carrier, plan, orphan).await;
-        self.act(&carrier, (&[], plan, PruneGate::Applied), cancel)
-            .await;
+        let work = Work {
+            desired: &[],
+            plan,
+            gate: PruneGate::Applied,
+            lacking: None,
+        };
+        self.act(&carrier, work, cancel).await;
         let revision = self.state.status.revision.applied.clone();
         self.ask(plan, &revision.unwrap_or_default()).await;
         self.store().await;

@@ -13,12 +13,15 @@ use std::{
 use source::{Branch, Credentials, FetchError, Limits, Mirror, RepoUrl, Revision};
 use tokio::{
     sync::{Notify, watch},
-    task::spawn_blocking,
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Cause, Fault, News, Wishes, watched};
+use super::{
+    Cause, Fault, News, Wishes,
+    visits::{VisitError, Visited, Visits},
+    watched,
+};
 use crate::{
     backoff::{Backoff, spread, until},
     journey::Fetched,
@@ -47,7 +50,16 @@ pub(super) struct Task {
     /// Up to which of them the last look answers.
     pub(super) answers: watch::Sender<u64>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) visits: Visits,
     pub(super) cancel: CancellationToken,
+}
+
+/// What is kept from one look to the next.
+#[derive(Default)]
+struct Known {
+    mirror: Option<Arc<Mirror>>,
+    /// True if the last look took long.
+    was_long: bool,
 }
 
 /// What a look brought.
@@ -66,7 +78,7 @@ impl Task {
             seed.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
         let mut backoff = Backoff::new(RETRY.0, RETRY.1, seed);
-        let mut mirror = None;
+        let mut known = Known::default();
         let mut cause = Cause::Start;
         loop {
             let asked = self.asked.load(Ordering::Relaxed);
@@ -77,7 +89,7 @@ impl Task {
                 .summary();
             let wait = match branches.is_empty() {
                 true => None,
-                false => Some(match self.look(&mut mirror, branches, cause, &stop).await {
+                false => Some(match self.look(&mut known, branches, cause, &stop).await {
                     true => {
                         backoff.reset();
                         spread(interval.unwrap_or(RETRY.1), seed)
@@ -87,7 +99,7 @@ impl Task {
             };
             let looked = Instant::now();
             self.answers.send_replace(asked);
-            if let (Some(mirror), None) = (&mirror, &watched) {
+            if let (Some(mirror), None) = (&known.mirror, &watched) {
                 watched = watched::watch(mirror, self.poke.clone());
             }
             tokio::select! {
@@ -104,19 +116,19 @@ impl Task {
     /// Looks once and tells. True if it went well.
     async fn look(
         &self,
-        mirror: &mut Option<Arc<Mirror>>,
+        known: &mut Known,
         branches: BTreeSet<Branch>,
         cause: Cause,
         stop: &Arc<AtomicBool>,
     ) -> bool {
         let (url, cache, stop) = (self.url.clone(), self.cache.clone(), stop.clone());
-        let (credentials, open) = (self.credentials.clone(), mirror.clone());
+        let (credentials, open) = (self.credentials.clone(), known.mirror.clone());
         let heard = self
             .heard
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let work = spawn_blocking(move || {
+        let work = self.visits.run(known.was_long, move || {
             let mirror = match open {
                 Some(mirror) => mirror,
                 None => {
@@ -127,12 +139,15 @@ impl Task {
         });
         let result = tokio::select! {
             () = self.cancel.cancelled() => return false,
-            result = work => result,
+            result = work => result.map(|Visited { out, was_long }| {
+                known.was_long = was_long;
+                out
+            }),
         };
         self.metrics.look(matches!(result, Ok(Ok(_))));
         match result {
             Ok(Ok(look)) => {
-                *mirror = Some(look.mirror.clone());
+                known.mirror = Some(look.mirror.clone());
                 let fetched = Fetched {
                     heard: heard.unwrap_or(look.began),
                     from: look.began,
@@ -147,15 +162,14 @@ impl Task {
                 self.tell(|news| news.fail(fault));
                 false
             }
-            Err(panic) => {
-                tracing::error!(url = %self.url, error = %panic, "looking at the config repo broke off");
-                self.tell(|news| {
-                    news.fail(Fault {
-                        reason: api::Reason::FetchFailed,
-                        message: format!("{}: reading the repository broke off", self.url),
-                    })
-                });
-                *mirror = None;
+            Err(error) => {
+                let message = format!("{}: {}", self.url, crate::chain::text(&error));
+                tracing::error!(error = message, "could not look at the config repo");
+                let reason = api::Reason::FetchFailed;
+                self.tell(|news| news.fail(Fault { reason, message }));
+                if let VisitError::BrokeOff = error {
+                    known.mirror = None;
+                }
                 false
             }
         }

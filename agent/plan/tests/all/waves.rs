@@ -174,6 +174,53 @@ fn a_held_object_stops_later_waves_and_deletions() {
     assert_eq!(progress.blocked(), [1]);
 }
 
+/// The plan's change of the object at `index`, with another action.
+fn acting(plan: &mut Plan, index: usize, action: Action) {
+    let changes = plan.waves.iter_mut().flat_map(|wave| &mut wave.changes);
+    changes
+        .filter(|change| change.index == index)
+        .for_each(|change| change.action = action);
+}
+
+#[test]
+fn drift_of_a_later_wave_is_put_right_whatever_waits_or_has_failed() {
+    let desired = ready(vec![in_wave("a", 0), in_wave("b", 1), in_wave("c", 2)]);
+    let mut plan = making(&desired, &[]);
+    acting(&mut plan, 1, Action::Repair);
+    acting(&mut plan, 2, Action::Restore);
+    let mut progress = Progress::new(&plan, &desired, PruneGate::Healthy);
+    assert_eq!(apply(&mut progress, &desired), ["b"]);
+    assert_eq!(names(&desired, progress.next(&all_fine)), ["a"]);
+    progress.applied(0, Ended::Badly);
+    assert_eq!(apply(&mut progress, &desired), ["c"], "it stood before");
+    assert_eq!(progress.next(&all_fine), Step::Done);
+    assert_eq!(progress.blocked(), [0; 0]);
+}
+
+#[test]
+fn what_was_deleted_comes_back_in_order() {
+    let desired = ready(vec![in_wave("a", 0), in_wave("b", 1)]);
+    let mut plan = making(&desired, &[]);
+    acting(&mut plan, 0, Action::Restore);
+    acting(&mut plan, 1, Action::Restore);
+    let mut progress = Progress::new(&plan, &desired, PruneGate::Healthy);
+    assert_eq!(apply(&mut progress, &desired), ["a"]);
+    assert!(matches!(progress.next(&|_| Progressing), Step::Wait(_)));
+    assert_eq!(apply(&mut progress, &desired), ["b"]);
+}
+
+#[test]
+fn a_wave_that_lacks_something_stops_later_ones() {
+    let desired = ready(vec![in_wave("a", 0), in_wave("b", 1)]);
+    let plan = making(&desired, &[(0, "gone")]);
+    let progress = Progress::new(&plan, &desired, PruneGate::Healthy);
+    let mut progress = progress.lacking(Some(0));
+    assert_eq!(apply(&mut progress, &desired), ["a"]);
+    assert_eq!(progress.next(&all_fine), Step::Done);
+    assert_eq!(progress.blocked(), [1]);
+    assert_eq!(progress.deletions_left().len(), 1);
+}
+
 fn custom() -> Vec<Desired> {
     let mut definition = object(
         "apiextensions.k8s.io/v1 CustomResourceDefinition",

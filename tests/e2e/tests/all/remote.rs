@@ -18,13 +18,13 @@ use lab::{ControlPlane, Options, Part, eventually};
 use serde_json::{Value, json};
 
 /// Another cluster, and what its administrator does there.
-struct Far {
-    plane: ControlPlane,
+pub(crate) struct Far {
+    pub(crate) plane: ControlPlane,
     client: Client,
 }
 
 impl Far {
-    async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let plane = ControlPlane::start(Options::apiserver_only()).await?;
         let file = Kubeconfig::read_from(plane.kubeconfig())?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
@@ -33,7 +33,7 @@ impl Far {
     }
 
     /// A kubeconfig with the token of an account that may do everything.
-    async fn kubeconfig(&self, account: &str) -> Result<String> {
+    pub(crate) async fn kubeconfig(&self, account: &str) -> Result<String> {
         let accounts = self.accounts("default");
         let object = serde_json::from_value(json!({ "metadata": { "name": account } }))?;
         accounts.create(&PostParams::default(), &object).await?;
@@ -59,7 +59,7 @@ impl Far {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    async fn value(&self, namespace: &str, name: &str) -> Result<String> {
+    pub(crate) async fn value(&self, namespace: &str, name: &str) -> Result<String> {
         value(&self.maps(namespace), name).await
     }
 
@@ -80,7 +80,7 @@ async fn edit(maps: &Api<ConfigMap>, name: &str) -> Result<()> {
 }
 
 /// Puts `kubeconfig` into the Secret `far` of the shop.
-async fn lend(shop: &Shop, kubeconfig: &str) -> Result<()> {
+pub(crate) async fn lend(shop: &Shop, kubeconfig: &str) -> Result<()> {
     let object = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "far" },
         "stringData": { "value": kubeconfig },
@@ -92,7 +92,7 @@ async fn lend(shop: &Shop, kubeconfig: &str) -> Result<()> {
 }
 
 /// The spec of an Environment that is kept in the other cluster.
-fn away(shop: &Shop) -> Value {
+pub(crate) fn away(shop: &Shop) -> Value {
     json!({ "target": {
         "kubeConfig": { "name": "far" }, "namespace": shop.namespace, "createNamespace": true,
     } })
@@ -184,7 +184,7 @@ async fn a_dead_cluster_slows_no_other_and_is_repaired_when_it_comes_back() -> R
 }
 
 /// Waits until all Environments that are kept far away are ready or not, for this reason.
-async fn far_is(shop: &Shop, wanted: bool, reason: &str) -> Result<()> {
+pub(crate) async fn far_is(shop: &Shop, wanted: bool, reason: &str) -> Result<()> {
     eventually(PATIENCE, || async {
         let all = shop.environments().list(&ListParams::default()).await?;
         let away = |environment: &&Environment| environment.spec.target.kube_config.is_some();

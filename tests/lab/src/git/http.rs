@@ -23,6 +23,8 @@ use super::cgi;
 use crate::ports::Port;
 use answer::Answer;
 
+pub(crate) use listen::tls;
+
 mod answer;
 mod listen;
 

@@ -3,8 +3,8 @@
 use std::{
     any::Any,
     future::Future,
-    pin::pin,
-    sync::{Arc, Mutex},
+    io,
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use gix::{
@@ -17,18 +17,14 @@ use reqwest::{
     Method, Url,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
-use tokio::{runtime::Runtime, time::timeout};
+use tokio::runtime::{Handle, Runtime};
 
 use super::{
     answer::{check, target, unsent},
     exchange::{ADVERTISEMENT, Body, Exchange, Headers, PostBody, RESULT},
     setup::{authorization, build},
 };
-use crate::{
-    Credentials, FetchError, Reason, RepoUrl,
-    budget::{Budget, TICK},
-    wire::AGENT,
-};
+use crate::{Credentials, FetchError, Reason, RepoUrl, budget::Budget, wire::AGENT};
 
 /// How many redirects within one server are followed; a renamed repository needs one.
 const REDIRECTS: usize = 3;
@@ -45,12 +41,23 @@ pub(super) struct Client {
 /// The parts that requests share.
 pub(super) struct Line {
     http: reqwest::Client,
-    runtime: Background,
+    runtime: Handle,
     authorization: Option<HeaderValue>,
 }
 
-/// One thread that keeps idle connections healthy.
-struct Background(Option<Runtime>);
+/// The one thread that keeps the connections to all servers healthy, started with the first. Whoever waits for an answer
+/// waits on a thread of its own.
+static CONNECTIONS: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(NAMES)
+        .thread_name("git-http")
+        .enable_all()
+        .build()
+});
+
+/// Names of servers looked up at once: more than anybody talks to, because a name server that hangs blocks a thread.
+const NAMES: usize = 1024;
 
 impl Client {
     pub(super) fn new(
@@ -60,7 +67,7 @@ impl Client {
     ) -> Result<Self, FetchError> {
         let line = Line {
             http: build(credentials)?,
-            runtime: Background::start()?,
+            runtime: connections()?,
             authorization: authorization(url, credentials)?,
         };
         Ok(Self {
@@ -128,20 +135,15 @@ impl Line {
             .body(body)
     }
 
-    /// Waits, looking up every now and then for a stop.
-    pub(super) fn wait<T>(
-        &self,
-        budget: &Budget,
-        work: impl Future<Output = T>,
-    ) -> std::io::Result<T> {
+    /// Waits; a deadline or a stop ends the wait.
+    pub(super) fn wait<T>(&self, budget: &Budget, work: impl Future<Output = T>) -> io::Result<T> {
         self.runtime.block_on(async {
-            let mut work = pin!(work);
-            loop {
-                budget.check()?;
-                if let Ok(out) = timeout(TICK, &mut work).await {
-                    return Ok(out);
-                }
+            tokio::select! {
+                biased;
+                () = budget.halted() => {}
+                out = work => return Ok(out),
             }
+            Err(io::Error::other("the operation was cut short"))
         })
     }
 }
@@ -198,30 +200,12 @@ impl Http for Client {
     }
 }
 
-impl Background {
-    fn start() -> Result<Self, FetchError> {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("git-http")
-            .enable_all()
-            .build()
-            .map(|runtime| Self(Some(runtime)))
-            .map_err(|error| {
-                FetchError::new(Reason::Storage, format!("no thread for http: {error}"))
-            })
-    }
-
-    fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
-        let runtime = self.0.as_ref().expect("running because only drop takes it");
-        runtime.block_on(work)
-    }
-}
-
-impl Drop for Background {
-    /// A runtime that waits for its threads must not be dropped by another runtime's thread; this one does not wait.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
+fn connections() -> Result<Handle, FetchError> {
+    match &*CONNECTIONS {
+        Ok(runtime) => Ok(runtime.handle().clone()),
+        Err(error) => {
+            let text = format!("no thread for http: {error}");
+            Err(FetchError::new(Reason::Storage, text))
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{Fault, Shared};
 use crate::pki::Authority;
 
 /// A certificate for loopback and the authority that signed it.
-pub(super) fn tls() -> io::Result<(Option<TlsAcceptor>, Option<String>)> {
+pub(crate) fn tls() -> io::Result<(Option<TlsAcceptor>, Option<String>)> {
     let authority = Authority::new("lab git server").map_err(io::Error::other)?;
     let pair = authority
         .server(&["127.0.0.1", "localhost"])
