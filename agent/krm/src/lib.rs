@@ -10,6 +10,7 @@ pub mod json6902;
 pub mod merge;
 pub mod node;
 pub mod object;
+mod remarks;
 pub mod schema;
 #[cfg(test)]
 mod testing;
@@ -17,3 +18,4 @@ pub mod yaml;
 
 pub use id::{Gvk, ObjectId};
 pub use node::{Entry, Kind, Map, Node, Note, Pos, Scalar, SourceId, Style, Tag};
+pub use remarks::Remarks;

@@ -7,7 +7,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::yaml;
+use crate::{Remarks, yaml};
 
 /// Names one file among those a render has read; an index into its table of sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +47,8 @@ pub struct Note {
     pub key_style: Style,
     /// The rule that put the value here, where its own position tells where it was taken from.
     pub rule: Option<Pos>,
+    /// The comments about it; only known in the same way.
+    pub remarks: Remarks,
 }
 
 impl Note {
@@ -54,7 +56,8 @@ impl Note {
     fn of_key(note: Option<Box<Self>>) -> Option<Box<Self>> {
         let mut note = note?;
         (note.flow, note.rule) = (false, None);
-        (note.typed_key || note.types.is_some() || note.key_style != Style::Plain).then_some(note)
+        let plain = note.key_style == Style::Plain && note.remarks == Remarks::default();
+        (note.typed_key || note.types.is_some() || !plain).then_some(note)
     }
 }
 

@@ -64,6 +64,11 @@ impl<'t> Cursor<'t> {
         before.rsplit('\n').next().unwrap_or_default()
     }
 
+    /// The line before this one.
+    pub(super) fn line_above(&self) -> Option<&'t str> {
+        self.text[..self.pos].rsplit('\n').nth(1)
+    }
+
     pub(super) fn rest(&self) -> &'t str {
         &self.text[self.pos..]
     }

@@ -4,6 +4,7 @@ mod anchors;
 mod budget;
 mod declared;
 mod entries;
+mod remarks;
 mod scalar;
 mod value;
 
@@ -62,8 +63,10 @@ impl<'t, 'b> Parser<'t, 'b> {
         (rules, layout): (Rules, Layout),
         budget: &'b mut Budget,
     ) -> Self {
+        let mut scanner = Scanner::new(piece.text, piece.line, budget.max_depth());
+        scanner.comments.keep(layout == Layout::Kept);
         Self {
-            scanner: Scanner::new(piece.text, piece.line, budget.max_depth()),
+            scanner,
             source,
             rules,
             layout,
@@ -87,7 +90,7 @@ impl<'t, 'b> Parser<'t, 'b> {
         if explicit {
             self.parse_directives()?;
         }
-        let node = match &self.scanner.peek()?.what {
+        let mut node = match &self.scanner.peek()?.what {
             What::VersionDirective { .. }
             | What::TagDirective { .. }
             | What::DocumentStart
@@ -100,6 +103,7 @@ impl<'t, 'b> Parser<'t, 'b> {
             _ => self.parse_value(true, false)?.node,
         };
         self.expect_end()?;
+        remarks::attach(&mut node, self.scanner.comments.kept());
         Ok(Some(node))
     }
 
@@ -326,6 +330,10 @@ impl<'t, 'b> Parser<'t, 'b> {
                 let above = self.scanner.comments.json_of_key(mark.line);
                 let mut node = self.parse_value(true, false)?.node;
                 note_types(&mut node, above.and_then(declared::read));
+                if self.layout == Layout::Kept {
+                    node.note.get_or_insert_default().remarks.place =
+                        Some((mark.line, mark.column));
+                }
                 Ok(node)
             }
         }

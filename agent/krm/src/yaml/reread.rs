@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::character::{is_break, is_printable};
 use super::cursor::Cursor;
 use super::error::YamlError;
-use super::scan::block;
+use super::scan::{block, comments::Comments};
 use super::sheet::Sheet;
 use super::styles;
 use crate::{Scalar, Style};
@@ -32,7 +32,13 @@ pub(super) fn reread(scalar: &Scalar) -> Result<Cow<'_, str>, YamlError> {
         _ => styles::literal(&mut Sheet::new(&mut written), text, 2),
     }
     let literal = scalar.style != Style::Folded;
-    block::scan(&mut Cursor::new(&written, 0), literal, 0).map(Cow::Owned)
+    block::scan(
+        &mut Cursor::new(&written, 0),
+        &mut Comments::default(),
+        literal,
+        0,
+    )
+    .map(Cow::Owned)
 }
 
 /// Version 3's condition; unlike version 2 it does not mind tabs.

@@ -438,7 +438,7 @@ impl<'t> Scanner<'t> {
         self.forget_key()?;
         self.key_allowed = true;
         let mark = self.cursor.mark;
-        let text = block::scan(&mut self.cursor, literal, self.indent)?;
+        let text = block::scan(&mut self.cursor, &mut self.comments, literal, self.indent)?;
         let style = if literal {
             Style::Literal
         } else {

@@ -61,7 +61,9 @@ impl Entries {
             value.node.note.get_or_insert_default().typed_key = true;
         }
         if let (Layout::Kept, Some(style)) = (self.layout, style) {
-            value.node.note.get_or_insert_default().key_style = style;
+            let note = value.node.note.get_or_insert_default();
+            note.key_style = style;
+            note.remarks.place = Some((mark.line, mark.column));
         }
         if name == "<<" && self.rules == Rules::V3 {
             return Err(mark.error(Problem::LostKey));

@@ -1,5 +1,6 @@
 //! Literal (`|`) and folded (`>`) scalars.
 
+use super::comments::Comments;
 use crate::yaml::cursor::{Cursor, Mark};
 use crate::yaml::error::YamlError;
 
@@ -18,14 +19,15 @@ struct Header {
 }
 
 /// Reads the block scalar here; `parent` is the indentation of the surrounding block, -1 at the top.
-pub(in crate::yaml) fn scan(
-    cursor: &mut Cursor<'_>,
+pub(in crate::yaml) fn scan<'t>(
+    cursor: &mut Cursor<'t>,
+    comments: &mut Comments<'t>,
     literal: bool,
     parent: i32,
 ) -> Result<String, YamlError> {
     let start = cursor.mark;
     cursor.skip();
-    let header = scan_header(cursor, start)?;
+    let header = scan_header(cursor, comments, start)?;
     let least = u32::try_from(parent + 1).unwrap_or(0);
     let base = least.saturating_sub(1);
     let mut indent = match header.increment {
@@ -64,7 +66,11 @@ pub(in crate::yaml) fn scan(
 }
 
 /// Reads what may follow `|` on its line: chomping and indentation in either order, a comment.
-fn scan_header(cursor: &mut Cursor<'_>, start: Mark) -> Result<Header, YamlError> {
+fn scan_header<'t>(
+    cursor: &mut Cursor<'t>,
+    comments: &mut Comments<'t>,
+    start: Mark,
+) -> Result<Header, YamlError> {
     let mut header = Header {
         chomp: Chomp::Clip,
         increment: 0,
@@ -95,6 +101,7 @@ fn scan_header(cursor: &mut Cursor<'_>, start: Mark) -> Result<Header, YamlError
         cursor.skip();
     }
     if cursor.peek(0) == b'#' {
+        comments.of_block(cursor);
         cursor.skip_to(cursor.line_end());
     }
     if !cursor.at_breakz(0) {

@@ -3,14 +3,17 @@
 
 use std::fmt::Write;
 
-use krm::{Entry, Kind, Node, Scalar, Style, Tag, yaml};
+use krm::{Entry, Kind, Node, Remarks, Scalar, Style, Tag, yaml};
 
 /// The document without blanks around it.
 pub(super) fn yaml(document: &Node) -> String {
-    let mut printer = Printer { out: String::new() };
+    let mut printer = Printer::default();
     match is_block(document) {
-        true => printer.node(document, 0),
-        false => printer.inline(document, 0),
+        true => printer.node(document, 0, false),
+        false => printer.inline(document, 0, None),
+    }
+    if let Some(remarks) = remarks(document) {
+        printer.below(remarks, 0);
     }
     printer.out.trim().to_owned()
 }
@@ -62,63 +65,131 @@ fn new_line(out: &mut String, depth: usize) {
     out.push_str(&"  ".repeat(depth));
 }
 
+#[derive(Default)]
 struct Printer {
     out: String,
+    /// The last line is a comment about what is above it, this far in: what comes next there stands apart.
+    foot: Option<usize>,
 }
 
 impl Printer {
-    /// A map or list that is not empty, from the start of a line.
-    fn node(&mut self, node: &Node, indent: usize) {
+    /// A map or list that is not empty. `begun` if its first line is, behind a dash.
+    fn node(&mut self, node: &Node, indent: usize, begun: bool) {
         match &node.kind {
             Kind::Map(map) => {
                 for (at, entry) in map.iter().enumerate() {
-                    if at > 0 {
-                        self.pad(indent);
-                    }
+                    let remarks = remarks(&entry.value);
+                    self.above(remarks, indent, begun && at == 0);
                     self.key(entry, can_be_plain(&entry.key));
-                    self.value(&entry.value, indent, indent + 2);
+                    self.value(&entry.value, indent);
+                    self.below_of(remarks, indent);
                 }
             }
             Kind::Seq(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    if at > 0 {
-                        self.pad(indent);
-                    }
-                    self.out.push_str("- ");
-                    if is_block(item) {
-                        self.node(item, indent + 2);
-                    } else {
-                        self.inline(item, indent + 2);
-                        self.out.push('\n');
-                    }
+                    let remarks = remarks(item);
+                    self.above(remarks, indent, begun && at == 0);
+                    self.item(item, indent);
+                    self.below_of(remarks, indent);
                 }
             }
-            Kind::Scalar(_) => self.inline(node, indent),
+            Kind::Scalar(_) => self.inline(node, indent, None),
         }
     }
 
-    /// What follows the colon of a key at `indent`.
-    fn value(&mut self, value: &Node, indent: usize, deeper: usize) {
-        if !is_block(value) {
-            self.out.push(' ');
-            self.inline(value, deeper);
+    fn item(&mut self, item: &Node, indent: usize) {
+        self.out.push_str(if is_nothing(item) { "-" } else { "- " });
+        let behind = remarks(item).and_then(|remarks| remarks.behind.as_deref());
+        if !is_block(item) {
+            self.inline(item, indent + 2, behind);
             self.out.push('\n');
             return;
         }
-        let indent = match value.kind {
-            Kind::Seq(_) => indent,
-            _ => deeper,
-        };
-        self.out.push('\n');
-        self.pad(indent);
-        self.node(value, indent);
+        if let Some(comment) = behind {
+            self.out.push_str(comment);
+            self.out.push('\n');
+            self.pad(indent + 2);
+        }
+        self.node(item, indent + 2, true);
     }
 
-    fn inline(&mut self, node: &Node, indent: usize) {
+    /// What follows the colon of a key at `indent`.
+    fn value(&mut self, value: &Node, indent: usize) {
+        let behind = remarks(value).and_then(|remarks| remarks.behind.as_deref());
+        if !is_block(value) {
+            self.out.push_str(if is_nothing(value) { "" } else { " " });
+            self.inline(value, indent + 2, behind);
+            self.out.push('\n');
+            return;
+        }
+        self.behind(behind);
+        self.out.push('\n');
+        match value.kind {
+            Kind::Seq(_) => self.node(value, indent, false),
+            _ => self.node(value, indent + 2, false),
+        }
+    }
+
+    /// Begins a line, after the comments that stand before it.
+    fn above(&mut self, remarks: Option<&Remarks>, indent: usize, begun: bool) {
+        if !begun {
+            if self.foot.take() == Some(indent) {
+                self.out.push('\n');
+            }
+            self.pad(indent);
+        }
+        for line in remarks.iter().flat_map(|remarks| &remarks.above) {
+            if line.is_empty() {
+                self.out.truncate(self.out.trim_end_matches(' ').len());
+            }
+            self.out.push_str(line);
+            self.out.push('\n');
+            self.pad(indent);
+        }
+    }
+
+    fn behind(&mut self, comment: Option<&str>) {
+        if let Some(comment) = comment {
+            self.out.push(' ');
+            self.out.push_str(comment);
+        }
+    }
+
+    fn below_of(&mut self, remarks: Option<&Remarks>, indent: usize) {
+        if let Some(remarks) = remarks {
+            self.below(remarks, indent);
+        }
+    }
+
+    fn below(&mut self, remarks: &Remarks, indent: usize) {
+        for line in &remarks.below {
+            if !line.is_empty() {
+                self.pad(indent);
+            }
+            self.out.push_str(line);
+            self.out.push('\n');
+            self.foot = Some(indent);
+        }
+    }
+
+    /// A value on the line of its key or dash, and the comment behind it.
+    fn inline(&mut self, node: &Node, indent: usize, behind: Option<&str>) {
         match &node.kind {
-            Kind::Scalar(scalar) => self.scalar(scalar, indent),
+            Kind::Scalar(scalar) => match is_lines(scalar) {
+                Some(mark) => {
+                    self.tag(scalar);
+                    self.header(mark, &scalar.text);
+                    self.behind(behind);
+                    return match mark {
+                        '>' => self.folded(&scalar.text, indent),
+                        _ => self.lines(&scalar.text, indent),
+                    };
+                }
+                None => self.scalar(scalar),
+            },
             _ => self.flow(node),
         }
+        self.behind(behind);
     }
 
     /// A value within brackets, or with brackets around it.
@@ -190,24 +261,20 @@ impl Printer {
         self.out.push(':');
     }
 
-    fn scalar(&mut self, scalar: &Scalar, indent: usize) {
+    fn scalar(&mut self, scalar: &Scalar) {
         let text = scalar.text.as_str();
         let force = self.tag(scalar);
         match scalar.style {
             Style::DoubleQuoted => double_quoted(text, &mut self.out),
-            Style::SingleQuoted if !text.contains('\n') => single_quoted(text, &mut self.out),
-            Style::Folded if !text.trim_end_matches('\n').contains('\n') => {
-                self.block('>', text, indent);
-            }
-            Style::Literal | Style::Folded => self.block('|', text, indent),
-            _ if text.contains('\n') => self.block('|', text, indent),
+            Style::SingleQuoted => single_quoted(text, &mut self.out),
             _ if force => double_quoted(text, &mut self.out),
             _ if can_be_plain(text) || scalar.tag == Tag::Null => self.out.push_str(text),
             _ => single_quoted(text, &mut self.out),
         }
     }
 
-    fn block(&mut self, mark: char, text: &str, indent: usize) {
+    /// How a block of lines begins.
+    fn header(&mut self, mark: char, text: &str) {
         self.out.push(mark);
         if text.starts_with([' ', '\n']) {
             self.out.push('2');
@@ -217,6 +284,9 @@ impl Printer {
             Some(rest) if rest.ends_with('\n') || rest.is_empty() => self.out.push('+'),
             Some(_) => {}
         }
+    }
+
+    fn lines(&mut self, text: &str, indent: usize) {
         for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
             self.out.push('\n');
             if !line.is_empty() {
@@ -226,9 +296,53 @@ impl Printer {
         }
     }
 
+    /// As go-yaml does it: a line break before more text takes two, and one at the end too.
+    fn folded(&mut self, text: &str, indent: usize) {
+        let first = text.trim_start_matches('\n').chars().next();
+        let doubles = first.is_some_and(|letter| !matches!(letter, ' ' | '\t'));
+        let (mut at_start, mut further_in) = (true, true);
+        self.out.push('\n');
+        for letter in text.chars() {
+            if letter == '\n' {
+                let twice = doubles && !at_start && !further_in;
+                self.out.push_str(if twice { "\n\n" } else { "\n" });
+                at_start = true;
+                continue;
+            }
+            if at_start {
+                self.pad(indent);
+                further_in = matches!(letter, ' ' | '\t');
+            }
+            self.out.push(letter);
+            at_start = false;
+        }
+        if text.ends_with('\n') {
+            self.out.pop();
+        }
+    }
+
     fn pad(&mut self, indent: usize) {
         self.out.push_str(&" ".repeat(indent));
     }
+}
+
+fn remarks(node: &Node) -> Option<&Remarks> {
+    node.note.as_ref().map(|note| &note.remarks)
+}
+
+/// The mark of a scalar that is printed as a block of lines.
+fn is_lines(scalar: &Scalar) -> Option<char> {
+    match scalar.style {
+        Style::DoubleQuoted => None,
+        Style::Folded => Some('>'),
+        Style::Literal => Some('|'),
+        Style::SingleQuoted | Style::Plain => scalar.text.contains('\n').then_some('|'),
+    }
+}
+
+/// A null that nothing is written for.
+fn is_nothing(node: &Node) -> bool {
+    node.is_null() && node.text() == Some("")
 }
 
 fn is_block(node: &Node) -> bool {
