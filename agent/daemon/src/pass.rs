@@ -208,7 +208,7 @@ impl<'a> Pass<'a> {
             return;
         }
         self.release(trigger).await;
-        if let Some(rendering) = self.bring_out(rendering).await {
+        if let Some(rendering) = Box::pin(self.bring_out(rendering)).await {
             self.converge(rendering, cancel).await;
             self.stands_now();
             self.wind_up().await;

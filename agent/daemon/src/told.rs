@@ -50,7 +50,7 @@ impl RolloutLook<'_> {
         RolloutStatus {
             phase,
             good: state.good.as_ref().map(|good| good.commit.clone()),
-            weight: rollout.map(|rollout| rollout.weight),
+            weight: rollout.map(weight),
             step: rollout
                 .filter(|_| phase == RolloutPhase::Stepping)
                 .map(step_of),
@@ -86,9 +86,9 @@ impl RolloutLook<'_> {
             step_kind: kind_at(rollout).to_owned(),
             step_since: Some(Time(since)),
             step_until: rollout.until().map(Time),
-            weight: rollout.weight,
+            weight: weight(rollout),
             message: self.effects.waiting.clone(),
-            workloads: self.seen.workloads.iter().map(share).collect(),
+            workloads: shares(self.seen, rollout),
             metrics: metrics.collect(),
             records: Vec::new(),
         })
@@ -151,27 +151,68 @@ impl RolloutLook<'_> {
     }
 }
 
+/// Per cent that the new version is to get. Once the stable workloads have become it, that is all.
+const fn weight(rollout: &Rollout) -> u8 {
+    match &rollout.phase {
+        Phase::Returning { .. } | Phase::Baking { .. } => 100,
+        _ => rollout.weight,
+    }
+}
+
+fn shares(seen: &Observation, rollout: &Rollout) -> Vec<WorkloadShare> {
+    let bakes = matches!(rollout.phase, Phase::Baking { .. });
+    let workloads = seen.workloads.iter();
+    workloads
+        .map(|one| match bakes {
+            true => baked(share(one)),
+            false => share(one),
+        })
+        .collect()
+}
+
+/// What bakes is the new version, in the place of the old one.
+fn baked(share: WorkloadShare) -> WorkloadShare {
+    let by_pods = matches!(share.router, Router::Replicas | Router::InPlace);
+    WorkloadShare {
+        canary: share.stable,
+        stable: share.canary,
+        achieved: match share.achieved {
+            // There is no pod of the old one.
+            Some(_) if by_pods => Some(100),
+            achieved => achieved.map(|old| 100 - old.min(100)),
+        },
+        ..share
+    }
+}
+
 fn share((object, workload): (&String, &Workload)) -> WorkloadShare {
     let canary = workload.canary.clone().unwrap_or_default();
+    let mut stable = PodCount {
+        ready: workload.stable.ready,
+        wanted: workload.stable.wanted,
+    };
+    if workload.router == Router::InPlace {
+        // There the workload counts the pods of both versions.
+        stable.ready = stable.ready.saturating_sub(canary.ready);
+        stable.wanted = stable.wanted.saturating_sub(canary.wanted);
+    }
     let by_pods = || {
-        let all = workload.stable.ready + canary.ready;
-        let percent = u64::from(canary.ready) * 100 / u64::from(all.max(1));
+        let all = u64::from(stable.ready) + u64::from(canary.ready);
+        // Where nobody serves, nobody has a share.
+        let percent = (u64::from(canary.ready) * 100).checked_div(all)?;
         u8::try_from(percent).ok()
     };
     WorkloadShare {
         object: object.clone(),
         router: workload.router,
-        stable: PodCount {
-            ready: workload.stable.ready,
-            wanted: workload.stable.wanted,
-        },
-        canary: PodCount {
-            ready: canary.ready,
-            wanted: canary.wanted,
-        },
         achieved: match workload.router {
             Router::Route | Router::Selector => workload.achieved,
             Router::Replicas | Router::InPlace => by_pods(),
+        },
+        stable,
+        canary: PodCount {
+            ready: canary.ready,
+            wanted: canary.wanted,
         },
     }
 }

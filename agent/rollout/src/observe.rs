@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{judge::Reading, state::Revision, strategy::Strategy};
 
 pub mod endpoints;
+pub mod in_place;
 pub mod pods;
 
 /// Everything that is known now.

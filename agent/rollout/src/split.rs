@@ -91,9 +91,6 @@ pub struct Shape {
     pub deferred: Vec<ObjectId>,
     /// What stands in a namespace that does not serve, and goes with its revision.
     pub aside: Vec<ObjectId>,
-    /// DaemonSets, and how many of their pods are to be of the new revision: that many old ones are deleted, one
-    /// after the other.
-    pub replace: BTreeMap<String, u32>,
 }
 
 /// Pods that a chaos step may kill.
@@ -238,9 +235,7 @@ impl<'a> Split<'a> {
             };
             *slot = new.clone();
             config::point_to_copies(&mut slot.0, &self.copies, self.given.namespace);
-            if in_place::advance(&mut slot.0, pods, all) {
-                shape.replace.insert(key, pods);
-            }
+            in_place::advance(&mut slot.0, pods, all, &canary.revision.digest);
         }
     }
 
@@ -282,6 +277,12 @@ impl Track {
             return Err(fault("is not in both revisions".to_owned()));
         };
         let sibling = id.kind == "Deployment";
+        if in_place::is_by_hand(&good.0) || in_place::is_by_hand(&new.0) {
+            return Err(fault(
+                "has updateStrategy OnDelete, so that people replace its pods; choose `strategy: none`"
+                    .to_owned(),
+            ));
+        }
         let services = pick::services(given, id, &good.0);
         let router = match sibling {
             false => Router::InPlace,
@@ -427,7 +428,6 @@ impl fmt::Debug for Shape {
             .field("routing", &self.routing)
             .field("deferred", &self.deferred)
             .field("aside", &self.aside)
-            .field("replace", &self.replace)
             .finish()
     }
 }

@@ -20,6 +20,8 @@ mod handover;
 mod hooks;
 #[path = "all/isolation.rs"]
 mod isolation;
+#[path = "all/in_place.rs"]
+mod in_place;
 #[path = "all/process.rs"]
 mod process;
 #[path = "all/quiet.rs"]

@@ -28,6 +28,7 @@ use crate::{
 
 mod disturb;
 mod endpoints;
+mod in_place;
 mod observe;
 mod sides;
 mod strategy;
@@ -96,6 +97,7 @@ impl Pass<'_> {
             return None;
         }
         self.disturb(&effects.wish).await;
+        self.replace(&cut, &effects.wish).await;
         if is_held && effects.wish.base.is_none() {
             return None;
         }

@@ -1,8 +1,9 @@
 //! Back: to the old version while a rollout is under way, to the former release after it.
 
-use super::{Run, short};
+use super::{Run, elapsed, short};
 use crate::{
-    state::{Cause, Direction, Phase, REJECTIONS, Rejection},
+    observe::Router,
+    state::{Cause, Direction, Phase, REJECTIONS, Rejection, Rollout},
     strategy::builtin,
     wish::Event,
 };
@@ -48,7 +49,8 @@ impl Run<'_> {
             .then(|| "what the disturbance made is not gone yet".to_owned());
         let unseen = self.seen.workloads.is_empty();
         let unseen = unseen.then(|| "the workloads have not been seen".to_owned());
-        if let Some(why) = rollout.unrouted(self.seen).or(chaos).or(unseen) {
+        let left = self.unreplaced(rollout);
+        if let Some(why) = rollout.unrouted(self.seen).or(chaos).or(unseen).or(left) {
             self.waiting = why;
             return;
         }
@@ -77,6 +79,20 @@ impl Run<'_> {
                 retry: false,
             });
         }
+    }
+
+    /// Pods that are not in their old place again; waited for as long as for any pods.
+    fn unreplaced(&self, rollout: &Rollout) -> Option<String> {
+        let Phase::Ending { since, .. } = &rollout.phase else {
+            return None;
+        };
+        let late = elapsed(*since, self.now) >= rollout.strategy.progress_deadline.duration();
+        let mut workloads = self.seen.workloads.iter();
+        workloads.find_map(|(key, one)| {
+            let left = one.canary.as_ref().map_or(0, |pods| pods.wanted);
+            let waits = one.router == Router::InPlace && left > 0 && !late;
+            waits.then(|| format!("{key}: {left} pods are not of the old version again"))
+        })
     }
 
     /// After promotion: rejects what serves, and brings the former release back. False if there is none.

@@ -146,9 +146,11 @@ impl Rollout {
                     );
                 }
             }
-            Phase::Promoting { since, .. } => wakes.push(later(*since, deadline)),
+            Phase::Promoting { since, .. } | Phase::Ending { since, .. } => {
+                wakes.push(later(*since, deadline));
+            }
             Phase::Baking { .. } => wakes.extend(up::bake_ends(state, &self.strategy)),
-            Phase::Returning { .. } | Phase::Ending { .. } => {}
+            Phase::Returning { .. } => {}
         }
         for armed in self.armed(seen).into_iter().filter(|armed| armed.is_asked) {
             let tallies = self.tallies_of(armed.is_gate);

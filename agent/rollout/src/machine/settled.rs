@@ -84,7 +84,7 @@ impl Run<'_> {
     fn leftovers(&self) -> bool {
         let mut workloads = self.seen.workloads.values();
         let left = workloads.any(|one| match one.router {
-            Router::InPlace => one.canary_ready() > 0,
+            Router::InPlace => one.canary.as_ref().is_some_and(|pods| pods.wanted > 0),
             Router::Route | Router::Selector | Router::Replicas => one.canary.is_some(),
         });
         left || self.seen.chaos.left

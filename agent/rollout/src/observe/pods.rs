@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Pods;
+use crate::words;
 
 /// Reasons of a container's waiting that waiting does not mend. A failed pull is not among them: a registry comes
 /// back, and the deadline sees to the rest.
@@ -80,35 +81,47 @@ fn is_settled(workload: &Value, wanted: u32) -> bool {
         true => number("/status/replicas").saturating_sub(updated),
         false => 0,
     };
-    number("/metadata/generation") == number("/status/observedGeneration")
-        && updated >= wanted
-        && others == 0
+    !is_behind(workload) && updated >= wanted.saturating_sub(held_back(workload)) && others == 0
 }
 
-/// The pods of a workload that is changed in place which are of the new revision already. Those that are not ready
-/// are taken to be among them.
-pub fn replaced(workload: &Value) -> Pods {
+/// True while its controller has not seen what was written last.
+pub(super) fn is_behind(workload: &Value) -> bool {
+    count(workload, "/metadata/generation") != count(workload, "/status/observedGeneration")
+}
+
+/// Pods that a partition keeps as they are.
+pub(super) fn held_back(workload: &Value) -> u32 {
+    count(workload, "/spec/updateStrategy/rollingUpdate/partition")
+}
+
+/// The pods of a workload that is changed in place which are of `revision` already. Those that are not ready are taken
+/// to be among them. While it is on the way to no such revision: those that are not of what it is now, none of them ready.
+pub fn replaced(workload: &Value, revision: Option<&str>) -> Pods {
     let of_all = of(workload, None);
     let updated = match workload["kind"] == "DaemonSet" {
         true => count(workload, "/status/updatedNumberScheduled"),
         false => count(workload, "/status/updatedReplicas"),
     };
-    let behind =
-        count(workload, "/metadata/generation") != count(workload, "/status/observedGeneration");
+    let toward = workload["metadata"]["labels"][words::TOWARD_LABEL].as_str();
     let missing = of_all.wanted.saturating_sub(of_all.ready);
+    let is_there = toward.is_some() && toward == revision.map(words::mark_of);
+    let (wanted, ready) = match is_there {
+        true if is_behind(workload) => (updated, 0),
+        true => (updated, updated.saturating_sub(missing)),
+        false => {
+            let all = of_all.wanted.saturating_sub(held_back(workload));
+            (all.saturating_sub(updated), 0)
+        }
+    };
     Pods {
-        wanted: updated,
-        ready: if behind {
-            0
-        } else {
-            updated.saturating_sub(missing)
-        },
+        wanted,
+        ready,
         settled: None,
         stuck: None,
     }
 }
 
-fn count(object: &Value, path: &str) -> u32 {
+pub(super) fn count(object: &Value, path: &str) -> u32 {
     let number = object
         .pointer(path)
         .and_then(Value::as_u64)
@@ -116,7 +129,7 @@ fn count(object: &Value, path: &str) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn is_ready(pod: &Value) -> bool {
+pub(super) fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     conditions
         .filter(|condition| condition["type"] == "Ready")

@@ -614,11 +614,19 @@ spec:
                 spec["updateStrategy"]["rollingUpdate"],
                 json!({"partition": 3, "maxUnavailable": 1})
             );
-            assert!(shape.replace.is_empty());
         } else {
             assert_eq!(spec["updateStrategy"], json!({"type": "OnDelete"}));
-            assert_eq!(shape.replace, BTreeMap::from([(key, 2)]));
         }
+        let labels = &get(&shape, kind, "db")["metadata"]["labels"];
+        assert_eq!(labels["driftless.dev/rollout-toward"], "b");
+        let mut by_hand = new.clone();
+        by_hand[0].0["spec"]["updateStrategy"] = json!({ "type": "OnDelete" });
+        let given = Given {
+            new: &by_hand,
+            ..given
+        };
+        let faults = Split::new(given, &[id(&key)], &weights()).unwrap_err();
+        assert!(faults[0].message.contains("OnDelete"), "{faults:?}");
     }
 }
 

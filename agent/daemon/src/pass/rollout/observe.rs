@@ -64,7 +64,7 @@ impl Pass<'_> {
             .await?;
         let stable = stable.unwrap_or_default();
         let canary = if track.router == Router::InPlace {
-            Some(pods::replaced(&stable))
+            Some(self.replaced(&stable).await?)
         } else {
             let beside = self.read_one(&gvk, track.namespace(), &track.canary);
             match beside.await? {
