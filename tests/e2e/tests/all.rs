@@ -18,10 +18,10 @@ mod fields;
 mod handover;
 #[path = "all/hooks.rs"]
 mod hooks;
-#[path = "all/isolation.rs"]
-mod isolation;
 #[path = "all/in_place.rs"]
 mod in_place;
+#[path = "all/isolation.rs"]
+mod isolation;
 #[path = "all/process.rs"]
 mod process;
 #[path = "all/quiet.rs"]

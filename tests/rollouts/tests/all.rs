@@ -31,6 +31,8 @@ mod show;
 mod sides;
 #[path = "all/stage.rs"]
 mod stage;
+#[path = "all/switch.rs"]
+mod switch;
 #[path = "all/the_lab.rs"]
 mod the_lab;
 
@@ -81,6 +83,7 @@ fn scenarios() -> Vec<Trial> {
     let all = [
         kills(),
         sides(),
+        switch(),
         chaos(),
         the_lab(),
         canary(),
@@ -251,6 +254,19 @@ fn sides() -> Vec<Trial> {
         scenario(
             "two_namespaces_forget_nothing_when_the_agent_is_killed",
             sides::forget_nothing_when_the_agent_is_killed,
+        ),
+    ]
+}
+
+fn switch() -> Vec<Trial> {
+    vec![
+        scenario(
+            "a_switch_by_a_route_is_one_write_and_goes_back_in_one",
+            switch::by_a_route_is_one_write_and_goes_back_in_one,
+        ),
+        scenario(
+            "a_switch_by_a_selector_is_one_write_and_goes_back_in_one",
+            switch::by_a_selector_is_one_write_and_goes_back_in_one,
         ),
     ]
 }

@@ -31,6 +31,8 @@ pub(crate) struct Version {
     pub(crate) variables: Vec<(&'static str, &'static str)>,
     /// Other objects.
     pub(crate) more: Vec<Value>,
+    /// Whether git has its route, or somebody else made one.
+    pub(crate) is_routed: bool,
 }
 
 impl Version {
@@ -40,6 +42,7 @@ impl Version {
             replicas: Some(4),
             variables: Vec::new(),
             more: Vec::new(),
+            is_routed: true,
         }
     }
 
@@ -270,6 +273,7 @@ fn manifests(version: &Version, host: &str) -> String {
         objects[1]["spec"]["replicas"] = replicas.into();
     }
     objects.extend(version.more.iter().cloned());
+    objects.retain(|object| version.is_routed || object["kind"] != "HTTPRoute");
     objects
         .iter()
         .map(|object| format!("---\n{object:#}\n"))

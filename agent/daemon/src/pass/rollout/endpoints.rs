@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use krm::Gvk;
 use rollout::{
-    observe::{Router, Workload, endpoints},
+    observe::{Pods, Router, Workload, endpoints},
     split::{Track, beside},
 };
 use serde_json::Value;
@@ -34,28 +34,36 @@ impl Pass<'_> {
         if track.router != Router::Route || !(adds || returns) {
             return workload;
         }
-        let services = track.services.iter();
+        let services = track.services.iter().map(|service| match adds {
+            true => beside(service),
+            false => service.clone(),
+        });
+        let services: Vec<String> = services.collect();
         let pods = match (&mut workload.canary, adds) {
             (Some(canary), true) => canary,
             (None, true) => return workload,
             (_, false) => &mut workload.stable,
         };
-        let mut known = pods.ready;
+        self.cap_to_endpoints(pods, track.namespace(), &services)
+            .await;
+        workload
+    }
+
+    /// No more of `pods` are ready than each of `services` has endpoints.
+    pub(super) async fn cap_to_endpoints(
+        &mut self,
+        pods: &mut Pods,
+        namespace: &str,
+        services: &[String],
+    ) {
         for service in services {
-            let service = if adds {
-                beside(service)
-            } else {
-                service.clone()
-            };
-            if let Some(count) = self.endpoints(track.namespace(), &service).await {
-                known = known.min(count);
+            if let Some(count) = self.endpoints(namespace, service).await
+                && count < pods.ready
+            {
+                pods.ready = count;
+                self.rollouts().lags = true;
             }
         }
-        if known < pods.ready {
-            pods.ready = known;
-            self.rollouts().lags = true;
-        }
-        workload
     }
 
     /// Endpoints of a Service; `None` if they cannot be read, so that the pods' own word counts.

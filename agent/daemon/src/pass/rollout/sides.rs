@@ -14,6 +14,7 @@ use rollout::{
         Fault, Object,
         sides::{self, Sides},
     },
+    state::Rollout,
     strategy::Namespaces,
 };
 use serde_json::Value;
@@ -191,7 +192,10 @@ impl Pass<'_> {
         led.collect()
     }
 
-    async fn see_sides(&self, two: &Two) -> Result<BTreeMap<String, Workload>, cluster::ReadError> {
+    async fn see_sides(
+        &mut self,
+        two: &Two,
+    ) -> Result<BTreeMap<String, Workload>, cluster::ReadError> {
         let state = self.state.rollouts.as_ref().map(|rollouts| &rollouts.state);
         let state = state.cloned().unwrap_or_default();
         let places = self.places(&state);
@@ -199,9 +203,14 @@ impl Pass<'_> {
             Some(other) => self.share_of(two, &state, (&places.serving, other)).await?,
             None => None,
         };
+        let adds = state.rollout.as_ref().is_some_and(Rollout::adds_users);
         let mut seen = BTreeMap::new();
         for workload in &two.workloads {
-            let one = self.see_workload(workload, &places, achieved).await?;
+            let mut one = self.see_workload(workload, &places, achieved).await?;
+            if let (true, Some(canary), Some(other)) = (adds, &mut one.canary, &places.other) {
+                self.cap_to_endpoints(canary, other, &workload.services)
+                    .await;
+            }
             // Nobody wants any of it.
             let (stable, canary) = (one.stable.wanted, one.canary.as_ref());
             let unwanted = canary.is_some_and(|pods| pods.wanted == 0 && pods.settled.is_some());
