@@ -94,6 +94,10 @@ pub enum Reason {
     InvalidStrategy,
     /// What was stored of a rollout cannot be read; nothing moves.
     RolloutStateUnreadable,
+    /// An HTTP check has begun to fail, or cannot be asked.
+    CheckFailed,
+    /// An HTTP check passes.
+    CheckPassed,
     /// It is being deleted, and its objects are seen to first.
     Removing,
 }
@@ -144,6 +148,8 @@ impl Reason {
             Self::Promoted => "Promoted",
             Self::InvalidStrategy => "InvalidStrategy",
             Self::RolloutStateUnreadable => "RolloutStateUnreadable",
+            Self::CheckFailed => "CheckFailed",
+            Self::CheckPassed => "CheckPassed",
             Self::Removing => "Removing",
         }
     }

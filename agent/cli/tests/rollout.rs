@@ -47,6 +47,7 @@ fn state(step: usize) -> State {
             side: None,
             baseline: BTreeMap::new(),
             paused: None,
+            ailing: std::collections::BTreeSet::new(),
             flags_before: BTreeMap::new(),
             step,
             weight: 10,

@@ -141,6 +141,7 @@ impl Actor {
                 },
                 () = until(self.retry) => Some(Trigger::Retry),
                 () = rolled(self.state.rollouts.as_ref()) => Some(Trigger::Rollout),
+                () = self.state.checks.some() => Some(Trigger::Check),
                 () = reached(self.opens) => Some(Trigger::Window),
                 () = until(self.settle) => Some(Trigger::Live(BTreeSet::new())),
                 () = until(deadline) => Some(Trigger::Deadline),
@@ -224,7 +225,13 @@ impl Actor {
         {
             tracing::debug!(environment = %self.key, "the repo takes long to answer; going on with what is known");
         }
+        let told = publish::checks(&self.context, &self.key, &environment, &mut self.state).await;
+        if !told {
+            self.retry = Some(Instant::now() + self.backoff.next());
+        }
         match trigger {
+            // A rollout under way has to know.
+            Trigger::Check if !self.is_rolling() => return,
             Trigger::Turn(objects) => return self.audit(&environment, *objects).await,
             Trigger::Audit => return self.audit_all(&environment).await,
             _ => {}
@@ -256,6 +263,11 @@ impl Actor {
         }
         self.plan_retry(&outcome);
         self.tell(&environment, &outcome, trigger, began).await;
+    }
+
+    fn is_rolling(&self) -> bool {
+        let rollouts = self.state.rollouts.as_ref();
+        rollouts.is_some_and(|rollouts| rollouts.state.rollout.is_some())
     }
 
     /// True if the new head touches nothing that this environment reads, so that nothing is to be done or told.

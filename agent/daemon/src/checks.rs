@@ -13,19 +13,20 @@ use std::{
 use api::v1alpha1::{CheckState, CheckStatus, CheckTurn, HttpCheck};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use rollout::judge::{Missing, Numbers, Reading};
 use tokio::{
     sync::Notify,
     task::AbortHandle,
     time::{Instant, MissedTickBehavior},
 };
 
-use crate::key::EnvironmentKey;
+use crate::{context::Context, key::EnvironmentKey};
 
-pub(crate) mod probe;
+mod probe;
 mod reach;
 mod secret;
 
-pub(crate) use probe::{Found, Probe};
+pub(crate) use probe::{Found, Probe, Visitor};
 
 /// How many former states of a check are kept.
 const HISTORY: usize = 10;
@@ -33,6 +34,7 @@ const HISTORY: usize = 10;
 /// The checks of one environment.
 #[derive(Default)]
 pub(crate) struct Checks {
+    probe: Option<Probe>,
     running: BTreeMap<String, (HttpCheck, AbortHandle)>,
     board: Arc<Board>,
     /// What was taken from the board and is not told yet.
@@ -48,6 +50,13 @@ pub(crate) struct Turn {
     pub(crate) message: String,
 }
 
+/// Checks that a rollout asks when it wants to know.
+#[derive(Default)]
+pub(crate) struct Named {
+    checks: Vec<HttpCheck>,
+    probe: Option<Probe>,
+}
+
 /// What the tasks have to tell.
 #[derive(Default)]
 struct Board {
@@ -57,7 +66,16 @@ struct Board {
 
 impl Checks {
     /// Runs exactly `wanted`. How they stood before is what a new result is compared with.
-    pub(crate) fn arrange(&mut self, wanted: &[HttpCheck], known: &[CheckStatus], probe: &Probe) {
+    pub(crate) fn arrange(
+        &mut self,
+        wanted: &[HttpCheck],
+        known: &[CheckStatus],
+        (key, context): (&EnvironmentKey, &Context),
+    ) {
+        if wanted.is_empty() && self.running.is_empty() {
+            return;
+        }
+        let probe = self.probe.get_or_insert_with(|| Probe::new(key, context));
         self.running.retain(|name, (check, task)| {
             let keep = wanted.iter().any(|one| one.name == *name && one == check);
             if !keep {
@@ -83,6 +101,15 @@ impl Checks {
         }
     }
 
+    /// Those that strategies may name, to be asked out of turn.
+    pub(crate) fn named(&self) -> Arc<Named> {
+        let checks = self.running.values().map(|(check, _)| check.clone());
+        Arc::new(Named {
+            checks: checks.collect(),
+            probe: self.probe.clone(),
+        })
+    }
+
     /// Waits until one stands differently.
     pub(crate) async fn some(&self) {
         loop {
@@ -103,6 +130,42 @@ impl Checks {
     /// Notes that all of it was told.
     pub(crate) fn told(&mut self) {
         self.untold.clear();
+    }
+}
+
+impl Named {
+    /// Asks the check called `name` now: 1 if it is good, 0 if not.
+    pub(crate) async fn ask(&self, name: &str) -> Reading {
+        let check = self.checks.iter().find(|check| check.name == name);
+        let (Some(check), Some(probe)) = (check, &self.probe) else {
+            let why = format!("the Environment has no check {name:?}");
+            return Reading {
+                query: name.to_owned(),
+                answer: Err(Missing::Error(why)),
+            };
+        };
+        let found = probe.run(check).await;
+        let asked = format!("{} {}", check.method.as_str(), check.url);
+        let (query, answer) = match (found.fault, found.asked) {
+            (Some(why), false) => (asked, Err(Missing::Error(why))),
+            (Some(why), true) => (format!("{asked}: {why}"), Ok(0.0)),
+            (None, _) => (asked, Ok(1.0)),
+        };
+        Reading {
+            query,
+            answer: answer.map(|canary| Numbers {
+                canary,
+                ..Numbers::default()
+            }),
+        }
+    }
+}
+
+/// Says which checks there are, and nothing of what they send.
+impl std::fmt::Debug for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.checks.iter().map(|check| &check.name);
+        f.debug_list().entries(names).finish()
     }
 }
 
@@ -150,7 +213,10 @@ impl Watch {
         };
         let state = match &found.fault {
             None => Some(CheckState::Passing),
-            Some(_) if self.failed >= self.check.failures => Some(CheckState::Failing),
+            Some(_) if self.failed >= self.check.failures => Some(match found.asked {
+                true => CheckState::Failing,
+                false => CheckState::Unknown,
+            }),
             Some(_) => self.state,
         };
         if let Some(new) = state.filter(|new| Some(*new) != self.state) {

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    audit::Turns, claims::Claims, config::Tenancy, events::Events, measure::Measures,
+    audit::Turns, checks::Visitor, claims::Claims, config::Tenancy, events::Events, measure::Measures,
     metrics::Metrics, registry::Registry, repos::Repos, shelf::Shelf, targets::Targets,
     traces::Traces,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) measures: Measures,
+    /// Who asks servers on behalf of HTTP checks.
+    pub(crate) visitor: Visitor,
     pub(crate) events: Events,
     /// Says whether this replica may still write about the environment. `cluster` and `events` ask by themselves.
     pub(crate) fence: Fence,

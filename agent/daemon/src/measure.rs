@@ -14,6 +14,8 @@ use rollout::{
 };
 use serde_json::{Value, json};
 
+use crate::checks::Named;
+
 mod prometheus;
 mod web;
 
@@ -42,6 +44,8 @@ pub(crate) struct Versions {
     pub(crate) began: Timestamp,
     /// What an HTTP server is told of the rollout.
     pub(crate) about: Value,
+    /// The HTTP checks of the Environment.
+    pub(crate) checks: Arc<Named>,
 }
 
 impl Measures {
@@ -66,7 +70,8 @@ impl Measures {
                 self.query(metric, versions, own.address.as_deref(), at)
                     .await
             }
-            Source::Job(_) | Source::Synthetic(_) => Reading {
+            Source::Synthetic(name) => versions.checks.ask(name).await,
+            Source::Job(_) => Reading {
                 query: String::new(),
                 answer: Err(Missing::Error("is not asked over HTTP".to_owned())),
             },

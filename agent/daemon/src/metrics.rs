@@ -21,8 +21,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{journey, key::EnvironmentKey};
+use crate::{checks::Found, journey, key::EnvironmentKey};
 
+mod checks;
 mod environments;
 mod process;
 mod requests;
@@ -47,6 +48,7 @@ pub(crate) struct Metrics {
     environments: Gauge,
     replicas: Gauge,
     each: environments::Environments,
+    checks: checks::Checks,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -100,6 +102,7 @@ impl Metrics {
             environments: Gauge::default(),
             replicas: Gauge::default(),
             each: environments::Environments::default(),
+            checks: checks::Checks::default(),
         };
         metrics.register();
         metrics.register_others(meter);
@@ -183,6 +186,7 @@ impl Metrics {
         all.register_collector(Box::new(requests::Requests(meter)));
         let all = all.sub_registry_with_prefix("driftless");
         self.each.register(all);
+        self.checks.register(all);
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         all.register("build", "The agent's version", Info::new(version));
     }
@@ -212,6 +216,17 @@ impl Metrics {
     /// Forgets an Environment that this replica no longer cares for.
     pub(crate) fn forget(&self, key: &EnvironmentKey) {
         self.each.forget(key);
+        self.checks.forget_all(key);
+    }
+
+    /// Notes what a run of an HTTP check found.
+    pub(crate) fn check(&self, key: &EnvironmentKey, check: &str, found: &Found) {
+        self.checks.set(key, check, found);
+    }
+
+    /// Forgets a check that is no longer run.
+    pub(crate) fn forget_check(&self, key: &EnvironmentKey, check: &str) {
+        self.checks.forget(key, check);
     }
 
     /// Notes the stages of a pass that took any time.

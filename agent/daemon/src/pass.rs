@@ -110,6 +110,7 @@ impl<'a> Pass<'a> {
         self.state.let_through = self.annotation(names::OUTSIDE_WINDOW).map(str::to_owned);
         self.state.waves_wait = false;
         let going = self.environment.metadata.deletion_timestamp.is_some();
+        self.check(going);
         match self.environment.spec.suspend {
             _ if going => self.remove(cancel).await,
             true => {
@@ -174,6 +175,13 @@ impl<'a> Pass<'a> {
             }
         }
         self.state.fields = self.fields.clone();
+        let faults = ::rollout::synthetic::faults(&self.environment.spec.checks);
+        if !faults.is_empty() {
+            let all: Vec<_> = faults.iter().map(|fault| format!("spec.{fault}")).collect();
+            self.outcome
+                .stop(Reason::InvalidSpec, all.join("; "), Retry::OnChange);
+            return;
+        }
         // First, because at a start all environments can then read theirs together.
         if !self.load().await {
             return;
@@ -213,6 +221,19 @@ impl<'a> Pass<'a> {
             self.stands_now();
             self.wind_up().await;
         }
+    }
+
+    /// Sees to it that the checks of the spec run, unless nothing is to be looked at any more.
+    fn check(&mut self, going: bool) {
+        let spec = &self.environment.spec;
+        let sound = ::rollout::synthetic::faults(&spec.checks).is_empty();
+        let wanted: &[_] = match going || spec.suspend || !sound {
+            true => &[],
+            false => &spec.checks,
+        };
+        let known = &self.state.status.checks;
+        let by = (self.key, self.context);
+        self.state.checks.arrange(wanted, known, by);
     }
 
     /// Sums up, once everything that can be done now is done.

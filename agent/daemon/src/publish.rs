@@ -14,6 +14,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
+    checks,
     context::Context,
     journey,
     key::EnvironmentKey,
@@ -228,6 +229,7 @@ async fn write_status(
         "waiting",
         "handledRequest",
         "conditions",
+        "checks",
     ] {
         if status.get(field).is_none() {
             status[field] = Value::Null;
@@ -254,6 +256,33 @@ async fn write_status(
             false
         }
     }
+}
+
+/// Tells which HTTP checks stand differently. False if that failed and is to be tried again.
+pub(crate) async fn checks(
+    context: &Context,
+    key: &EnvironmentKey,
+    environment: &Environment,
+    state: &mut State,
+) -> bool {
+    let turns = state.checks.turns().to_vec();
+    let spec = &environment.spec.checks;
+    let all = checks::after(&state.status.checks, &turns, spec);
+    if all == state.status.checks {
+        state.checks.told();
+        return true;
+    }
+    let mut status = state.status.clone();
+    status.checks = all;
+    if !context.fence.holds() || !write_status(context, key, &state.status, &status).await {
+        return false;
+    }
+    state.status = status;
+    state.checks.told();
+    for turn in turns.iter().filter(|turn| spec.iter().any(|check| check.name == turn.name)) {
+        context.events.publish(environment, &report::check(turn)).await;
+    }
+    true
 }
 
 /// Tells what an audit that somebody asked for has found.

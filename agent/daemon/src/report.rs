@@ -4,14 +4,17 @@ use api::{
     Reason,
     conditions::{ConditionType, condition},
     v1alpha1::{
-        DriftStatus, EnvironmentStatus, ForeignStatus, Health, HookRecord, Phase, ReleaseStatus,
+        CheckState, DriftStatus, EnvironmentStatus, ForeignStatus, Health, HookRecord, Phase, ReleaseStatus,
         RevisionStatus, StageName, StageRecord, StageResult,
     },
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::outcome::{HookState, Outcome, Retry};
+use crate::{
+    checks::Turn,
+    outcome::{HookState, Outcome, Retry},
+};
 
 mod rollout;
 mod verdict;
@@ -96,6 +99,7 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
             .as_ref()
             .map(|told| told.status.clone())
             .or_else(|| old.rollout.clone()),
+        checks: old.checks.clone(),
         handled_request: before.request.map(str::to_owned),
         conditions,
     }
@@ -131,6 +135,24 @@ pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) ->
             .and_then(|health| health.waiting_for.clone()),
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
         rollout: rollout::release(outcome, old.rollout.as_ref()),
+    }
+}
+
+/// A check that stands differently.
+pub(crate) fn check(turn: &Turn) -> Event {
+    let passes = turn.state == CheckState::Passing;
+    let name = &turn.name;
+    Event {
+        warning: !passes,
+        reason: match passes {
+            true => Reason::CheckPassed,
+            false => Reason::CheckFailed,
+        },
+        message: match turn.state {
+            CheckState::Passing => format!("check {name} passes"),
+            CheckState::Failing => format!("check {name} fails: {}", turn.message),
+            CheckState::Unknown => format!("check {name} cannot be asked: {}", turn.message),
+        },
     }
 }
 

@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     audit::Turns,
+    checks::Visitor,
     claims::Claims,
     config::Config,
     context::Context,
@@ -205,6 +206,7 @@ impl Agent {
             tenancy: self.config.tenancy.clone(),
             metrics: self.metrics.clone(),
             traces: self.traces.clone(),
+            visitor: Visitor::new(self.config.checks_on_loopback),
             measures: Measures::new(self.config.prometheus.as_deref()),
             // Closed: each environment has one of its own.
             fence: Tenure::default().fence(),

@@ -18,6 +18,7 @@ use source::Revision;
 use tokio::time::Instant;
 
 use crate::{
+    checks::Checks,
     fields::FieldRules,
     journey::Journey,
     ledger::Ledger,
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) release: Option<OpenRelease>,
     /// What is on its way step by step.
     pub(crate) rollouts: Option<Rollouts>,
+    /// The HTTP checks that run.
+    pub(crate) checks: Checks,
     /// When it passed which stage.
     pub(crate) journey: Option<Journey>,
     /// The outcome of the last full pass.
@@ -112,6 +115,7 @@ impl State {
             memo: None,
             release: None,
             rollouts: None,
+            checks: Checks::default(),
             journey: None,
             last: None,
             fields: FieldRules::default(),

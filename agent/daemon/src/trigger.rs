@@ -25,6 +25,8 @@ pub(crate) enum Trigger {
     Dependency,
     /// A rollout has a new number, or its time has come, or somebody said something about it.
     Rollout,
+    /// An HTTP check stands differently.
+    Check,
     /// It failed before and is tried again.
     Retry,
     /// A window lets new revisions through.
@@ -50,6 +52,7 @@ impl Trigger {
             Self::Reach => "ClusterReach",
             Self::Dependency => "Dependency",
             Self::Rollout => "Rollout",
+            Self::Check => "Check",
             Self::Retry => "Retry",
             Self::Window => "Window",
             Self::Turn(_) | Self::Audit => "Audit",

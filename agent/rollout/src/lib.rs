@@ -20,6 +20,7 @@ pub mod outlook;
 pub mod split;
 pub mod state;
 pub mod strategy;
+pub mod synthetic;
 pub mod wish;
 pub mod words;
 

@@ -49,6 +49,7 @@ pub fn step(state: &State, seen: &Observation, now: Timestamp) -> (State, Effect
     };
     run.heed();
     if now.duration_since(seen.at) <= FRESH {
+        run.recover();
         run.go();
     } else {
         run.waiting = format!("the cluster was last seen at {}", seen.at);

@@ -33,8 +33,8 @@ pub struct Observation {
     pub approvals: Vec<Approval>,
     /// The newest command.
     pub command: Option<Command>,
-    /// A synthetic check that fails, and what it saw.
-    pub alarm: Option<String>,
+    /// Synthetic checks that fail, and what they saw, by name.
+    pub alarms: BTreeMap<String, String>,
     /// What is seen of chaos steps.
     pub chaos: Disturbed,
 }

@@ -148,6 +148,7 @@ mod tests {
             began: at(0),
             baseline: std::collections::BTreeMap::new(),
             paused: None,
+            ailing: std::collections::BTreeSet::new(),
             flags_before: std::collections::BTreeMap::new(),
             step,
             weight: 1,

@@ -168,6 +168,9 @@ pub struct Rollout {
     /// Who stopped it, if somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<String>,
+    /// Synthetic checks that failed before it began and have not passed since: it is not to blame for them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ailing: BTreeSet<String>,
     /// Flags before the first step.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags_before: BTreeMap<String, Flag>,

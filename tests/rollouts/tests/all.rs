@@ -33,6 +33,8 @@ mod sides;
 mod stage;
 #[path = "all/switch.rs"]
 mod switch;
+#[path = "all/synthetic.rs"]
+mod synthetic;
 #[path = "all/the_lab.rs"]
 mod the_lab;
 
@@ -226,6 +228,14 @@ fn cost() -> Vec<Trial> {
 
 fn chaos() -> Vec<Trial> {
     vec![
+        scenario(
+            "a_check_is_a_gate_that_the_canary_alone_has_to_pass",
+            synthetic::is_a_gate_that_the_canary_alone_has_to_pass,
+        ),
+        scenario(
+            "a_check_is_an_alarm_that_brings_the_former_release_back",
+            synthetic::is_an_alarm_that_brings_the_former_release_back,
+        ),
         scenario(
             "chaos_kills_half_of_the_canary_and_spares_the_stable_one",
             chaos::kills_half_of_the_canary_and_spares_the_stable_one,

@@ -43,4 +43,26 @@ pub enum CheckState {
     Passing,
     /// Not as expected, as many times in a row as it takes.
     Failing,
+    /// It cannot be asked, for example because a Secret is missing. Nobody is blamed for that.
+    Unknown,
+}
+
+impl CheckStatus {
+    /// Whether it fails. While it cannot be asked it is taken to stand as it did before.
+    pub fn fails(&self) -> bool {
+        let before = self.history.iter().map(|turn| turn.state);
+        let mut states = std::iter::once(self.state).chain(before);
+        states.find(|state| *state != CheckState::Unknown) == Some(CheckState::Failing)
+    }
+}
+
+impl CheckState {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passing => "Passing",
+            Self::Failing => "Failing",
+            Self::Unknown => "Unknown",
+        }
+    }
 }

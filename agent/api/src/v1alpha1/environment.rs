@@ -9,7 +9,7 @@ use super::rollout::{RolloutStatus, StrategyRule};
 use crate::{
     Interval,
     v1alpha1::{
-        AuditStatus, ForeignFields, ForeignStatus, IgnoreRule, Leaving, OnDelete, WaitingRevision,
+        AuditStatus, CheckStatus, ForeignFields, ForeignStatus, HttpCheck, IgnoreRule, Leaving, OnDelete, WaitingRevision,
         Window,
     },
 };
@@ -122,6 +122,10 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub strategies: Vec<StrategyRule>,
+    /// HTTP checks that the agent runs all the time: gates and alarms of rollouts, with metrics and events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub checks: Vec<HttpCheck>,
 }
 
 /// One branch and one path of a config repo.
@@ -268,6 +272,9 @@ pub struct EnvironmentStatus {
     /// Progressive delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutStatus>,
+    /// How the HTTP checks stand. Written when that changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckStatus>,
     /// The value of `driftless.dev/requested-at` that was last acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled_request: Option<String>,

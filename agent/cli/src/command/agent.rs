@@ -92,6 +92,7 @@ fn config(args: &Agent, context: &Context) -> Result<Config, AgentError> {
         webhook_secret: secret,
         prometheus: args.prometheus.clone(),
         otlp_endpoint: args.otlp_endpoint.clone(),
+        checks_on_loopback: args.checks_on_loopback,
         concurrency: args.concurrency,
         audit_per_minute: args.audit_per_minute,
         lease: Duration::from_secs(args.lease_seconds.max(3)),

@@ -23,7 +23,7 @@ use super::{
     reach::{NOWHERE, Reach},
     secret::{self, Values},
 };
-use crate::{key::EnvironmentKey, metrics::Metrics};
+use crate::{context::Context, key::EnvironmentKey, metrics::Metrics};
 
 /// How much of a body is looked at.
 const LARGEST: usize = 1 << 20;
@@ -34,8 +34,7 @@ pub(crate) struct Probe {
     pub(crate) key: EnvironmentKey,
     pub(crate) cluster: Cluster,
     pub(crate) metrics: Arc<Metrics>,
-    client: Client,
-    reach: Reach,
+    visitor: Visitor,
     /// Values of headers, by check.
     secrets: Arc<Mutex<BTreeMap<String, Values>>>,
 }
@@ -51,33 +50,44 @@ pub(crate) struct Found {
     pub(crate) certificate_days: Option<i64>,
 }
 
-/// The client that all environments share.
-pub(crate) fn client(loopback: bool) -> Client {
+/// Who asks servers, for all environments.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    client: Client,
+    reach: Reach,
+}
+
+impl Visitor {
+    /// `loopback` lets it ask this very machine.
+    pub(crate) fn new(loopback: bool) -> Self {
+        let reach = Reach { loopback };
+        Self {
+            client: client(reach),
+            reach,
+        }
+    }
+}
+
+fn client(reach: Reach) -> Client {
     let built = Client::builder()
         .no_proxy()
         .redirect(Policy::none())
         // Every run is a visitor of its own, with a connection of its own.
         .pool_max_idle_per_host(0)
         .tls_info(true)
-        .dns_resolver(Arc::new(Reach { loopback }))
+        .dns_resolver(Arc::new(reach))
         .user_agent(concat!("driftless/", env!("CARGO_PKG_VERSION")))
         .build();
     built.expect("a client, because nothing in it can be refused")
 }
 
 impl Probe {
-    pub(crate) fn new(
-        key: EnvironmentKey,
-        cluster: Cluster,
-        metrics: Arc<Metrics>,
-        (client, loopback): (Client, bool),
-    ) -> Self {
+    pub(crate) fn new(key: &EnvironmentKey, context: &Context) -> Self {
         Self {
-            key,
-            cluster,
-            metrics,
-            client,
-            reach: Reach { loopback },
+            key: key.clone(),
+            cluster: context.cluster.clone(),
+            metrics: context.metrics.clone(),
+            visitor: context.visitor.clone(),
             secrets: Arc::default(),
         }
     }
@@ -131,7 +141,7 @@ impl Probe {
         let url = self.url(&check.url).map_err(Unasked::Cannot)?;
         let values = self.values(check).await.map_err(Unasked::Cannot)?;
         let headers = headers(&check.headers, &values).map_err(Unasked::Cannot)?;
-        let request = self.client.request(method(check.method), url);
+        let request = self.visitor.client.request(method(check.method), url);
         let answer = request.headers(headers).send().await;
         let answer = answer.map_err(|error| Unasked::Failed(fault(&error)))?;
         let (status, days) = (answer.status().as_u16(), certificate_days(&answer));
@@ -146,7 +156,7 @@ impl Probe {
                 "its url has to be http:// or https://, without a user name or password".to_owned(),
             );
         }
-        match url.host_str().is_some_and(|host| self.reach.allows_host(host)) {
+        match url.host_str().is_some_and(|host| self.visitor.reach.allows_host(host)) {
             true => Ok(url),
             false => Err(NOWHERE.to_owned()),
         }
@@ -194,7 +204,7 @@ fn headers(wanted: &[Header], values: &Values) -> Result<HeaderMap, String> {
         let name = HeaderName::from_bytes(header.name.as_bytes());
         let name = name.map_err(|_| format!("{:?} is no name of a header", header.name))?;
         let kept = header.secret.as_ref().and_then(|secret| values.get(secret));
-        let plain = header.value.as_ref().map(|value| value.as_bytes());
+        let plain = header.value.as_ref().map(String::as_bytes);
         let bytes = kept.map(Vec::as_slice).or(plain).unwrap_or_default();
         let value = HeaderValue::from_bytes(bytes.trim_ascii_end());
         let mut value = value.map_err(|_| format!("the value of header {name} is of no use"))?;

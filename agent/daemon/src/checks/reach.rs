@@ -3,7 +3,7 @@
 //! Whoever writes an Environment has the agent ask, from where the agent stands. Addresses of the link, where clouds
 //! hand out credentials, and of the agent itself are refused after names are resolved, so that no name leads there.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -59,6 +59,8 @@ pub(super) const NOWHERE: &str = "leads to an address that checks may not ask";
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

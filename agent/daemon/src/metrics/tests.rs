@@ -34,6 +34,13 @@ fn all() -> Metrics {
     metrics.drift(1);
     metrics.look(true);
     metrics.hook(true);
+    let found = Found {
+        fault: None,
+        asked: true,
+        took: Duration::from_millis(40),
+        certificate_days: Some(30),
+    };
+    metrics.check(&key, "front", &found);
     metrics
 }
 

@@ -130,7 +130,7 @@ impl Pass<'_> {
             samples: self.samples(),
             approvals: self.approvals(),
             command: self.command(),
-            alarm: None,
+            alarms: self.alarms(),
             chaos,
         })
     }

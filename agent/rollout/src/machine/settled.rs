@@ -106,6 +106,7 @@ impl Run<'_> {
                 .map(|(key, one)| (key.clone(), one.stable.wanted))
                 .collect(),
             paused: None,
+            ailing: self.seen.alarms.keys().cloned().collect(),
             flags_before: self.state.flags.clone(),
             step: 0,
             weight: 0,

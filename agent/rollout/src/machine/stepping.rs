@@ -55,9 +55,8 @@ impl Run<'_> {
             })
         });
         // On the way back the alarm is why, and it rings until everybody is there.
-        let alarm = self.seen.alarm.clone();
-        let alarm = alarm.filter(|_| rollout.direction == Direction::Forward);
-        crashing.or_else(|| alarm.map(|why| Cause::Alarm { why }))
+        let forward = rollout.direction == Direction::Forward;
+        crashing.or_else(|| self.alarm().filter(|_| forward))
     }
 
     /// Takes from the new version what its pods cannot carry.

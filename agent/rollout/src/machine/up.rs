@@ -160,9 +160,21 @@ impl Run<'_> {
         self.news().filter(|cause| *cause == Cause::Reverted)
     }
 
-    fn alarm(&self) -> Option<Cause> {
-        let why = self.seen.alarm.clone()?;
-        Some(Cause::Alarm { why })
+    /// A check that has begun to fail since the rollout began.
+    pub(super) fn alarm(&self) -> Option<Cause> {
+        let rollout = self.state.rollout.as_ref()?;
+        let mut alarms = self.seen.alarms.iter();
+        let (name, saw) = alarms.find(|(name, _)| !rollout.ailing.contains(*name))?;
+        Some(Cause::Alarm {
+            why: format!("{name}: {saw}"),
+        })
+    }
+
+    /// What failed before and passes now is watched like all others.
+    pub(super) fn recover(&mut self) {
+        if let Some(rollout) = &mut self.state.rollout {
+            rollout.ailing.retain(|name| self.seen.alarms.contains_key(name));
+        }
     }
 }
 

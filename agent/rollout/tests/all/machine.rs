@@ -316,7 +316,7 @@ fn an_alarm_in_the_bake_time_brings_the_former_release_back() {
         rollout.is_some_and(|rollout| matches!(rollout.phase, Phase::Baking { .. }))
     };
     world.until(10, baking);
-    world.seen.alarm = Some("shop-front: 503".to_owned());
+    world.alarm("shop-front");
     world.turn();
     let rollout = world.state.rollout.as_ref().unwrap();
     assert_eq!(
@@ -326,7 +326,7 @@ fn an_alarm_in_the_bake_time_brings_the_former_release_back() {
     world.until(10, |world| world.is_settled_on("a"));
     assert_eq!(world.state.rejected[0].revision, revision("b"));
     assert_eq!(world.state.rejected[0].cause.as_str(), "SyntheticAlarm");
-    world.seen.alarm = None;
+    world.seen.alarms.clear();
     world.turn();
     assert!(world.is_settled_on("a"), "what git says is rejected");
 }
@@ -501,6 +501,32 @@ fn a_disturbance_ends_by_itself_and_with_the_rollout() {
         other.pass(10);
     }
     assert!(seen && other.is_settled_on("a") && !other.seen.chaos.left);
+}
+
+#[test]
+fn a_check_that_failed_before_blames_nobody_until_it_has_passed() {
+    let mut world = World::new(Router::Route);
+    world.alarm("front");
+    world.push("b", Some(weights(&[25, 100])));
+    world.turn();
+    world.turn();
+    assert!(world.at_step().is_some(), "the fix may come out");
+    let stored = State::read(&world.state.write()).unwrap();
+    world.state = stored;
+    world.turn();
+    assert!(world.at_step().is_some(), "also after a restart");
+    world.seen.alarms.clear();
+    world.turn();
+    world.alarm("front");
+    world.turn();
+    let rejection = world.state.rollout.as_ref().map(|rollout| rollout.phase.clone());
+    assert!(
+        matches!(
+            rejection,
+            Some(rollout::state::Phase::Ending { cause: Cause::Alarm { .. }, .. })
+        ),
+        "{rejection:?}"
+    );
 }
 
 fn killing() -> Strategy {
@@ -678,7 +704,7 @@ fn two_namespaces_take_turns_and_the_way_back_is_instant() {
         settled: Some("a".to_owned()),
         stuck: None,
     });
-    world.seen.alarm = Some("front: 503".to_owned());
+    world.alarm("front");
     world.seen.at = world.now;
     let effects = world.look();
     assert_eq!(

@@ -118,7 +118,7 @@ impl World {
                 samples: Vec::new(),
                 approvals: Vec::new(),
                 command: None,
-                alarm: None,
+                alarms: BTreeMap::new(),
                 chaos: Disturbed::default(),
             },
             state,
@@ -145,6 +145,11 @@ impl World {
         let rollout = self.state.rollout.as_ref();
         let target = rollout.map(|rollout| rollout.target.clone());
         self.seen.toward = target.or_else(|| self.seen.head.clone());
+    }
+
+    /// A check fails from now on.
+    pub(crate) fn alarm(&mut self, check: &str) {
+        self.seen.alarms.insert(check.to_owned(), "503".to_owned());
     }
 
     /// The machine looks once.

@@ -122,6 +122,8 @@ impl Show {
     pub(crate) fn options(&self) -> AgentOptions {
         AgentOptions {
             prometheus: Some(self.prometheus.clone()),
+            // The gateway of the lab is on this machine.
+            more: vec!["--checks-on-loopback".to_owned()],
             ..AgentOptions::alone(&self.shop.namespace)
         }
     }

@@ -174,6 +174,19 @@ impl Pass<'_> {
         serde_json::from_str(text).ok()
     }
 
+    /// Checks that fail, and send back what they begin to fail under.
+    pub(super) fn alarms(&self) -> BTreeMap<String, String> {
+        let meant = |name: &String| {
+            let mut checks = self.environment.spec.checks.iter();
+            checks.any(|check| check.alarm && check.name == *name)
+        };
+        let failing = self.state.status.checks.iter();
+        let failing = failing.filter(|check| check.fails() && meant(&check.name));
+        failing
+            .map(|check| (check.name.clone(), check.message.clone()))
+            .collect()
+    }
+
     /// Whose numbers are asked for.
     pub(super) fn versions(&self, split: &Split<'_>, state: &State) -> Vec<Versions> {
         let Some(rollout) = &state.rollout else {
@@ -186,6 +199,7 @@ impl Pass<'_> {
             &target.commit,
             rollout.weight,
         );
+        let checks = self.state.checks.named();
         let tracks = split.tracks().iter();
         // What bakes is the stable version, and there is no other.
         let bakes = super::bakes(state);
@@ -207,6 +221,7 @@ impl Pass<'_> {
                     stable,
                     began: rollout.began,
                     about: about.clone(),
+                    checks: checks.clone(),
                 }
             })
             .collect()

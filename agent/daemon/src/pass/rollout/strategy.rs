@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{
     Reason,
-    v1alpha1::{Strategy as StrategyDocument, StrategyRule, WorkloadKind},
+    v1alpha1::{HttpCheck, Strategy as StrategyDocument, StrategyRule, WorkloadKind},
 };
 use krm::ObjectId;
 use kube::Api;
@@ -117,6 +117,7 @@ impl Pass<'_> {
         let strategy = document.spec.strategy;
         let mut faults: Vec<_> = strategy.faults().iter().map(ToString::to_string).collect();
         faults.extend(unserved(&strategy));
+        faults.extend(unknown(&strategy, &self.environment.spec.checks));
         if faults.is_empty() {
             return Ok(strategy);
         }
@@ -156,10 +157,8 @@ fn unserved(strategy: &Strategy) -> Vec<String> {
     let mut gates = Vec::new();
     for (place, step) in strategy.steps.iter().enumerate() {
         let at = format!("steps[{place}]");
-        match step {
-            Step::Synthetic(_) => add(at, "a synthetic check"),
-            Step::Analysis(own) => gates.push((format!("{at}.analysis"), own)),
-            _ => {}
+        if let Step::Analysis(own) = step {
+            gates.push((format!("{at}.analysis"), own));
         }
     }
     for (at, analysis) in analyses.chain(gates) {
@@ -167,12 +166,37 @@ fn unserved(strategy: &Strategy) -> Vec<String> {
             let at = format!("{at}.metrics.{}", metric.name);
             match metric.from {
                 Source::Job(_) => add(at, "a Job as a metric"),
-                Source::Synthetic(_) => add(at, "a synthetic check as a metric"),
-                Source::Template(_) | Source::Prometheus(_) | Source::Web(_) => {}
+                Source::Template(_)
+                | Source::Prometheus(_)
+                | Source::Web(_)
+                | Source::Synthetic(_) => {}
             }
         }
     }
     faults
+}
+
+/// Checks that the strategy names and the Environment does not have.
+fn unknown(strategy: &Strategy, checks: &[HttpCheck]) -> Vec<String> {
+    let mut named: Vec<&String> = Vec::new();
+    let mut analyses: Vec<_> = strategy.analysis.iter().collect();
+    for step in &strategy.steps {
+        match step {
+            Step::Synthetic(gate) => named.extend(&gate.checks),
+            Step::Analysis(own) => analyses.push(own),
+            _ => {}
+        }
+    }
+    for metric in analyses.into_iter().flat_map(|analysis| &analysis.metrics) {
+        if let Source::Synthetic(name) = &metric.from {
+            named.push(name);
+        }
+    }
+    named.retain(|name| !checks.iter().any(|check| check.name == **name));
+    let told = named.into_iter().map(|name| {
+        format!("the Environment has no check {name:?}; add it to spec.checks")
+    });
+    told.collect()
 }
 
 /// Which of the `changed` workloads are rolled out. What a workload says in git goes before the rules, of which the

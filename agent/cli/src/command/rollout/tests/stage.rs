@@ -87,7 +87,7 @@ impl Stage {
                 samples: Vec::new(),
                 approvals: Vec::new(),
                 command: None,
-                alarm: None,
+                alarms: std::collections::BTreeMap::new(),
                 chaos: rollout::observe::Disturbed::default(),
             },
             state: State {
