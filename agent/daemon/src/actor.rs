@@ -472,7 +472,7 @@ async fn rolled(rollouts: Option<&Rollouts>) {
         return std::future::pending().await;
     };
     tokio::select! {
-        () = rollouts.asking.some() => {}
+        () = rollouts.asking.some(), if rollouts.looked => {}
         () = reached(rollouts.wake) => {}
     }
 }

@@ -111,6 +111,10 @@ impl<'a> Pass<'a> {
         self.state.waves_wait = false;
         let going = self.environment.metadata.deletion_timestamp.is_some();
         self.check(going);
+        if let Some(rollouts) = &mut self.state.rollouts {
+            // A time that has come is dealt with now, or by the next try.
+            (rollouts.wake, rollouts.looked) = (None, false);
+        }
         match self.environment.spec.suspend {
             _ if going => self.remove(cancel).await,
             true => {

@@ -27,6 +27,8 @@ pub(crate) struct Rollouts {
     pub(crate) asking: Asking,
     /// When something can change by time alone.
     pub(crate) wake: Option<Timestamp>,
+    /// Whether the last pass got as far as to look at it. If not, numbers that come in change nothing by themselves.
+    pub(crate) looked: bool,
     /// True if pods were ready of which those who route did not know yet.
     pub(crate) lags: bool,
     /// The workloads of the rollout under way, and the strategy's name.
@@ -93,6 +95,7 @@ impl Rollouts {
             state,
             asking: Asking::new(measures),
             wake: None,
+            looked: false,
             lags: false,
             chosen: Chosen::default(),
             objects: Vec::new(),

@@ -355,7 +355,7 @@ impl Pass<'_> {
         rollouts
             .asking
             .arrange(&effects.wish.checks, &versions, now);
-        rollouts.wake = wake;
+        (rollouts.wake, rollouts.looked) = (wake, true);
         rollouts.chosen = chosen;
         if state.rollout.is_none() && effects.wish.other.is_none() {
             rollouts.rest();

@@ -178,6 +178,7 @@ impl Pass<'_> {
         let target = &rollout.target;
         let (release, commit) = (&target.release, &target.commit);
         let about = measure::about(&self.key.to_string(), release, commit, rollout.weight);
+        let checks = self.state.checks.named();
         let led = two.workloads.iter().filter_map(|workload| {
             let service = workload.services.first()?.clone();
             let names = (workload.id.name.clone(), service);
@@ -187,6 +188,7 @@ impl Pass<'_> {
                 stable: names,
                 began: rollout.began,
                 about: about.clone(),
+                checks: checks.clone(),
             })
         });
         led.collect()
