@@ -16,12 +16,13 @@ pub(crate) async fn is_a_gate_that_the_canary_alone_has_to_pass() -> Result<()> 
     let steps = json!([
         { "weight": 10 }, { "synthetic": { "checks": ["front"], "count": 2, "interval": "1s" } }, { "weight": 100 },
     ]);
-    let (show, agent) = open("gate", steps, json!({})).await?;
+    let (show, agent) = open("gate").await?;
     // One that never answers delays nobody.
     let hung = TcpListener::bind("127.0.0.1:0")?;
     let hung = json!({ "name": "hung", "url": format!("http://{}/", hung.local_addr()?), "timeout": "60s", "interval": "5s" });
     let front = front(&show, json!({ "alarm": false }));
     show.shop.change(json!({ "spec": { "checks": [front, hung] } })).await?;
+    show.strategy(strategy(steps, json!({}))).await?;
     let good = show.push(&Version::good("v2"))?;
     show.shop.ready_at(&good).await?;
     let bad = show.push(&Version::good("v3").with("FAIL_PERCENT", "100"))?;
@@ -39,9 +40,10 @@ pub(crate) async fn is_an_alarm_that_brings_the_former_release_back() -> Result<
     let steps = json!([
         { "weight": 50 }, { "synthetic": { "checks": ["front"], "count": 1 } }, { "weight": 100 },
     ]);
-    let (show, agent) = open("alarm", steps, json!({ "bake": "10m" })).await?;
+    let (show, agent) = open("alarm").await?;
     let front = front(&show, json!({}));
     show.shop.change(json!({ "spec": { "checks": [front] } })).await?;
+    show.strategy(strategy(steps, json!({ "bake": "10m" }))).await?;
     stands(&show, CheckState::Passing).await?;
     let metrics = agent.metrics().await?;
     ensure!(metrics.contains("check=\"front\"} 1"), "{metrics}");
@@ -67,7 +69,13 @@ pub(crate) async fn is_an_alarm_that_brings_the_former_release_back() -> Result<
     Ok(())
 }
 
-async fn open(name: &str, steps: Value, more: Value) -> Result<(Show, Agent)> {
+/// A shop that knows no check yet.
+async fn open(name: &str) -> Result<(Show, Agent)> {
+    let all_at_once = json!({ "steps": [{ "weight": 100 }] });
+    Show::open(name, all_at_once, &Version::good("v1")).await
+}
+
+fn strategy(steps: Value, more: Value) -> Value {
     let mut strategy = json!({
         "steps": steps, "progressDeadline": "60s",
         "testers": { "headers": [{ "name": "x-canary", "value": "yes" }] },
@@ -75,7 +83,7 @@ async fn open(name: &str, steps: Value, more: Value) -> Result<(Show, Agent)> {
     for (key, value) in more.as_object().into_iter().flatten() {
         strategy[key] = value.clone();
     }
-    Show::open(name, strategy, &Version::good("v1")).await
+    strategy
 }
 
 /// Asks the gateway for the shop, as a tester of the canary where there is one.
