@@ -1,7 +1,7 @@
 //! Version `v1alpha1` of the custom resources.
 
-mod command;
 pub mod check;
+mod command;
 pub mod environment;
 mod fields;
 pub mod hook;
@@ -12,8 +12,8 @@ pub mod rollout;
 pub mod strategy;
 pub mod window;
 
-pub use command::CommandAnswer;
 pub use check::{CheckState, CheckStatus, CheckTurn, HttpCheck};
+pub use command::CommandAnswer;
 pub use environment::{
     Adopt, DependencyRef, DriftAction, DriftEntry, DriftMode, DriftStatus, Environment,
     EnvironmentSpec, EnvironmentStatus, Failure, Health, PendingPlan, PruneBudget, RevisionStatus,

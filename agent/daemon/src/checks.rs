@@ -97,7 +97,8 @@ impl Checks {
                 failed: 0,
             };
             let task = tokio::spawn(watch.run()).abort_handle();
-            self.running.insert(check.name.clone(), (check.clone(), task));
+            self.running
+                .insert(check.name.clone(), (check.clone(), task));
         }
     }
 
@@ -238,7 +239,9 @@ fn delay(key: &EnvironmentKey, name: &str, interval: Duration) -> Duration {
     let seed = bytes.bytes().fold(7_u64, |seed, byte| {
         seed.wrapping_mul(131).wrapping_add(u64::from(byte))
     });
-    let whole = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
+    let whole = u64::try_from(interval.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
     Duration::from_millis(seed % whole)
 }
 

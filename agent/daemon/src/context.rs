@@ -10,9 +10,9 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    audit::Turns, checks::Visitor, claims::Claims, config::Tenancy, events::Events, measure::Measures,
-    metrics::Metrics, registry::Registry, repos::Repos, shelf::Shelf, targets::Targets,
-    traces::Traces,
+    audit::Turns, checks::Visitor, claims::Claims, config::Tenancy, events::Events,
+    measure::Measures, metrics::Metrics, registry::Registry, repos::Repos, shelf::Shelf,
+    targets::Targets, traces::Traces,
 };
 
 /// Needed by every actor; nothing in it may be left out.

@@ -279,7 +279,10 @@ pub(crate) async fn checks(
     }
     state.status = status;
     state.checks.told();
-    for turn in turns.iter().filter(|turn| spec.iter().any(|check| check.name == turn.name)) {
+    for turn in turns
+        .iter()
+        .filter(|turn| spec.iter().any(|check| check.name == turn.name))
+    {
         context.events.publish(environment, &report::check(turn));
     }
     true

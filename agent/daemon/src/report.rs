@@ -4,8 +4,8 @@ use api::{
     Reason,
     conditions::{ConditionType, condition},
     v1alpha1::{
-        CheckState, DriftStatus, EnvironmentStatus, ForeignStatus, Health, HookRecord, Phase, ReleaseStatus,
-        RevisionStatus, StageName, StageRecord, StageResult,
+        CheckState, DriftStatus, EnvironmentStatus, ForeignStatus, Health, HookRecord, Phase,
+        ReleaseStatus, RevisionStatus, StageName, StageRecord, StageResult,
     },
 };
 use jiff::Timestamp;

@@ -347,8 +347,16 @@ mod tests {
             (503, good, "answered 503"),
             (200, "{}", "the body lacks the text of `contains`"),
             (200, r#"{"db": "ok"}"#, "the body does not fit `matches`"),
-            (200, r#"{"db": "ok v1"}"#, "the value at \"/db\" is not the one expected"),
-            (200, r#"{"db": "ok", "v": "v1", "ready": false}"#, "the value at \"/ready\" is not the one expected"),
+            (
+                200,
+                r#"{"db": "ok v1"}"#,
+                "the value at \"/db\" is not the one expected",
+            ),
+            (
+                200,
+                r#"{"db": "ok", "v": "v1", "ready": false}"#,
+                "the value at \"/ready\" is not the one expected",
+            ),
             (200, "ok v1", "the body is no JSON"),
         ] {
             assert_eq!(whole.against(&answer(status, body)), Err(why.to_owned()));
@@ -362,14 +370,19 @@ mod tests {
         let mut old = answer(200, good);
         old.certificate_days = Some(13);
         assert!(whole.against(&old).unwrap_err().contains("13 days"));
-        assert_eq!(Expect::default().against(&answer(302, "")), Err("answered 302".to_owned()));
+        assert_eq!(
+            Expect::default().against(&answer(302, "")),
+            Err("answered 302".to_owned())
+        );
     }
 
     #[test]
     fn all_faults_are_told() {
         let check = |value: Value| serde_json::from_value::<HttpCheck>(value).unwrap();
         let checks = [
-            check(json!({"name": "a", "url": "https://a.example", "expect": {"certificateDays": 14}})),
+            check(
+                json!({"name": "a", "url": "https://a.example", "expect": {"certificateDays": 14}}),
+            ),
             check(json!({
                 "name": "a", "url": "http://a.example", "interval": "1s", "timeout": "2m",
                 "headers": [{"name": "x"}], "expect": {"matches": "(", "certificateDays": 1},

@@ -9,8 +9,8 @@ use super::rollout::{RolloutStatus, StrategyRule};
 use crate::{
     Interval,
     v1alpha1::{
-        AuditStatus, CheckStatus, ForeignFields, ForeignStatus, HttpCheck, IgnoreRule, Leaving, OnDelete, WaitingRevision,
-        Window,
+        AuditStatus, CheckStatus, ForeignFields, ForeignStatus, HttpCheck, IgnoreRule, Leaving,
+        OnDelete, WaitingRevision, Window,
     },
 };
 

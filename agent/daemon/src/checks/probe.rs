@@ -156,7 +156,10 @@ impl Probe {
                 "its url has to be http:// or https://, without a user name or password".to_owned(),
             );
         }
-        match url.host_str().is_some_and(|host| self.visitor.reach.allows_host(host)) {
+        match url
+            .host_str()
+            .is_some_and(|host| self.visitor.reach.allows_host(host))
+        {
             true => Ok(url),
             false => Err(NOWHERE.to_owned()),
         }

@@ -38,17 +38,26 @@ impl Checks {
         let help = "How long the last run of the HTTP check took";
         all.register("check_seconds", help, self.seconds.clone());
         let help = "Days that the certificate seen by the HTTP check is good for";
-        all.register("check_certificate_days", help, self.certificate_days.clone());
+        all.register(
+            "check_certificate_days",
+            help,
+            self.certificate_days.clone(),
+        );
         all.register("check_runs", "Runs of HTTP checks", self.runs.clone());
     }
 
     pub(super) fn set(&self, key: &EnvironmentKey, check: &str, found: &Found) {
         let label = label(key, check);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(key.clone()).or_default().insert(check.to_owned());
+        known
+            .entry(key.clone())
+            .or_default()
+            .insert(check.to_owned());
         let passing = found.fault.is_none();
         self.passing.get_or_create(&label).set(passing.into());
-        self.seconds.get_or_create(&label).set(found.took.as_secs_f64());
+        self.seconds
+            .get_or_create(&label)
+            .set(found.took.as_secs_f64());
         if let Some(days) = found.certificate_days {
             self.certificate_days.get_or_create(&label).set(days);
         }

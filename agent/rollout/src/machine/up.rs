@@ -173,7 +173,9 @@ impl Run<'_> {
     /// What failed before and passes now is watched like all others.
     pub(super) fn recover(&mut self) {
         if let Some(rollout) = &mut self.state.rollout {
-            rollout.ailing.retain(|name| self.seen.alarms.contains_key(name));
+            rollout
+                .ailing
+                .retain(|name| self.seen.alarms.contains_key(name));
         }
     }
 }

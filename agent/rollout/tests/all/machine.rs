@@ -519,11 +519,18 @@ fn a_check_that_failed_before_blames_nobody_until_it_has_passed() {
     world.turn();
     world.alarm("front");
     world.turn();
-    let rejection = world.state.rollout.as_ref().map(|rollout| rollout.phase.clone());
+    let rejection = world
+        .state
+        .rollout
+        .as_ref()
+        .map(|rollout| rollout.phase.clone());
     assert!(
         matches!(
             rejection,
-            Some(rollout::state::Phase::Ending { cause: Cause::Alarm { .. }, .. })
+            Some(rollout::state::Phase::Ending {
+                cause: Cause::Alarm { .. },
+                ..
+            })
         ),
         "{rejection:?}"
     );

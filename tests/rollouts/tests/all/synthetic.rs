@@ -21,18 +21,29 @@ pub(crate) async fn is_a_gate_that_the_canary_alone_has_to_pass() -> Result<()> 
     let hung = TcpListener::bind("127.0.0.1:0")?;
     let hung = json!({ "name": "hung", "url": format!("http://{}/", hung.local_addr()?), "timeout": "60s", "interval": "5s" });
     let front = front(&show, json!({ "alarm": false }));
-    show.shop.change(json!({ "spec": { "checks": [front, hung] } })).await?;
+    show.shop
+        .change(json!({ "spec": { "checks": [front, hung] } }))
+        .await?;
     show.strategy(strategy(steps, json!({}))).await?;
     let good = show.push(&Version::good("v2"))?;
     show.shop.ready_at(&good).await?;
     let bad = show.push(&Version::good("v3").with("FAIL_PERCENT", "100"))?;
     let status = show.phase(RolloutPhase::Held).await?;
     let held = held(status)?;
-    ensure!(held.revision == bad && held.reason == "AnalysisFailed", "{held:?}");
+    ensure!(
+        held.revision == bad && held.reason == "AnalysisFailed",
+        "{held:?}"
+    );
     let decision = held.decision.context("no decision")?;
-    ensure!(decision.metric == "front" && decision.query.ends_with("answered 500"), "{decision:?}");
+    ensure!(
+        decision.metric == "front" && decision.query.ends_with("answered 500"),
+        "{decision:?}"
+    );
     let metrics = agent.metrics().await?;
-    ensure!(metrics.contains("driftless_check_runs_total{result=\"failed\"}"), "{metrics}");
+    ensure!(
+        metrics.contains("driftless_check_runs_total{result=\"failed\"}"),
+        "{metrics}"
+    );
     Ok(())
 }
 
@@ -42,8 +53,11 @@ pub(crate) async fn is_an_alarm_that_brings_the_former_release_back() -> Result<
     ]);
     let (show, agent) = open("alarm").await?;
     let front = front(&show, json!({}));
-    show.shop.change(json!({ "spec": { "checks": [front] } })).await?;
-    show.strategy(strategy(steps, json!({ "bake": "10m" }))).await?;
+    show.shop
+        .change(json!({ "spec": { "checks": [front] } }))
+        .await?;
+    show.strategy(strategy(steps, json!({ "bake": "10m" })))
+        .await?;
     stands(&show, CheckState::Passing).await?;
     let metrics = agent.metrics().await?;
     ensure!(metrics.contains("check=\"front\"} 1"), "{metrics}");
@@ -53,18 +67,28 @@ pub(crate) async fn is_an_alarm_that_brings_the_former_release_back() -> Result<
     let _users = show.stage.load(&show.host, 100).await?;
     let status = show.phase(RolloutPhase::Held).await?;
     let held = held(status.clone())?;
-    ensure!(held.revision == bad && held.reason == "SyntheticAlarm", "{held:?}");
+    ensure!(
+        held.revision == bad && held.reason == "SyntheticAlarm",
+        "{held:?}"
+    );
     let good = status.rollout.and_then(|rollout| rollout.good);
     ensure!(good.as_deref() != Some(bad.as_str()), "{good:?}");
     let users = show.users(100).await?;
     show.share(&users, "v1", 100).await?;
     let status = stands(&show, CheckState::Passing).await?;
     let history = &status.checks[0].history;
-    ensure!(history[0].state == CheckState::Failing && !history[0].message.is_empty(), "{history:?}");
+    ensure!(
+        history[0].state == CheckState::Failing && !history[0].message.is_empty(),
+        "{history:?}"
+    );
     let events: Api<Event> = Api::namespaced(show.shop.client.clone(), &show.shop.namespace);
     let told = events.list(&ListParams::default()).await?;
     for reason in ["CheckFailed", "CheckPassed"] {
-        ensure!(told.iter().any(|event| event.reason.as_deref() == Some(reason)), "no event {reason}");
+        ensure!(
+            told.iter()
+                .any(|event| event.reason.as_deref() == Some(reason)),
+            "no event {reason}"
+        );
     }
     Ok(())
 }

@@ -193,9 +193,9 @@ fn unknown(strategy: &Strategy, checks: &[HttpCheck]) -> Vec<String> {
         }
     }
     named.retain(|name| !checks.iter().any(|check| check.name == **name));
-    let told = named.into_iter().map(|name| {
-        format!("the Environment has no check {name:?}; add it to spec.checks")
-    });
+    let told = named
+        .into_iter()
+        .map(|name| format!("the Environment has no check {name:?}; add it to spec.checks"));
     told.collect()
 }
 
