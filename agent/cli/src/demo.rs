@@ -9,13 +9,20 @@ use crate::context::Context;
 use crate::error::Explain;
 
 mod agent;
+mod canary;
 mod cluster;
 mod follow;
 mod repo;
 mod screen;
+mod shop;
 mod tour;
 
 use self::{agent::Agent, cluster::Target, follow::Follow, repo::Repo, screen::Screen};
+
+/// Said on somebody's own cluster.
+const NO_CANARY: &str = "
+The canary act is left out: it counts the requests of pods that the demo itself answers for, which it cannot on a
+cluster with pods of its own. `driftless.dev/strategy: canary` in overlays/master brings them out step by step all the same.";
 
 /// Why the demo cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -128,12 +135,28 @@ impl Stage<'_> {
         let target = Target::ready(context, screen, folder).await?;
         target.install(root, screen).await?;
         let repo = Repo::start(root, folder, screen).await?;
+        let shop = match target.is_own() {
+            true => Some(canary::prepare(&target, &repo).await?),
+            false => None,
+        };
         let agent = Agent::start(&target, folder, screen).await?;
         let mut follow = Follow::new(&target, &agent);
         target.environments(&repo.url(), screen).await?;
         follow.all_healthy(screen).await?;
         if plan.tour {
             tour::play(&target, &repo, &agent, &mut follow, screen).await?;
+            match shop {
+                Some(shop) => {
+                    let cast = canary::Cast {
+                        repo: &repo,
+                        agent: &agent,
+                        follow: &mut follow,
+                        screen,
+                    };
+                    canary::play(shop, &target, cast).await?;
+                }
+                None => screen.say(NO_CANARY),
+            }
         }
         screen.farewell(&target.kubeconfig, agent.log(), &repo.url());
         if plan.once {

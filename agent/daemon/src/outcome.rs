@@ -6,8 +6,8 @@ use api::{
     Reason,
     v1alpha1::{
         Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, ForeignEntry, Health,
-        HookRecord, Leaving, PendingPlan, ReleaseRollout, RolloutStatus, StageName, StageRecord,
-        StageResult, WaitingFor, WaitingRevision, WindowOverride,
+        HookRecord, Leaving, MetricState, PendingPlan, ReleaseRollout, RolloutStatus, StageName,
+        StageRecord, StageResult, WaitingFor, WaitingRevision, WindowOverride,
     },
 };
 use jiff::Timestamp;
@@ -128,6 +128,8 @@ pub(crate) struct Told {
     pub(crate) status: RolloutStatus,
     /// For the Release, while a rollout is under way.
     pub(crate) release: Option<ReleaseRollout>,
+    /// The last numbers; none while nothing is under way and nothing has just ended.
+    pub(crate) metrics: Vec<MetricState>,
     /// What was decided in this look.
     pub(crate) records: Vec<Record>,
     /// True if what git asks for is what serves.

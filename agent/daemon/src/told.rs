@@ -73,10 +73,6 @@ impl RolloutLook<'_> {
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let steps = rollout.strategy.steps.len();
-        let metrics = self.numbers.values().map(|(numbers, last)| MetricState {
-            last: last.clone(),
-            recent: numbers.clone(),
-        });
         Some(ReleaseRollout {
             id: rollout.id(),
             strategy: self.strategy.to_owned(),
@@ -89,9 +85,19 @@ impl RolloutLook<'_> {
             weight: weight(rollout),
             message: self.effects.waiting.clone(),
             workloads: shares(self.seen, rollout),
-            metrics: metrics.collect(),
+            metrics: self.metrics(),
             records: Vec::new(),
         })
+    }
+
+    /// The last numbers. There are some when a rollout has just ended, too: the one that ended it among them.
+    pub fn metrics(&self) -> Vec<MetricState> {
+        let all = self.numbers.values();
+        all.map(|(numbers, last)| MetricState {
+            last: last.clone(),
+            recent: numbers.clone(),
+        })
+        .collect()
     }
 
     /// True if what git asks for is what serves.

@@ -46,7 +46,7 @@ pub(crate) struct Target {
     config: Kubeconfig,
     context: Option<String>,
     /// Ends with the demo.
-    _control_plane: Option<ControlPlane>,
+    control_plane: Option<ControlPlane>,
 }
 
 impl Target {
@@ -78,7 +78,7 @@ impl Target {
             kubeconfig,
             config,
             context: context.context.clone(),
-            _control_plane: control_plane,
+            control_plane,
         };
         let version = target.client.apiserver_version().await;
         let version = version
@@ -109,6 +109,11 @@ impl Target {
         std::fs::copy(control_plane.kubeconfig(), &kubeconfig)
             .map_err(|error| DemoError::Io("copy the kubeconfig".to_owned(), error))?;
         Ok((kubeconfig, Some(control_plane)))
+    }
+
+    /// True if it is the demo's own, which has no container runtime.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.control_plane.is_some()
     }
 
     /// Applies what `deploy/` has for an agent outside of a pod: custom resources and rights.
@@ -194,8 +199,8 @@ impl Target {
         Ok(path)
     }
 
-    /// Makes the three Environments.
-    pub(crate) async fn environments(&self, url: &str, screen: &Screen) -> Result<(), DemoError> {
+    /// Makes the namespace of the Environments.
+    pub(crate) async fn namespace(&self) -> Result<(), DemoError> {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let params = PatchParams::apply("driftless-demo").force();
         let namespace =
@@ -203,7 +208,14 @@ impl Target {
         namespaces
             .patch(NAMESPACE, &params, &Patch::Apply(namespace))
             .await
-            .map_err(|error| call("make the namespace shop", error))?;
+            .map(drop)
+            .map_err(|error| call("make the namespace shop", error))
+    }
+
+    /// Makes the three Environments.
+    pub(crate) async fn environments(&self, url: &str, screen: &Screen) -> Result<(), DemoError> {
+        self.namespace().await?;
+        let params = PatchParams::apply("driftless-demo").force();
         let api: Api<api::v1alpha1::Environment> = Api::namespaced(self.client.clone(), NAMESPACE);
         for (name, branch, namespace) in ENVIRONMENTS {
             let environment = json!({
@@ -260,7 +272,7 @@ impl Target {
         use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
         use kube::runtime::wait::{await_condition, conditions::is_crd_established};
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        for name in ["environments", "releases", "inventories"] {
+        for name in ["environments", "releases", "inventories", "strategies"] {
             let crd = format!("{name}.driftless.dev");
             let established = await_condition(api.clone(), &crd, is_crd_established());
             established

@@ -7,6 +7,13 @@ use lab::{BareRepo, GitHttp, git::HttpOptions};
 use super::{DemoError, Screen};
 
 const NAME: &str = "config.git";
+/// The strategy of production while the demo lasts: the steps of `canary`, in seconds instead of minutes.
+pub(crate) const QUICK: &str = "quick";
+/// What the demo changes of the sample, so that a canary is over in less than a minute and one pod is a tenth.
+const FOR_THE_DEMO: [(&str, &str); 2] = [
+    ("value: canary\n", "value: quick\n"),
+    ("  count: 3\n", "  count: 9\n"),
+];
 
 /// The repo and its server.
 pub(crate) struct Repo {
@@ -47,6 +54,34 @@ impl Repo {
     /// Its address.
     pub(crate) fn url(&self) -> String {
         self.server.url(NAME)
+    }
+
+    /// Lets production go step by step in seconds.
+    pub(crate) fn quicken(&self) -> Result<(), DemoError> {
+        let overlay = "overlays/master/kustomization.yaml";
+        let message = "steps of seconds, and nine pods";
+        self.edit("master", message, overlay, &FOR_THE_DEMO)
+    }
+
+    /// The newest commit of a branch.
+    pub(crate) fn tip(&self, branch: &str) -> Result<String, DemoError> {
+        self.bare.tip(branch).map_err(DemoError::Git)
+    }
+
+    /// Does what an editor and a person do: each text becomes another one, in one commit.
+    pub(crate) fn edit(
+        &self,
+        branch: &str,
+        message: &str,
+        path: &str,
+        edits: &[(&str, &str)],
+    ) -> Result<(), DemoError> {
+        let change = |text: String| {
+            let replaced = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+            edits.iter().fold(text, replaced)
+        };
+        let edited = self.bare.edit(branch, path, message, change);
+        edited.map(drop).map_err(DemoError::Git)
     }
 
     /// Does what CI does: nothing but `driftless image set`.

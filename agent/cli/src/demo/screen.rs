@@ -63,6 +63,38 @@ impl Screen {
         let _ = writeln!(term::stderr(self.color), "   {good}→{good:#} {text}{when}");
     }
 
+    /// What has to be known to take it for what it is.
+    pub(crate) fn note(&self, text: &str) {
+        let dim = style::DIM;
+        let _ = writeln!(term::stderr(self.color), "   {dim}{text}{dim:#}");
+    }
+
+    /// A share that a new version has reached, beside those before it.
+    pub(crate) fn share(&self, percent: u8) {
+        let wait = style::WAIT;
+        let mut out = term::stderr(self.color);
+        let _ = write!(out, "   {wait}…{wait:#} {percent} %");
+        let _ = out.flush();
+    }
+
+    /// No more of them.
+    pub(crate) fn end_of_shares(&self) {
+        self.say("");
+    }
+
+    /// What a command has printed.
+    pub(crate) fn output(&self, text: &str) {
+        for line in text.lines() {
+            self.say(format!("     {line}").trim_end());
+        }
+    }
+
+    /// For a command whose output is shown here.
+    pub(crate) fn color_word(&self) -> &'static str {
+        let shown = term::stderr(self.color).current_choice() != ColorChoice::Never;
+        if shown { "always" } else { "never" }
+    }
+
     /// Shows steps that take long, on one line that is painted over on a terminal.
     pub(crate) fn progress(&self) -> Progress {
         let color = self.color;

@@ -23,6 +23,10 @@ pub(super) fn release(outcome: &Outcome, old: Option<&ReleaseRollout>) -> Option
             phase: told.status.phase,
             message: told.status.message.clone(),
             step_until: None,
+            metrics: match told.metrics.is_empty() {
+                true => old.metrics.clone(),
+                false => told.metrics.clone(),
+            },
             ..old.clone()
         },
         (None, None) => return None,

@@ -279,7 +279,7 @@ fn going_back_and_held_with_the_number() {
            └─ web-canary-77c94d5b6-4xk8p  ✓ Ready                     90s
 
         METRIC        LAST    LIMIT         NUMBERS
-        ✗ error-rate  0.3125  at most 0.01  ▂▂▂▂▂▂██
+        ✗ error-rate  0.3125  at most 0.01  ▂▂▂▂▂▂█
 
         AGO  DECISION     WHAT
         3m   Started      2222222 begins
@@ -305,7 +305,7 @@ fn going_back_and_held_with_the_number() {
         1111111 Ada: web 2.1.0   serves
 
         METRIC        LAST    LIMIT         NUMBERS
-        ✗ error-rate  0.3125  at most 0.01  ▂▂▂▂▂▂██
+        ✗ error-rate  0.3125  at most 0.01  ▂▂▂▂▂▂█
 
         AGO  DECISION     WHAT
         6m   Started      2222222 begins

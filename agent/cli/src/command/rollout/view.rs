@@ -346,7 +346,18 @@ fn metrics(
         release.status.as_ref()?.rollout.as_ref()
     });
     let told = told.or(ended.filter(|_| status.phase == RolloutPhase::Held));
-    told.map(|told| told.metrics.clone()).unwrap_or_default()
+    let mut metrics = told.map(|told| told.metrics.clone()).unwrap_or_default();
+    // The Release is written a moment later.
+    let last = held.and_then(|held| held.decision.as_ref());
+    for metric in &mut metrics {
+        if let Some(last) = last.filter(|last| last.metric == metric.last.metric)
+            && last.at > metric.last.at
+        {
+            metric.recent.extend(last.number);
+            metric.last = last.clone();
+        }
+    }
+    metrics
 }
 
 /// What was decided, but for the many numbers that were good.

@@ -1,6 +1,9 @@
 //! Tells what a look at a rollout has brought.
 
-use rollout::{Effects, Observation, State, wish::Record};
+use rollout::{
+    Effects, Observation, State,
+    wish::{Event, Record},
+};
 
 use super::Pass;
 use crate::{outcome::Told, rollouts::Chosen, told::RolloutLook};
@@ -30,6 +33,7 @@ impl Pass<'_> {
         let told = Told {
             status: look.status(),
             release: look.release(),
+            metrics: look.metrics(),
             records: effects.records.clone(),
             current: look.is_current(),
         };
@@ -37,7 +41,9 @@ impl Pass<'_> {
     }
 
     fn remember_numbers(&mut self, records: &[Record]) {
-        let decisions = records.iter().filter_map(|record| record.decision.clone());
+        // What ends a rollout was judged before, and is one number.
+        let judged = records.iter().filter(|one| one.event == Event::Judged);
+        let decisions = judged.filter_map(|record| record.decision.clone());
         let recent = &mut self.rollouts().recent;
         for decision in decisions {
             let (numbers, last) = recent

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use rollout::judge::{Missing, Numbers, Reading};
 use rollout::observe::{Action, Approval, Command, Observation, Pods, Router, Sample, Workload};
 use rollout::state::{Phase, Revision};
-use rollout::wish::{Effects, Record, Wish};
+use rollout::wish::{Effects, Event, Record, Wish};
 use rollout::{State, Strategy};
 use serde_json::json;
 
@@ -110,7 +110,11 @@ impl Stage {
         let target = rollout.map(|rollout| rollout.target.clone());
         self.seen.toward = target.or_else(|| self.seen.head.clone());
         let (state, effects) = rollout::step(&self.state, &self.seen, self.now);
-        for record in &effects.records {
+        let judged = effects
+            .records
+            .iter()
+            .filter(|one| one.event == Event::Judged);
+        for record in judged {
             if let Some(decision) = &record.decision {
                 let entry = self.numbers.entry(decision.metric.clone());
                 let known = entry.or_insert_with(|| (Vec::new(), decision.clone()));
