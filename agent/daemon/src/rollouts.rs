@@ -37,6 +37,8 @@ pub(crate) struct Rollouts {
     objects: Vec<(String, Vec<Object>)>,
     /// What was last applied, all of it.
     pub(crate) stands: Stands,
+    /// What was last wished for.
+    pub(crate) wish: Wish,
     /// What people had said when it was last looked at.
     pub(crate) said: Said,
     /// The last numbers of each metric.
@@ -100,6 +102,7 @@ impl Rollouts {
             chosen: Chosen::default(),
             objects: Vec::new(),
             stands: Stands::default(),
+            wish: Wish::default(),
             said: Said::default(),
             recent: BTreeMap::new(),
         })

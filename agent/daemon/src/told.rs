@@ -255,3 +255,63 @@ const fn phase(phase: &Phase) -> RolloutPhase {
         Phase::Ending { .. } => RolloutPhase::Ending,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rollout::observe::Pods;
+
+    use super::*;
+
+    fn pods(ready: u32, wanted: u32) -> Pods {
+        Pods {
+            wanted,
+            ready,
+            settled: None,
+            stuck: None,
+        }
+    }
+
+    fn told(
+        router: Router,
+        stable: Pods,
+        canary: Option<Pods>,
+        achieved: Option<u8>,
+    ) -> WorkloadShare {
+        let workload = Workload {
+            router,
+            stable,
+            canary,
+            achieved,
+            fixed: None,
+        };
+        share((&"Deployment/shop/web".to_owned(), &workload))
+    }
+
+    #[test]
+    fn a_share_of_nothing_is_not_known_and_none_of_something_is_none() {
+        let replicas = |stable, canary| told(Router::Replicas, stable, canary, None).achieved;
+        assert_eq!(replicas(pods(0, 4), None), None);
+        assert_eq!(replicas(pods(4, 4), None), Some(0));
+        assert_eq!(replicas(pods(3, 4), Some(pods(1, 1))), Some(25));
+        let route = |achieved| told(Router::Route, pods(4, 4), None, achieved).achieved;
+        assert_eq!((route(None), route(Some(0))), (None, Some(0)));
+    }
+
+    #[test]
+    fn in_place_each_pod_is_of_one_version() {
+        let share = told(Router::InPlace, pods(4, 4), Some(pods(1, 1)), None);
+        assert_eq!((share.stable.ready, share.canary.ready), (3, 1));
+        assert_eq!(share.achieved, Some(25));
+    }
+
+    #[test]
+    fn what_bakes_is_the_new_version() {
+        let route = baked(told(Router::Route, pods(4, 4), None, Some(0)));
+        assert_eq!((route.canary.ready, route.stable.ready), (4, 0));
+        assert_eq!(route.achieved, Some(100));
+        let unread = baked(told(Router::Route, pods(4, 4), None, None));
+        assert_eq!(unread.achieved, None);
+        let nobody = baked(told(Router::Replicas, pods(0, 4), None, None));
+        assert_eq!(nobody.achieved, None);
+    }
+}

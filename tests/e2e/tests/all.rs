@@ -6,6 +6,8 @@ mod approval;
 mod audit;
 #[path = "all/by_hand.rs"]
 mod by_hand;
+#[path = "all/canaries.rs"]
+mod canaries;
 #[path = "all/change.rs"]
 mod change;
 #[path = "all/drift.rs"]

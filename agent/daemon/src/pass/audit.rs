@@ -105,7 +105,8 @@ impl Pass<'_> {
         if !self.load().await || self.aim().await.is_none() || !self.take_rights() {
             return Err(unknown("the cluster cannot be asked"));
         }
-        let desires = self.desires(rendering.objects).await;
+        let objects = Box::pin(self.as_it_stands(rendering)).await;
+        let desires = self.desires(objects).await;
         let (kinds, desires) = desires.ok_or_else(|| unknown("the cluster cannot be asked"))?;
         Ok((kinds, desires.objects))
     }

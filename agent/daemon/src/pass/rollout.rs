@@ -296,6 +296,20 @@ impl Pass<'_> {
         Some(objects)
     }
 
+    /// What is to stand by the last look; what was rendered, if nothing was looked at or a canary is on its way.
+    pub(super) async fn as_it_stands(&mut self, rendering: Rendering) -> Vec<Object> {
+        let wish = self
+            .state
+            .rollouts
+            .as_ref()
+            .map(|rollouts| rollouts.wish.clone());
+        let Some(wish) = wish.filter(|wish| wish.base.is_some() && wish.canary.is_none()) else {
+            return rendering.objects;
+        };
+        let standing = self.stand(&wish, &Cut::Whole, &rendering).await;
+        standing.unwrap_or(rendering.objects)
+    }
+
     /// Takes the way to the next revision apart. The outer `None` ends the pass.
     async fn cut<'l>(&mut self, look: &'l Look) -> Option<Result<Cut<'l>, Vec<Fault>>> {
         let Some(strategy) = &look.strategy else {
@@ -357,6 +371,7 @@ impl Pass<'_> {
             .arrange(&effects.wish.checks, &versions, now);
         (rollouts.wake, rollouts.looked) = (wake, true);
         rollouts.chosen = chosen;
+        rollouts.wish = effects.wish.clone();
         if state.rollout.is_none() && effects.wish.other.is_none() {
             rollouts.rest();
         }

@@ -165,7 +165,9 @@ impl Layout<'_> {
 
     fn add_serving(&self, shape: &mut Shape) {
         let floors = self.wish.canary.as_ref().map(|canary| &canary.floors);
-        for object in self.base.at(Place::is_sided) {
+        // Hooks are of the revision on its way; those of the one that serves have run.
+        let ran = |(object, _): &&Object| !(self.is_on_its_way() && is_hook(object));
+        for object in self.base.at(Place::is_sided).filter(ran) {
             let mut object = self.moved(object, self.serving);
             if let Some(floors) = floors {
                 pods::raise_autoscaler(&mut object.0, floors);
@@ -178,7 +180,8 @@ impl Layout<'_> {
         let (Some(idle), Some(other)) = (self.idle, &self.wish.other) else {
             return;
         };
-        for object in self.other.at(Place::is_sided) {
+        let ran = |(object, _): &&Object| !self.is_on_its_way() && is_hook(object);
+        for object in self.other.at(Place::is_sided).filter(|one| !ran(one)) {
             let mut object = self.moved(object, idle);
             pods::keep(&mut object.0, &other.pods);
             pods::raise_autoscaler(&mut object.0, &other.pods);
@@ -333,6 +336,10 @@ impl std::fmt::Debug for Sides<'_> {
             .field("other", &other)
             .finish_non_exhaustive()
     }
+}
+
+fn is_hook(object: &Value) -> bool {
+    !object["metadata"]["annotations"][plan::desired::words::HOOK].is_null()
 }
 
 /// A fixed address cannot be had twice.

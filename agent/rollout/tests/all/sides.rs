@@ -478,3 +478,26 @@ fn what_is_there_once_makes_no_new_side() {
     let workloads = sides::workloads(&good, "shop", &Known);
     assert_eq!(workloads.len(), 1);
 }
+
+#[test]
+fn hooks_run_on_the_side_of_the_revision_that_is_on_its_way() {
+    let hook = "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, annotations: {driftless.dev/hook: before}}
+";
+    let (mut good, mut new) = (read(SHOP), next());
+    good.extend(read(hook));
+    new.extend(read(hook));
+    let jobs = |shape: &Shape| {
+        let all = ids(shape).into_iter();
+        all.filter(|id| id.contains("/Job ")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        jobs(&shape(&good, Some(&new), &wish(0))),
+        ["green/Job migrate"]
+    );
+    let mut kept = wish(0);
+    kept.canary = None;
+    assert_eq!(jobs(&shape(&good, Some(&new), &kept)), ["blue/Job migrate"]);
+}

@@ -25,7 +25,12 @@ pub(crate) struct Far {
 
 impl Far {
     pub(crate) async fn start() -> Result<Self> {
-        let plane = ControlPlane::start(Options::apiserver_only()).await?;
+        Self::start_with(Options::apiserver_only()).await
+    }
+
+    /// The same with more parts.
+    pub(crate) async fn start_with(options: Options) -> Result<Self> {
+        let plane = ControlPlane::start(options).await?;
         let file = Kubeconfig::read_from(plane.kubeconfig())?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
         let client = Client::try_from(config)?;
