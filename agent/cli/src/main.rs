@@ -27,6 +27,10 @@ use crate::args::Cli;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 
+/// `.cargo/config.toml` says how it behaves.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let context = Context::resolve(&cli.global);

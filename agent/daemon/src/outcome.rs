@@ -77,6 +77,8 @@ pub(crate) struct Outcome {
     pub(crate) open: OpenHooks,
     /// Where the rollout stands, if anything here goes step by step.
     pub(crate) rollout: Option<Told>,
+    /// The revision that was begun before, and is applied now while a newer one has to wait.
+    pub(crate) finished: Option<Revision>,
     /// Why the pass could not be finished.
     pub(crate) stop: Option<Stop>,
 }
@@ -217,6 +219,21 @@ impl Outcome {
     pub(crate) fn is_applied(&self) -> bool {
         let current = self.rollout.as_ref().is_none_or(|told| told.current);
         self.is_sound() && !self.waves_wait && !self.deletions_wait && current
+    }
+
+    /// What there is to tell of the release of `revision`, if this says something of it.
+    pub(crate) fn of(&self, revision: &str) -> Option<Self> {
+        let is = |told: &Revision| told.to_string() == revision;
+        if self.finished.as_ref().is_some_and(is) {
+            let stop = None;
+            return Some(Self {
+                stop,
+                ..self.clone()
+            });
+        }
+        let head = self.head.as_ref();
+        head.is_some_and(|head| is(&head.revision))
+            .then(|| self.clone())
     }
 
     /// True if nothing went wrong, whether or not something has to wait.

@@ -45,6 +45,7 @@ mod rights;
 mod rollout;
 mod scopes;
 mod stock;
+mod upkeep;
 mod windows;
 
 pub(crate) use audit::{Audit, NoAudit};
@@ -59,8 +60,10 @@ pub(crate) struct Pass<'a> {
     /// The cluster, with the rights of the environment.
     acting: Cluster,
     hooks: hooks::Hooks,
-    /// What a revision asks for that waits for its time.
+    /// What a revision asks for that has to wait.
     soon: Vec<ObjectId>,
+    /// True while nothing new is made: what was applied before is kept up.
+    upkeep: bool,
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
     /// Objects that decide who gets what: written before anything else.
@@ -93,6 +96,7 @@ impl<'a> Pass<'a> {
             acting: context.cluster.clone(),
             hooks: hooks::Hooks::default(),
             soon: Vec::new(),
+            upkeep: false,
             recreations: Vec::new(),
             routing: Vec::new(),
             disturbs: None,
@@ -210,18 +214,15 @@ impl<'a> Pass<'a> {
         let Some(rendering) = rendering else {
             return;
         };
-        if let Some(stop) = self.others(&news).await {
-            self.state.waits_for_others = true;
-            self.announce(rendering).await;
-            self.outcome.stop = Some(stop);
+        let Some(rendering) = self.after_others(rendering, &news).await else {
             return;
-        }
+        };
         if self.aim().await.is_none() || !self.take_rights() || !self.guard().await {
             return;
         }
         self.release(trigger).await;
         if let Some(rendering) = Box::pin(self.bring_out(rendering)).await {
-            self.converge(rendering, cancel).await;
+            self.bring_in(rendering, cancel).await;
             self.stands_now();
             self.wind_up().await;
         }

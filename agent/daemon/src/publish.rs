@@ -78,11 +78,13 @@ async fn write_release(
     let Some(release) = &mut state.release else {
         return false;
     };
-    let about = outcome.head.as_ref().map(|head| head.revision.to_string());
-    if release.has_ended() || about.as_deref() != Some(release.revision.as_str()) {
+    if release.has_ended() {
         return false;
     }
-    let status = report::release(outcome, &release.status, now);
+    let Some(outcome) = outcome.of(&release.revision) else {
+        return false;
+    };
+    let status = report::release(&outcome, &release.status, now);
     if alike(&status, &release.status) {
         return false;
     }

@@ -58,10 +58,12 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
     let old = before.status;
     let judgement = Judgement::of(outcome);
     let head = outcome.head.as_ref().map(|head| head.revision.to_string());
+    let finished = outcome.finished.map(|finished| finished.to_string());
     let applied = match outcome.is_applied() {
-        true => head.clone().or_else(|| old.revision.applied.clone()),
-        false => old.revision.applied.clone(),
+        true => head.clone(),
+        false => finished,
     };
+    let applied = applied.or_else(|| old.revision.applied.clone());
     let conditions = ConditionType::ALL
         .into_iter()
         .map(|kind| {

@@ -242,6 +242,6 @@ impl State {
 }
 
 /// True if a new revision waits while what was applied before is kept up as ever.
-fn waits_for_its_time(stop: &Stop) -> bool {
+pub(crate) fn waits_for_its_time(stop: &Stop) -> bool {
     stop.reason == Reason::OutsideWindow
 }

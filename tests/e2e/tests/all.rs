@@ -46,6 +46,8 @@ mod strategies;
 mod telemetry;
 #[path = "all/tenancy.rs"]
 mod tenancy;
+#[path = "all/upkeep.rs"]
+mod upkeep;
 #[path = "all/waves.rs"]
 mod waves;
 #[path = "all/windows.rs"]

@@ -201,12 +201,7 @@ impl Chooser {
 
     /// What was applied before, once more.
     fn again(&self, before: &Revision) -> Option<Verified> {
-        let rules = Rules {
-            applied: Some(before),
-            allow_rewrite: false,
-        };
-        let rendering = rendered::render(&self.mirror, before, &self.path).ok()?;
-        verify(&self.mirror, rendering, &rules).ok()
+        again(&self.mirror, before, &self.path)
     }
 
     /// Holds on to what was applied, so that it can still be kept up when the branch leaves it behind.
@@ -261,4 +256,14 @@ impl Chooser {
             ..Choice::default()
         }
     }
+}
+
+/// What was applied before, once more.
+pub(super) fn again(mirror: &Mirror, before: &Revision, path: &TreePath) -> Option<Verified> {
+    let rules = Rules {
+        applied: Some(before),
+        allow_rewrite: false,
+    };
+    let rendering = rendered::render(mirror, before, path).ok()?;
+    verify(mirror, rendering, &rules).ok()
 }

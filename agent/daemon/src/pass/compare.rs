@@ -22,7 +22,9 @@ use super::{
     look::{Found, Looked},
     scopes::{Kinds, kinds_of},
 };
-use crate::{live::Snapshot, outcome::Retry, rendered::Rendering};
+use crate::{
+    live::Snapshot, outcome::Retry, rendered::Rendering, state::waits_for_its_time,
+};
 
 impl Pass<'_> {
     /// Makes the cluster equal to `rendering`, as far as that goes now.
@@ -39,9 +41,11 @@ impl Pass<'_> {
             return;
         };
         let mut complete = desires.refused.is_empty() && self.outcome.stop.is_none();
+        complete &= !self.upkeep;
         self.refuse(&desires);
-        if desires.lacks_hooks {
-            // Going on without them could bring a version up that needs what they do.
+        // Going on without them could bring a version up that needs what they do.
+        self.hooks.lacking = desires.lacks_hooks && !self.upkeep;
+        if self.hooks.lacking {
             return;
         }
         let mut sound = desires.refused.is_empty();
@@ -69,10 +73,9 @@ impl Pass<'_> {
         let carrier = self.carrier(&kinds);
         self.let_go(&carrier, &plan, false).await;
         let hooks = (revision.to_string(), sound);
-        if !self
-            .see_hooks(desires.hooks, &carrier, (&hooks.0, hooks.1))
-            .await
-        {
+        let jobs = Some(desires.hooks).filter(|_| !self.upkeep);
+        let jobs = jobs.unwrap_or_default();
+        if !self.see_hooks(jobs, &carrier, (&hooks.0, hooks.1)).await {
             return;
         }
         let work = Work::new(&desired, &plan, lacking);
@@ -89,6 +92,11 @@ impl Pass<'_> {
 
     /// Notes in the inventory that all of `revision` is applied.
     fn note_revision(&mut self, revision: source::Revision) {
+        let waits = self.outcome.stop.take_if(|stop| waits_for_its_time(stop));
+        if waits.is_some() && self.outcome.is_applied() {
+            self.outcome.finished = Some(revision);
+        }
+        self.outcome.stop = self.outcome.stop.take().or(waits);
         if self.outcome.is_applied()
             && let Some(ledger) = &mut self.state.ledger
         {

@@ -18,7 +18,8 @@ impl Pass<'_> {
             && self.take_rights()
             && let Some((_, desires)) = self.desires(rendering.objects).await
         {
-            self.want(&desires.objects);
+            self.soon = desires.objects.into_iter().map(|it| it.id).collect();
+            self.want(&[]);
         }
         self.outcome.stop = stop;
     }

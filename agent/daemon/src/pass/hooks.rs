@@ -40,6 +40,8 @@ pub(super) struct Hooks {
     leaving: Vec<ObjectId>,
     /// False if something in git was refused.
     complete: bool,
+    /// True if a hook was refused, so that nothing of its revision may be applied.
+    pub(super) lacking: bool,
     /// What the cluster serves, for hooks that run at the end of the pass.
     kinds: Option<Kinds>,
 }

@@ -1,7 +1,7 @@
 //! Windows: what waits for one, what does not, and who may let it through.
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::{PATIENCE, Shop};
+use e2e::{PATIENCE, Shop, config_map};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kube::api::{Patch, PatchParams};
 use lab::eventually;
@@ -201,5 +201,68 @@ async fn an_emergency_lets_one_revision_through_and_is_recorded() -> Result<()> 
         shop.maps().get("a").await?.data.unwrap_or_default()["key"],
         "2"
     );
+    Ok(())
+}
+
+/// A Deployment whose pods want a node with this value of the label `node`.
+fn deployment(node: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  selector: {{ matchLabels: {{ app: web }} }}\n  template:\n    metadata: {{ labels: {{ app: web }} }}\n    spec:\n      nodeSelector: {{ node: {node} }}\n      containers: [{{ name: main, image: \"web:1\" }}]\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_is_finished_when_the_window_closes() -> Result<()> {
+    let shop = Shop::new("closing").await?;
+    let first = shop.push_maps("first", &[("a", "1")])?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    let later = |value: &str| {
+        let annotation = "metadata:\n  annotations: { driftless.dev/wave: \"1\" }\n";
+        config_map("b", value).replace("metadata:\n", annotation)
+    };
+    // A Deployment whose pods cannot be placed is not healthy; freed, it is, and the next wave begins.
+    let held = deployment(&shop.namespace);
+    let list = "resources: [a.yaml, web.yaml, b.yaml]\n";
+    let (a, b) = (config_map("a", "2"), later("2"));
+    let second = shop.push(
+        "second",
+        &[
+            ("kustomization.yaml", Some(list)),
+            ("a.yaml", Some(a.as_str())),
+            ("b.yaml", Some(b.as_str())),
+            ("web.yaml", Some(held.as_str())),
+        ],
+    )?;
+    has_value(&shop, "a", "2").await?;
+    shop.not_ready("WaitingForHealth").await?;
+    shop.change(json!({ "spec": { "windows": freeze() } }))
+        .await?;
+    let third = shop.push("third", &[("b.yaml", Some(later("3").as_str()))])?;
+    shop.not_ready("OutsideWindow").await?;
+    ensure!(!shop.values().await?.contains_key("b"), "the gate is open");
+    edit(&shop, "a", "by hand").await?;
+    has_value(&shop, "a", "2").await?;
+    // The one node that it wants comes.
+    let path = "/api/v1/nodes/";
+    let nodes = shop.world.control_plane.api()?;
+    let all = nodes.get("/api/v1/nodes").await?;
+    let name = all["items"][0]["metadata"]["name"].as_str();
+    let name = name.context("no node")?;
+    let label = |value: Value| json!({ "metadata": { "labels": { "node": value } } });
+    nodes
+        .patch(&format!("{path}{name}"), &label(json!(shop.namespace)))
+        .await?;
+    has_value(&shop, "b", "2").await?;
+    let applied = |status: &api::v1alpha1::EnvironmentStatus| {
+        status.revision.applied.as_deref() == Some(second.as_str())
+    };
+    let status = shop.status("the second is finished", applied).await?;
+    let waits = status.waiting.context("the third waits")?;
+    assert_eq!(waits.revision, third);
+    nodes
+        .patch(&format!("{path}{name}"), &label(Value::Null))
+        .await?;
     Ok(())
 }
