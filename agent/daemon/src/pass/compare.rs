@@ -22,9 +22,7 @@ use super::{
     look::{Found, Looked},
     scopes::{Kinds, kinds_of},
 };
-use crate::{
-    live::Snapshot, outcome::Retry, rendered::Rendering, state::waits_for_its_time,
-};
+use crate::{live::Snapshot, outcome::Retry, rendered::Rendering, state::waits_for_its_time};
 
 impl Pass<'_> {
     /// Makes the cluster equal to `rendering`, as far as that goes now.
