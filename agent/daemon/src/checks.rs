@@ -20,13 +20,13 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use crate::{context::Context, key::EnvironmentKey};
+use crate::{checked::Found, context::Context, key::EnvironmentKey};
 
 mod probe;
 mod reach;
 mod secret;
 
-pub(crate) use probe::{Found, Probe, Visitor};
+pub(crate) use probe::{Probe, Visitor};
 
 /// How many former states of a check are kept.
 const HISTORY: usize = 10;

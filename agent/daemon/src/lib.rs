@@ -12,6 +12,7 @@ mod asking;
 mod audit;
 mod backoff;
 mod chain;
+mod checked;
 mod checks;
 mod claims;
 mod config;

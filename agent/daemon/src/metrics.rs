@@ -21,7 +21,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{checks::Found, journey, key::EnvironmentKey};
+use crate::{checked::Found, journey, key::EnvironmentKey};
 
 mod checks;
 mod environments;

@@ -21,6 +21,7 @@ pub mod split;
 pub mod state;
 pub mod strategy;
 pub mod synthetic;
+pub mod victim;
 pub mod wish;
 pub mod words;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{judge::Reading, state::Revision, strategy::Strategy};
+use crate::{judge::Reading, state::Revision, strategy::Strategy, victim::Victim};
 
 pub mod endpoints;
 pub mod in_place;
@@ -50,18 +50,6 @@ pub struct Disturbed {
     pub lacking: String,
     /// Pods that may be killed, by workload; `None` where nobody has looked.
     pub pods: Option<BTreeMap<String, Vec<Victim>>>,
-}
-
-/// A pod that is killed, or may be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Victim {
-    /// Decides whose turn it is, and that no namesake is hit.
-    pub uid: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
 }
 
 /// One workload in both versions.

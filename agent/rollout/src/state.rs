@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::{
     judge::Decision,
-    observe::Victim,
     strategy::{Flag, Namespaces, Strategy},
+    victim::Victim,
 };
 
 /// The format written here. A newer one is refused, never guessed at.

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     judge::Decision,
-    observe::Victim,
     state::Revision,
     strategy::{Chaos, Flag, Metric, Namespaces, Testers, Traffic},
+    victim::Victim,
 };
 
 /// What follows from one look.

@@ -23,7 +23,7 @@ use super::{
     reach::{NOWHERE, Reach},
     secret::{self, Values},
 };
-use crate::{context::Context, key::EnvironmentKey, metrics::Metrics};
+use crate::{checked::Found, context::Context, key::EnvironmentKey, metrics::Metrics};
 
 /// How much of a body is looked at.
 const LARGEST: usize = 1 << 20;
@@ -37,17 +37,6 @@ pub(crate) struct Probe {
     visitor: Visitor,
     /// Values of headers, by check.
     secrets: Arc<Mutex<BTreeMap<String, Values>>>,
-}
-
-/// What one run found.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Found {
-    /// What is wrong; nothing if all is as expected.
-    pub(crate) fault: Option<String>,
-    /// False if the check could not be made at all, so that nothing is known.
-    pub(crate) asked: bool,
-    pub(crate) took: Duration,
-    pub(crate) certificate_days: Option<i64>,
 }
 
 /// Who asks servers, for all environments.

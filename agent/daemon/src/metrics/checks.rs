@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 
 use super::ResultLabel;
-use crate::{checks::Found, key::EnvironmentKey};
+use crate::{checked::Found, key::EnvironmentKey};
 
 /// Gauges by check.
 #[derive(Default)]

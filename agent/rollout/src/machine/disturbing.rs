@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::{Run, later, step_at};
 use crate::{
-    observe::Victim,
     state::{Phase, Rollout, State, Stepping},
     strategy::{Chaos, Step, share},
+    victim::Victim,
     wish::{Disturbance, Event},
 };
 

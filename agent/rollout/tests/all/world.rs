@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use rollout::{
     Observation, State,
     judge::{Numbers, Reading},
-    observe::{Disturbed, Pods, Router, Sample, Victim, Workload},
+    observe::{Disturbed, Pods, Router, Sample, Workload},
     state::{Phase, Revision},
     strategy::{Analysis, Metric, Source, Strategy, analysis::Prometheus},
+    victim::Victim,
     wish::{Effects, Wish},
 };
 

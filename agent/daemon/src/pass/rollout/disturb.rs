@@ -9,8 +9,9 @@ use cluster::{Delete, Propagation, ReadError};
 use jiff::Timestamp;
 use krm::{Gvk, ObjectId};
 use rollout::{
-    observe::{Disturbed, Victim},
+    observe::Disturbed,
     split::Split,
+    victim::Victim,
     wish::{Disturbance, Wish},
 };
 use serde_json::Value;
