@@ -39,6 +39,8 @@ pub(crate) async fn kills_half_of_the_canary_and_spares_the_stable_one() -> Resu
         failed.count(),
         failed.0.first()
     );
+    show.note("chaos kills half of the canary", &load, ("v2", mark))
+        .await?;
     let killed = killed(&show, mark)?;
     // Half of the two pods that half of the users take.
     ensure!(killed.len() == 1, "{}", killed.summary());

@@ -116,7 +116,8 @@ impl Show {
         let rollout = status.and_then(|status| status.rollout.as_ref());
         let records = rollout.map(|rollout| rollout.records.as_slice());
         let mut records = records.unwrap_or_default().iter();
-        let ending = records.find(|record| record.event == Event::Ending);
+        let back = [Event::Ending, Event::RollingBack];
+        let ending = records.find(|record| back.contains(&record.event));
         Ok(ending.map(|record| record.at))
     }
 }

@@ -90,12 +90,13 @@ pub(crate) async fn a_revert_ends_it_without_blame() -> Result<()> {
         phases == [Phase::Healthy, Phase::Superseded, Phase::Healthy].map(Some),
         "{phases:?}"
     );
+    show.note("revert in mid-canary", &load, ("v2", mark))
+        .await?;
     // The same again is welcome: nobody blamed it.
     show.strategy(canary()).await?;
     let again = show.push(&Version::good("v2"))?;
     show.shop.ready_at(&again).await?;
-    show.share(&load, "v2", 100).await?;
-    show.note("revert in mid-canary", &load, ("v2", mark)).await
+    show.share(&load, "v2", 100).await
 }
 
 pub(crate) async fn a_commit_in_the_bake_time_goes_step_by_step() -> Result<()> {

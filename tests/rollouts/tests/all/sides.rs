@@ -175,7 +175,11 @@ pub(crate) async fn take_turns_without_a_lost_request() -> Result<()> {
     ensure!(two.version_in(&two.blue).await? == "v3");
     ensure!(two.version_in(&two.green).await? == "v2");
     no_failure(&load, None)?;
+    let show = &two.show;
+    show.note("blue/green over namespaces, two turns", &load, ("v2", mark))
+        .await?;
 
+    let mark = two.show.shop.mark()?;
     let bad = two
         .show
         .push(&Version::good("v4").with("FAIL_PERCENT", "30"))?;
@@ -187,6 +191,7 @@ pub(crate) async fn take_turns_without_a_lost_request() -> Result<()> {
         "{held:?}"
     );
     two.show.share(&load, "v3", 100).await?;
+    show.note("blue/green, 5xx", &load, ("v4", mark)).await?;
     // What is kept is the release before again, not what was rejected.
     eventually(PATIENCE, || async {
         let version = two.version_in(&two.green).await?;
