@@ -35,7 +35,8 @@ fn patient() -> Value {
 }
 
 pub(crate) async fn at_every_word_of_the_state_a_good_one_goes_on() -> Result<()> {
-    let (show, mut agent) = Show::open("killed", patient(), &Version::good("v1")).await?;
+    let (show, agent) = Show::open("killed", patient(), &Version::good("v1")).await?;
+    let mut agent = show.hasty(agent).await?;
     let load = show.users(100).await?;
     let mark = show.shop.mark()?;
     let commit = show.push(&Version::good("v2"))?;
@@ -58,7 +59,8 @@ pub(crate) async fn at_every_word_of_the_state_a_good_one_goes_on() -> Result<()
 }
 
 pub(crate) async fn at_every_write_of_an_object_a_good_one_goes_on() -> Result<()> {
-    let (show, mut agent) = Show::open("struck", patient(), &Version::good("v1")).await?;
+    let (show, agent) = Show::open("struck", patient(), &Version::good("v1")).await?;
+    let mut agent = show.hasty(agent).await?;
     let load = show.users(100).await?;
     let mark = show.shop.mark()?;
     let commit = show.push(&Version::good("v2"))?;
@@ -81,7 +83,8 @@ pub(crate) async fn at_every_write_of_an_object_a_good_one_goes_on() -> Result<(
 }
 
 pub(crate) async fn at_every_boundary_a_bad_one_goes_back() -> Result<()> {
-    let (show, mut agent) = Show::open("felled", patient(), &Version::good("v1")).await?;
+    let (show, agent) = Show::open("felled", patient(), &Version::good("v1")).await?;
+    let mut agent = show.hasty(agent).await?;
     let load = show.users(100).await?;
     let mark = show.shop.mark()?;
     let bad = show.push(&Version::good("v2").with("FAIL_PERCENT", "30"))?;
@@ -106,7 +109,8 @@ fn went_straight(show: &Show, mark: Mark, wanted: &[u64]) -> Result<()> {
     ensure!(weights == wanted, "{weights:?}");
     for (resource, name) in [("deployments", "web-canary"), ("services", "web-canary")] {
         let made = show.made(mark, resource, name)?;
-        ensure!(made == 1, "{resource}/{name} was made {made} times");
+        // Of a request whose sender is gone the answer may not be on record.
+        ensure!(made <= 1, "{resource}/{name} was made {made} times");
     }
     let stable = show.changes(mark)?.of("deployments").named("web");
     let mut images: Vec<_> = stable.iter().filter_map(image).collect();
@@ -191,6 +195,13 @@ impl Show {
             ensure!(began.elapsed() < 3 * PATIENCE, "killed at {met:?}");
             tokio::time::sleep(GLANCE).await; // sleeps because nobody tells when a line is written
         }
+    }
+
+    /// In the place of `agent`, which goes in peace: a Lease that nobody has given up is honoured for its whole time.
+    async fn hasty(&self, agent: Agent) -> Result<Agent> {
+        agent.process.terminate();
+        agent.process.wait(PATIENCE).await?;
+        Agent::start(self.stage.world, self.quick())
     }
 
     /// An agent whose place another one takes soon after it is gone.
