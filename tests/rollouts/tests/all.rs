@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     } else {
         lab::network::enter()
     };
-    arguments.test_threads = match figures::are_taken() {
+    arguments.test_threads = match stage::figures_are_taken() {
         true => Some(1),
         false => arguments.test_threads.or(Some(AT_ONCE)),
     };

@@ -15,28 +15,13 @@ use lab::{
 };
 use rollout::wish::Event;
 
-use crate::show::Show;
+use crate::{show::Show, stage::figures_are_taken};
 
-/// Users a second where figures are taken.
-const PUBLISHED: u32 = 300;
 /// An answer that takes longer is a bad one.
 const SLOW: f64 = 1.0;
 
 /// Rows of the table, and sentences to stand below it.
 static NOTED: Mutex<(Vec<String>, Vec<String>)> = Mutex::new((Vec::new(), Vec::new()));
-
-/// True if figures are taken.
-pub(crate) fn are_taken() -> bool {
-    std::env::var_os("ROLLOUTS_TABLE").is_some()
-}
-
-/// How many users a second there are.
-pub(crate) fn rate(per_second: u32) -> u32 {
-    match are_taken() {
-        true => per_second.max(PUBLISHED),
-        false => per_second,
-    }
-}
 
 /// Adds a sentence.
 pub(crate) fn say(sentence: String) {
@@ -47,7 +32,7 @@ pub(crate) fn say(sentence: String) {
 /// Prints what was noted, if that is asked for.
 pub(crate) fn print() -> io::Result<()> {
     let noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if !are_taken() {
+    if !figures_are_taken() {
         return Ok(());
     }
     let mut out = io::stdout().lock();
@@ -78,7 +63,7 @@ impl Show {
         load: &Load,
         (version, mark): (&str, Mark),
     ) -> Result<()> {
-        if !are_taken() {
+        if !figures_are_taken() {
             return Ok(());
         }
         let samples = load.since(std::time::Duration::ZERO).0;

@@ -9,7 +9,7 @@ use lab::control_plane::Api;
 use lab::{Load, eventually, gateway, unique};
 use serde_json::{Value, json};
 
-use crate::{figures, stage::Stage};
+use crate::stage::{Stage, rate};
 
 /// A shop whose visitors are counted.
 pub(crate) struct Show {
@@ -171,7 +171,7 @@ impl Show {
 
     /// Users, from now on; more of them where figures are taken.
     pub(crate) async fn users(&self, per_second: u32) -> Result<Load> {
-        let per_second = figures::rate(per_second);
+        let per_second = rate(per_second);
         self.stage.load(&self.host, per_second).await
     }
 

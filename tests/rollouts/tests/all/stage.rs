@@ -12,6 +12,22 @@ use lab::{Gateway, Load, Options, Progress, Prometheus, Serving, eventually, uni
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+/// Users a second where figures are taken.
+const PUBLISHED: u32 = 300;
+
+/// True if figures are taken.
+pub(crate) fn figures_are_taken() -> bool {
+    std::env::var_os("ROLLOUTS_TABLE").is_some()
+}
+
+/// How many users a second there are.
+pub(crate) fn rate(per_second: u32) -> u32 {
+    match figures_are_taken() {
+        true => per_second.max(PUBLISHED),
+        false => per_second,
+    }
+}
+
 /// The cluster of this test binary.
 pub(crate) struct Stage {
     pub(crate) world: &'static World,
