@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use crate::{checked::Found, context::Context, key::EnvironmentKey};
+use crate::{checked::Found, key::EnvironmentKey};
 
 mod probe;
 mod reach;
@@ -70,12 +70,12 @@ impl Checks {
         &mut self,
         wanted: &[HttpCheck],
         known: &[CheckStatus],
-        (key, context): (&EnvironmentKey, &Context),
+        probe: impl FnOnce() -> Probe,
     ) {
         if wanted.is_empty() && self.running.is_empty() {
             return;
         }
-        let probe = self.probe.get_or_insert_with(|| Probe::new(key, context));
+        let probe = self.probe.get_or_insert_with(probe);
         self.running.retain(|name, (check, task)| {
             let keep = wanted.iter().any(|one| one.name == *name && one == check);
             if !keep {

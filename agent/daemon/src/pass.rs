@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    checks::Probe,
     context::Context,
     fields::FieldRules,
     key::EnvironmentKey,
@@ -237,8 +238,11 @@ impl<'a> Pass<'a> {
             false => &spec.checks,
         };
         let known = &self.state.status.checks;
-        let by = (self.key, self.context);
-        self.state.checks.arrange(wanted, known, by);
+        let (key, context) = (self.key, self.context);
+        self.state.checks.arrange(wanted, known, || {
+            let (cluster, metrics) = (context.cluster.clone(), context.metrics.clone());
+            Probe::new(key.clone(), cluster, metrics, context.visitor.clone())
+        });
     }
 
     /// Sums up, once everything that can be done now is done.

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     error::Error,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use api::v1alpha1::HttpCheck;
@@ -23,7 +22,7 @@ use super::{
     reach::{NOWHERE, Reach},
     secret::{self, Values},
 };
-use crate::{checked::Found, context::Context, key::EnvironmentKey, metrics::Metrics};
+use crate::{checked::Found, key::EnvironmentKey, metrics::Metrics};
 
 /// How much of a body is looked at.
 const LARGEST: usize = 1 << 20;
@@ -71,12 +70,17 @@ fn client(reach: Reach) -> Client {
 }
 
 impl Probe {
-    pub(crate) fn new(key: &EnvironmentKey, context: &Context) -> Self {
+    pub(crate) fn new(
+        key: EnvironmentKey,
+        cluster: Cluster,
+        metrics: Arc<Metrics>,
+        visitor: Visitor,
+    ) -> Self {
         Self {
-            key: key.clone(),
-            cluster: context.cluster.clone(),
-            metrics: context.metrics.clone(),
-            visitor: context.visitor.clone(),
+            key,
+            cluster,
+            metrics,
+            visitor,
             secrets: Arc::default(),
         }
     }

@@ -20,11 +20,11 @@ pub(crate) async fn is_a_gate_that_the_canary_alone_has_to_pass() -> Result<()> 
     // One that never answers delays nobody.
     let hung = TcpListener::bind("127.0.0.1:0")?;
     let hung = json!({ "name": "hung", "url": format!("http://{}/", hung.local_addr()?), "timeout": "60s", "interval": "5s" });
-    let front = front(&show, json!({ "alarm": false }));
+    let front = front(&show, &json!({ "alarm": false }));
     show.shop
         .change(json!({ "spec": { "checks": [front, hung] } }))
         .await?;
-    show.strategy(strategy(steps, json!({}))).await?;
+    show.strategy(strategy(&steps, &json!({}))).await?;
     let good = show.push(&Version::good("v2"))?;
     show.shop.ready_at(&good).await?;
     let bad = show.push(&Version::good("v3").with("FAIL_PERCENT", "100"))?;
@@ -52,11 +52,11 @@ pub(crate) async fn is_an_alarm_that_brings_the_former_release_back() -> Result<
         { "weight": 50 }, { "synthetic": { "checks": ["front"], "count": 1 } }, { "weight": 100 },
     ]);
     let (show, agent) = open("alarm").await?;
-    let front = front(&show, json!({}));
+    let front = front(&show, &json!({}));
     show.shop
         .change(json!({ "spec": { "checks": [front] } }))
         .await?;
-    show.strategy(strategy(steps, json!({ "bake": "10m" })))
+    show.strategy(strategy(&steps, &json!({ "bake": "10m" })))
         .await?;
     stands(&show, CheckState::Passing).await?;
     let metrics = agent.metrics().await?;
@@ -99,7 +99,7 @@ async fn open(name: &str) -> Result<(Show, Agent)> {
     Show::open(name, all_at_once, &Version::good("v1")).await
 }
 
-fn strategy(steps: Value, more: Value) -> Value {
+fn strategy(steps: &Value, more: &Value) -> Value {
     let mut strategy = json!({
         "steps": steps, "progressDeadline": "60s",
         "testers": { "headers": [{ "name": "x-canary", "value": "yes" }] },
@@ -111,7 +111,7 @@ fn strategy(steps: Value, more: Value) -> Value {
 }
 
 /// Asks the gateway for the shop, as a tester of the canary where there is one.
-fn front(show: &Show, more: Value) -> Value {
+fn front(show: &Show, more: &Value) -> Value {
     let mut front = json!({
         "name": "front", "url": format!("http://{}/", show.stage.gateway.address()), "interval": "5s",
         "headers": [{ "name": "host", "value": show.host }, { "name": "x-canary", "value": "yes" }],
