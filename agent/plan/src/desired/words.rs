@@ -25,7 +25,7 @@ pub const HOOK_KEEP: &str = "driftless.dev/hook-keep";
 pub const HOOK_LOG: &str = "driftless.dev/hook-log";
 /// The strategy that a workload follows. What it means is read elsewhere.
 pub const STRATEGY: &str = "driftless.dev/strategy";
-/// How an object goes with a rollout: one of [`ROLLOUT_WORDS`]. What they mean is read elsewhere.
+/// How an object goes with a rollout: one of `ROLLOUT_WORDS`. What they mean is read elsewhere.
 pub const ROLLOUT: &str = "driftless.dev/rollout";
 /// What [`ROLLOUT`] can say.
 pub(super) const ROLLOUT_WORDS: [&str; 4] = ["first", "promotion", "shared", "side"];
