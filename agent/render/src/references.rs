@@ -34,12 +34,6 @@ pub(crate) fn fix(set: &mut ObjectSet, names: &[NameReference], schema: &Schema)
             .filter(|(_, field)| fits_version(field, id))
             .copied()
             .collect();
-        if let (false, Some(null)) = (fields.is_empty(), written_null(&resource.node)) {
-            let text = format!("{} has null for its `apiVersion`", id.describe());
-            return Err(Problem::at(null, text)
-                .hint("write the version, such as `v1`")
-                .into());
-        }
         let referrer = Referrer::new(at, resource, &candidates)?;
         for (target, field) in fields {
             referrer.fix(&mut resource.node, target, field)?;
@@ -57,13 +51,6 @@ fn fields_of<'c>(
         .flat_map(|name| name.referrers.iter().map(move |field| (name, field)));
     all.filter(|(_, field)| field.kind.is_empty() || field.kind == kind)
         .collect()
-}
-
-/// Where `apiVersion` is null in so many words. In an object that may name others, kustomize stumbles over that.
-fn written_null(object: &Node) -> Option<Pos> {
-    let version = object.get("apiVersion")?;
-    let said = version.is_null() && version.text().is_some_and(|text| !text.is_empty());
-    said.then_some(version.pos)
 }
 
 fn fits_version(field: &FieldSpec, id: Id<'_>) -> bool {
