@@ -183,12 +183,8 @@ async fn a_person_brings_a_revision_out_step_by_step() -> Result<()> {
     watcher.kill()?;
     watcher.wait()?;
     let lines: Vec<String> = lines.collect();
-    for words in [
-        "✓ Settled",
-        "‖ Stepping, step 2 of 7",
-        "step 5 of 7",
-        "… Promoting",
-    ] {
+    // What lasted shorter than a look takes may be missing: here the wait at step 2, which a program ends at once.
+    for words in ["✓ Settled", "step 5 of 7", "… Promoting"] {
         ensure!(
             lines.iter().any(|line| line.contains(words)),
             "no {words} in {lines:#?}"

@@ -70,6 +70,13 @@ async fn outside_its_windows_a_revision_is_shown_and_only_drift_is_put_right() -
     assert_eq!(status.revision.applied.as_deref(), Some(first.as_str()));
     edit(&shop, "a", "by hand").await?;
     has_value(&shop, "a", "1").await?;
+    // The log has a request only once it is answered, when others may have seen what it did.
+    eventually(PATIENCE, || async {
+        let repaired = shop.requests(mark)?.writes().of("configmaps");
+        ensure!(!repaired.is_empty(), "no repair in the log");
+        Ok(())
+    })
+    .await?;
     let writes = shop.requests(mark)?.writes().of("configmaps");
     assert_eq!(writes.len(), 1, "only the repair:\n{}", writes.summary());
     assert_eq!(shop.releases().await?.len(), 1, "it has not begun");
