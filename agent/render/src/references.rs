@@ -36,7 +36,7 @@ pub(crate) fn fix(set: &mut ObjectSet, names: &[NameReference], schema: &Schema)
             .collect();
         let referrer = Referrer::new(at, resource, &candidates)?;
         for (target, field) in fields {
-            referrer.fix(&mut resource.node, target, field)?;
+            referrer.fix(resource, target, field)?;
         }
     }
     Ok(())
@@ -92,12 +92,20 @@ impl<'c> Referrer<'c> {
 
     fn fix(
         &self,
-        node: &mut Node,
+        resource: &mut Resource,
         target: &NameReference,
         field: &FieldSpec,
     ) -> Result<(), Problem> {
         let quest = Quest { target, field };
-        field.visit_present(node, &mut |value| self.value(value, quest))
+        let mut touched = false;
+        field.visit_present(&mut resource.node, &mut |value| {
+            touched = true;
+            self.value(value, quest)
+        })?;
+        if touched {
+            resource.shared.sync(&mut resource.node);
+        }
+        Ok(())
     }
 
     fn value(&self, node: &mut Node, quest: Quest<'_>) -> Result<(), Problem> {

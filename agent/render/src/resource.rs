@@ -11,7 +11,12 @@ use krm::{
     schema::{Schema, Scope},
 };
 
-use crate::{origin::Trace, problem::Problem, shared::Shared};
+use crate::{
+    field::{FieldSpec, Make},
+    origin::Trace,
+    problem::Problem,
+    shared::Shared,
+};
 
 /// The namespace of an object that says none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -115,6 +120,26 @@ impl Resource {
             vars: Vec::new(),
             trace: Trace::default(),
         }
+    }
+
+    /// Calls `set` on the values of a field as [`FieldSpec::visit`] does, and carries a change on to wherever else
+    /// the same value stands.
+    pub(crate) fn visit(
+        &mut self,
+        field: &FieldSpec,
+        make: Make,
+        pos: Pos,
+        set: &mut dyn FnMut(&mut Node) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let mut touched = false;
+        field.visit(&mut self.node, make, pos, &mut |node| {
+            touched = true;
+            set(node)
+        })?;
+        if touched {
+            self.shared.sync(&mut self.node);
+        }
+        Ok(())
     }
 
     /// An object from a file, with what its annotations say about its past.

@@ -32,12 +32,9 @@ pub(crate) fn apply(spec: &ImagesSpec, set: &mut ObjectSet) -> Outcome {
     for resource in set.iter_mut().filter(images) {
         in_containers(&change, &mut resource.node)?;
         for field in spec.fields.iter() {
-            field.visit(
-                &mut resource.node,
-                Make::Nothing,
-                Pos::default(),
-                &mut |node| change.apply(node),
-            )?;
+            resource.visit(field, Make::Nothing, Pos::default(), &mut |node| {
+                change.apply(node)
+            })?;
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use crate::{
     field::{FieldSpec, Make, spec},
     model::Text,
     problem::{Outcome, Problem},
+    resource::Resource,
     scalar,
     set::ObjectSet,
 };
@@ -40,7 +41,7 @@ pub(crate) fn apply(spec: &NamespaceSpec, set: &mut ObjectSet, cx: &Context<'_>)
     for resource in set.iter_mut() {
         resource.remember_id(&cx.schema);
         let is_cluster_scoped = resource.is_cluster_scoped(&cx.schema);
-        in_object(spec, &mut resource.node, is_cluster_scoped)?;
+        in_object(spec, resource, is_cluster_scoped)?;
     }
     set.check_unique(&cx.schema)
 }
@@ -48,17 +49,20 @@ pub(crate) fn apply(spec: &NamespaceSpec, set: &mut ObjectSet, cx: &Context<'_>)
 /// Sets the namespace in one object.
 pub(crate) fn in_object(
     spec: &NamespaceSpec,
-    object: &mut Node,
+    object: &mut Resource,
     is_cluster_scoped: bool,
 ) -> Result<(), Problem> {
     if !is_cluster_scoped {
         set_at(&METADATA, spec, object)?;
     }
-    let is_binding = matches!(object.object_kind(), "RoleBinding" | "ClusterRoleBinding");
+    let is_binding = matches!(
+        object.node.object_kind(),
+        "RoleBinding" | "ClusterRoleBinding"
+    );
     if is_binding {
-        in_subjects(spec, object)?;
+        in_subjects(spec, &mut object.node)?;
     }
-    let is_core = object.api_version() == "v1";
+    let is_core = object.node.api_version() == "v1";
     for field in spec.fields.iter() {
         let handled = match &*field.path {
             "metadata/namespace" => true,
@@ -75,9 +79,9 @@ pub(crate) fn in_object(
     Ok(())
 }
 
-fn set_at(field: &FieldSpec, spec: &NamespaceSpec, object: &mut Node) -> Result<(), Problem> {
+fn set_at(field: &FieldSpec, spec: &NamespaceSpec, object: &mut Resource) -> Result<(), Problem> {
     let pos = spec.namespace.pos;
-    field.visit(object, Make::Scalar, pos, &mut |node| set(spec, node))
+    object.visit(field, Make::Scalar, pos, &mut |node| set(spec, node))
 }
 
 fn set(spec: &NamespaceSpec, node: &mut Node) -> Result<(), Problem> {

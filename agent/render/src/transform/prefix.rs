@@ -52,7 +52,7 @@ fn affix(spec: &AffixSpec, resource: &mut Resource, cx: &Context<'_>) -> Result<
             resource.remember_id(&cx.schema);
         }
         let pos = spec.text.pos;
-        field.visit(&mut resource.node, Make::Scalar, pos, &mut |node| {
+        resource.visit(field, Make::Scalar, pos, &mut |node| {
             set_affixed(spec, node)
         })?;
     }

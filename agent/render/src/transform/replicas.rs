@@ -33,7 +33,7 @@ pub(crate) fn apply(spec: &ReplicasSpec, set: &mut ObjectSet, cx: &Context<'_>) 
             if is_meant {
                 found = true;
                 let pos = spec.replica.count_pos;
-                field.visit(&mut resource.node, Make::Scalar, pos, &mut |node| {
+                resource.visit(field, Make::Scalar, pos, &mut |node| {
                     set_count(&spec.replica, node)
                 })?;
             }

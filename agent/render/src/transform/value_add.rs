@@ -50,10 +50,11 @@ pub(crate) fn apply(spec: &ValueAddSpec, set: &mut ObjectSet, cx: &Context<'_>) 
                     unset_only: false,
                     subjects: Subjects::Default,
                 };
-                namespace::in_object(&spec, &mut resource.node, is_cluster_scoped)?;
+                namespace::in_object(&spec, resource, is_cluster_scoped)?;
             } else {
                 let path = Some(target.field_path.value.as_str());
                 put((spec, target), &mut resource.node, path)?;
+                resource.shared.sync(&mut resource.node);
             }
         }
     }

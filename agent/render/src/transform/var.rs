@@ -76,7 +76,7 @@ pub(crate) fn expand(
         let pos = object.node.pos;
         places.iter().try_for_each(|place| {
             let mut set = |node: &mut Node| replace(node, &values, &mut used);
-            place.visit(&mut object.node, Make::Nothing, pos, &mut set)
+            object.visit(place, Make::Nothing, pos, &mut set)
         })?;
     }
     let unused: Vec<_> = values

@@ -73,8 +73,8 @@ impl<'t> Target<'t> {
                 self.write_at(object, &parts, value)
                     .map_err(|failure| failure.at(path))?;
             }
+            object.shared.sync(&mut object.node);
         }
-        object.shared.sync(&mut object.node);
         Ok(())
     }
 
