@@ -29,7 +29,7 @@ pub struct ObjectId {
 impl Gvk {
     /// Splits an `apiVersion` such as `apps/v1` or `v1`.
     pub fn new(api_version: &str, kind: &str) -> Self {
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (group, version) = split_api_version(api_version);
         Self {
             group: group.into(),
             version: version.into(),
@@ -62,4 +62,9 @@ impl fmt::Display for Gvk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.api_version(), self.kind)
     }
+}
+
+/// Splits `apps/v1` into group and version, without a copy. The group of the core is empty.
+pub fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }

@@ -16,6 +16,6 @@ pub mod schema;
 mod testing;
 pub mod yaml;
 
-pub use id::{Gvk, ObjectId};
+pub use id::{Gvk, ObjectId, split_api_version};
 pub use node::{Entry, Kind, Map, Node, Note, Pos, Scalar, SourceId, Style, Tag};
 pub use remarks::Remarks;

@@ -37,6 +37,15 @@ use crate::{Node, SourceId};
 use parse::Layout;
 use resolve::Rules;
 
+/// Appends a text as go-yaml v3 writes it as a block of lines: the `mark`, `|` or `>`, a comment behind it, and the
+/// lines, `indent` blanks in. The last line is left open.
+pub fn write_block(out: &mut String, mark: char, text: &str, indent: usize, comment: Option<&str>) {
+    styles::block(&mut sheet::Sheet::new(out), mark, text, indent, comment);
+    if out.ends_with('\n') {
+        out.pop();
+    }
+}
+
 /// Reads the documents of a manifest, without those that are empty or null. Maps in them have string keys only.
 pub fn read(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>, YamlError> {
     read_with(text, source, limits, (Rules::V3, Layout::Forgotten))

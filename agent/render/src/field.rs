@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use krm::{Kind, Map, Node, Pos};
 
-use crate::{problem::Problem, resource::split_api_version};
+use crate::problem::Problem;
 
 /// A path for objects of some type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl FieldSpec {
         if self.group.is_empty() && self.version.is_empty() {
             return true;
         }
-        let (group, version) = split_api_version(object.api_version());
+        let (group, version) = krm::split_api_version(object.api_version());
         matches(&self.group, group) && matches(&self.version, version)
     }
 

@@ -126,7 +126,7 @@ struct Rank {
 impl Rank {
     fn of(object: &Node, ranks: &HashMap<&str, isize>) -> Self {
         let kind = object.object_kind();
-        let (group, version) = crate::resource::split_api_version(object.api_version());
+        let (group, version) = krm::split_api_version(object.api_version());
         Self {
             kind: ranks.get(kind).copied().unwrap_or(0),
             core_namespace: (kind == "Namespace").then_some(group.is_empty()),

@@ -264,7 +264,7 @@ impl Resource {
 
     /// Group and version.
     pub(crate) fn group_version(&self) -> (&str, &str) {
-        split_api_version(self.node.api_version())
+        krm::split_api_version(self.node.api_version())
     }
 
     /// True after a patch has deleted the whole object.
@@ -305,11 +305,6 @@ impl Id<'_> {
             namespace => format!("{} {}/{}", self.kind, namespace, self.name),
         }
     }
-}
-
-/// Splits `apps/v1` into group and version, without a copy.
-pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
-    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// Whether a kind certainly has no namespace.

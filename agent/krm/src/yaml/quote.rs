@@ -77,7 +77,7 @@ fn is_simple(text: &str) -> bool {
 fn style(sheet: &mut Sheet<'_>, text: &str, indent: usize, fold: bool) {
     if text.contains('\n') {
         return match fold && analyze(text).literal {
-            true => styles::literal(sheet, text, indent),
+            true => styles::block(sheet, '|', text, indent, None),
             false => styles::double(sheet, text, indent, fold),
         };
     }

@@ -27,11 +27,9 @@ pub(super) fn reread(scalar: &Scalar) -> Result<Cow<'_, str>, YamlError> {
         return Ok(Cow::Borrowed(text));
     }
     let mut written = String::new();
-    match scalar.style {
-        Style::Folded => write_folded(&mut written, text),
-        _ => styles::literal(&mut Sheet::new(&mut written), text, 2),
-    }
     let literal = scalar.style != Style::Folded;
+    let mark = if literal { '|' } else { '>' };
+    styles::block(&mut Sheet::new(&mut written), mark, text, 2, None);
     block::scan(
         &mut Cursor::new(&written, 0),
         &mut Comments::default(),
@@ -50,34 +48,4 @@ fn is_block_allowed(text: &str) -> bool {
         !space_break && (character == '\t' || is_printable(character))
     });
     fits && !text.ends_with(' ')
-}
-
-/// Writes a folded scalar as version 3 does. Whether a line break is doubled should depend on the line after
-/// it, but version 3 looks at the start of the text each time.
-fn write_folded(out: &mut String, text: &str) {
-    let mut sheet = Sheet::new(out);
-    sheet.push_char('>');
-    styles::block_hints(&mut sheet, text);
-    sheet.break_with('\n');
-    let first = text.trim_start_matches(is_break).chars().next();
-    let doubled = first.is_some_and(|first| !matches!(first, ' ' | '\t'));
-    let mut leading_blank = true;
-    let mut breaks = true;
-    for character in text.chars() {
-        if is_break(character) {
-            if !breaks && !leading_blank && character == '\n' && doubled {
-                sheet.break_with('\n');
-            }
-            sheet.break_with(character);
-            breaks = true;
-        } else {
-            if breaks {
-                sheet.start_line(2);
-                leading_blank = matches!(character, ' ' | '\t');
-            }
-            sheet.push_char(character);
-            breaks = false;
-        }
-    }
-    sheet.end_line();
 }

@@ -112,11 +112,28 @@ pub(super) fn double(sheet: &mut Sheet<'_>, text: &str, indent: usize, fold: boo
     sheet.push_char('"');
 }
 
-/// After `|`, line by line.
-pub(super) fn literal(sheet: &mut Sheet<'_>, text: &str, indent: usize) {
-    sheet.push_char('|');
+/// As a block of lines after its mark, `|` or `>`, and a comment.
+pub(super) fn block(
+    sheet: &mut Sheet<'_>,
+    mark: char,
+    text: &str,
+    indent: usize,
+    comment: Option<&str>,
+) {
+    sheet.push_char(mark);
     block_hints(sheet, text);
+    if let Some(comment) = comment {
+        sheet.push_char(' ');
+        sheet.push(comment);
+    }
     sheet.break_with('\n');
+    match mark {
+        '>' => folded(sheet, text, indent),
+        _ => literal(sheet, text, indent),
+    }
+}
+
+fn literal(sheet: &mut Sheet<'_>, text: &str, indent: usize) {
     for line in text.split_inclusive(is_break) {
         let content = line.trim_end_matches(is_break);
         if !content.is_empty() {
@@ -129,8 +146,34 @@ pub(super) fn literal(sheet: &mut Sheet<'_>, text: &str, indent: usize) {
     }
 }
 
+/// As version 3 does it. Whether a line break is doubled should depend on the line after it, but version 3 looks at
+/// the start of the text each time.
+fn folded(sheet: &mut Sheet<'_>, text: &str, indent: usize) {
+    let first = text.trim_start_matches(is_break).chars().next();
+    let doubled = first.is_some_and(|first| !matches!(first, ' ' | '\t'));
+    let mut leading_blank = true;
+    let mut breaks = true;
+    for character in text.chars() {
+        if is_break(character) {
+            if !breaks && !leading_blank && character == '\n' && doubled {
+                sheet.break_with('\n');
+            }
+            sheet.break_with(character);
+            breaks = true;
+        } else {
+            if breaks {
+                sheet.start_line(indent);
+                leading_blank = matches!(character, ' ' | '\t');
+            }
+            sheet.push_char(character);
+            breaks = false;
+        }
+    }
+    sheet.end_line();
+}
+
 /// The indentation and chomping that the header of a block scalar must give.
-pub(super) fn block_hints(sheet: &mut Sheet<'_>, text: &str) {
+fn block_hints(sheet: &mut Sheet<'_>, text: &str) {
     if text.starts_with(' ') || text.starts_with(is_break) {
         sheet.push_char('2');
     }

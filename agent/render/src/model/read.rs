@@ -11,7 +11,7 @@ use crate::{
     decode::{Decoder, Fields},
     field::FieldSpec,
     problem::Problem,
-    resource::{Behavior, split_api_version},
+    resource::Behavior,
 };
 
 const GENERATOR: &[&str] = &[
@@ -328,7 +328,7 @@ pub(crate) fn var(decoder: &mut Decoder, node: &Node) -> Option<VarSpec> {
         kind: decoder.string(target.get("kind")),
     };
     if let Some(api_version) = decoder.filled(target.get("apiVersion")) {
-        let (group, version) = split_api_version(&api_version.value);
+        let (group, version) = krm::split_api_version(&api_version.value);
         if !group.is_empty() {
             group.clone_into(&mut gvk.group);
         }

@@ -15,7 +15,7 @@ use super::Context;
 use crate::{
     model::{PatchOptions, PatchSpec},
     problem::{Outcome, Problem},
-    resource::{Id, NO_NAMESPACE, is_cluster_scoped, split_api_version},
+    resource::{Id, NO_NAMESPACE, is_cluster_scoped},
     selector::Matcher,
     set::ObjectSet,
 };
@@ -83,7 +83,7 @@ pub(super) fn the_target_of(
     objects: &mut ObjectSet,
     schema: &Schema,
 ) -> Result<usize, Problem> {
-    let (group, version) = split_api_version(patch.api_version());
+    let (group, version) = krm::split_api_version(patch.api_version());
     let cluster = is_cluster_scoped(schema, patch.api_version(), patch.object_kind());
     let id = Id {
         group,

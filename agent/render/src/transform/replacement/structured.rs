@@ -16,39 +16,42 @@ use crate::field_path::{Way, follow, way_to};
 /// Writes `value` into the text that `path` leads through. False, with nothing changed, if there is no such
 /// text or no such field in it: then the path means the object itself.
 pub(super) fn write(object: &mut Node, path: &[String], value: &Node, to: &Target<'_>) -> bool {
-    let Some((way, rest)) = text_on_the_way(object, path) else {
+    let Some((way, document, rest)) = text_on_the_way(object, path) else {
         return false;
     };
-    let Some(text) = follow(object, &way).and_then(|node| node.text().map(str::to_owned)) else {
+    let Some(node) = follow(object, &way) else {
         return false;
     };
-    match changed(&text, rest, value, to) {
-        Some(new) => {
-            if let Some(node) = follow(object, &way) {
-                node.set_rule(Some(to.rule()));
-                if let Some(scalar) = node.as_scalar_mut() {
-                    scalar.set_text(new);
-                }
-            }
-            true
-        }
-        None => false,
+    let old = node.text().unwrap_or_default();
+    let Some(new) = changed(old, document, rest, (value, to)) else {
+        return false;
+    };
+    node.set_rule(Some(to.rule()));
+    if let Some(scalar) = node.as_scalar_mut() {
+        scalar.set_text(new);
     }
+    true
 }
 
 /// The first scalar on the path that is not at its end and reads as YAML.
-fn text_on_the_way<'p>(object: &Node, path: &'p [String]) -> Option<(Way, &'p [String])> {
+fn text_on_the_way<'p>(object: &Node, path: &'p [String]) -> Option<(Way, Document, &'p [String])> {
     (1..path.len()).find_map(|length| {
         let (way, node) = way_to(object, &path[..length]).ok()??;
         match search::read_text(node.text()?) {
             Document::None => None,
-            _ => Some((way, &path[length..])),
+            document => Some((way, document, &path[length..])),
         }
     })
 }
 
-fn changed(text: &str, path: &[String], value: &Node, to: &Target<'_>) -> Option<String> {
-    let mut document = match search::read_text(text) {
+/// The text with `value` at `path` of what it reads as.
+fn changed(
+    text: &str,
+    document: Document,
+    path: &[String],
+    (value, to): (&Node, &Target<'_>),
+) -> Option<String> {
+    let mut document = match document {
         Document::Value(document) => document,
         Document::Null => Node::null(Pos::default()),
         _ => return None,

@@ -12,9 +12,7 @@ pub(super) fn yaml(document: &Node) -> String {
         true => printer.node(document, 0, false),
         false => printer.inline(document, 0, None),
     }
-    if let Some(remarks) = remarks(document) {
-        printer.below(remarks, 0);
-    }
+    printer.below(remarks(document), 0);
     printer.out.trim().to_owned()
 }
 
@@ -82,7 +80,7 @@ impl Printer {
                     self.above(remarks, indent, begun && at == 0);
                     self.key(entry, can_be_plain(&entry.key));
                     self.value(&entry.value, indent);
-                    self.below_of(remarks, indent);
+                    self.below(remarks, indent);
                 }
             }
             Kind::Seq(items) => {
@@ -90,7 +88,7 @@ impl Printer {
                     let remarks = remarks(item);
                     self.above(remarks, indent, begun && at == 0);
                     self.item(item, indent);
-                    self.below_of(remarks, indent);
+                    self.below(remarks, indent);
                 }
             }
             Kind::Scalar(_) => self.inline(node, indent, None),
@@ -155,14 +153,8 @@ impl Printer {
         }
     }
 
-    fn below_of(&mut self, remarks: Option<&Remarks>, indent: usize) {
-        if let Some(remarks) = remarks {
-            self.below(remarks, indent);
-        }
-    }
-
-    fn below(&mut self, remarks: &Remarks, indent: usize) {
-        for line in &remarks.below {
+    fn below(&mut self, remarks: Option<&Remarks>, indent: usize) {
+        for line in remarks.iter().flat_map(|remarks| &remarks.below) {
             if !line.is_empty() {
                 self.pad(indent);
             }
@@ -178,12 +170,8 @@ impl Printer {
             Kind::Scalar(scalar) => match is_lines(scalar) {
                 Some(mark) => {
                     self.tag(scalar);
-                    self.header(mark, &scalar.text);
-                    self.behind(behind);
-                    return match mark {
-                        '>' => self.folded(&scalar.text, indent),
-                        _ => self.lines(&scalar.text, indent),
-                    };
+                    yaml::write_block(&mut self.out, mark, &scalar.text, indent, behind);
+                    return;
                 }
                 None => self.scalar(scalar),
             },
@@ -270,54 +258,6 @@ impl Printer {
             _ if force => double_quoted(text, &mut self.out),
             _ if can_be_plain(text) || scalar.tag == Tag::Null => self.out.push_str(text),
             _ => single_quoted(text, &mut self.out),
-        }
-    }
-
-    /// How a block of lines begins.
-    fn header(&mut self, mark: char, text: &str) {
-        self.out.push(mark);
-        if text.starts_with([' ', '\n']) {
-            self.out.push('2');
-        }
-        match text.strip_suffix('\n') {
-            None => self.out.push('-'),
-            Some(rest) if rest.ends_with('\n') || rest.is_empty() => self.out.push('+'),
-            Some(_) => {}
-        }
-    }
-
-    fn lines(&mut self, text: &str, indent: usize) {
-        for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
-            self.out.push('\n');
-            if !line.is_empty() {
-                self.pad(indent);
-                self.out.push_str(line);
-            }
-        }
-    }
-
-    /// As go-yaml does it: a line break before more text takes two, and one at the end too.
-    fn folded(&mut self, text: &str, indent: usize) {
-        let first = text.trim_start_matches('\n').chars().next();
-        let doubles = first.is_some_and(|letter| !matches!(letter, ' ' | '\t'));
-        let (mut at_start, mut further_in) = (true, true);
-        self.out.push('\n');
-        for letter in text.chars() {
-            if letter == '\n' {
-                let twice = doubles && !at_start && !further_in;
-                self.out.push_str(if twice { "\n\n" } else { "\n" });
-                at_start = true;
-                continue;
-            }
-            if at_start {
-                self.pad(indent);
-                further_in = matches!(letter, ' ' | '\t');
-            }
-            self.out.push(letter);
-            at_start = false;
-        }
-        if text.ends_with('\n') {
-            self.out.pop();
         }
     }
 
