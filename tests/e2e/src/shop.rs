@@ -101,15 +101,25 @@ impl Shop {
 
     /// Commits a kustomization of ConfigMaps: each name with a value under `key`.
     pub fn push_maps(&self, message: &str, maps: &[(&str, &str)]) -> Result<String> {
-        let resources: String = maps
+        let files = maps
             .iter()
-            .map(|(name, _)| format!("- {name}.yaml\n"))
-            .collect();
-        let mut commit = Commit::on(BRANCH, message)
-            .write("kustomization.yaml", format!("resources:\n{resources}"));
-        for (name, value) in maps {
-            commit = commit.write(&format!("{name}.yaml"), config_map(name, value));
+            .map(|(name, value)| ((*name).to_owned(), config_map(name, value)));
+        self.push_objects(message, files)
+    }
+
+    /// Commits a kustomization of files: each name, without its ending, with its text.
+    pub fn push_objects(
+        &self,
+        message: &str,
+        files: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<String> {
+        let mut list = vec!["resources:".to_owned()];
+        let mut commit = Commit::on(BRANCH, message);
+        for (name, text) in files {
+            commit = commit.write(&format!("{name}.yaml"), text);
+            list.push(format!("- {name}.yaml"));
         }
+        let commit = commit.write("kustomization.yaml", list.join("\n"));
         Ok(self.repo.commit(commit)?)
     }
 

@@ -25,6 +25,14 @@ struct Said {
     talk: String,
 }
 
+impl Said {
+    fn must(&self, fine: bool, of: &[&str]) -> Result<()> {
+        let Self { code, out, talk } = self;
+        ensure!(fine, "{of:?} gave {code}: {out}{talk}");
+        Ok(())
+    }
+}
+
 impl Hand {
     /// With the first version there, and an agent.
     async fn open() -> Result<(Self, Agent)> {
@@ -90,15 +98,7 @@ impl Hand {
     /// Runs it, and it must answer `words`.
     fn hear(&self, arguments: &[&str], words: &str) -> Result<()> {
         let said = self.say(arguments)?;
-        let fine = said.code == 0 && said.out.contains(words);
-        ensure!(
-            fine,
-            "{arguments:?} gave {}: {}{}",
-            said.code,
-            said.out,
-            said.talk
-        );
-        Ok(())
+        said.must(said.code == 0 && said.out.contains(words), arguments)
     }
 
     /// Waits until it stands at `step`, for the reason that holds `words`.
@@ -124,15 +124,7 @@ impl Hand {
     /// Runs it, and it must be refused with `words`.
     fn refused(&self, arguments: &[&str], words: &str) -> Result<()> {
         let said = self.say(arguments)?;
-        let fine = said.code == 1 && said.talk.contains(words);
-        ensure!(
-            fine,
-            "{arguments:?} gave {}: {}{}",
-            said.code,
-            said.out,
-            said.talk
-        );
-        Ok(())
+        said.must(said.code == 1 && said.talk.contains(words), arguments)
     }
 
     /// Lines of `driftless rollout shop --watch`, from now on; it ends when the returned child is killed.

@@ -181,30 +181,14 @@ async fn a_force_push_is_held_until_allowed() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_invalid_object_does_not_stop_the_others() -> Result<()> {
     let shop = Shop::new("invalid").await?;
-    let mut files: Vec<(String, String)> = (0..49)
-        .map(|number| {
-            (
-                format!("m{number:02}.yaml"),
-                config_map(&format!("m{number:02}"), "1"),
-            )
-        })
+    let names = (0..49).map(|number| format!("m{number:02}"));
+    let mut files: Vec<_> = names
+        .map(|name| (name.clone(), config_map(&name, "1")))
         .collect();
     let bad =
         "apiVersion: v1\nkind: Service\nmetadata:\n  name: bad\nspec:\n  ports:\n  - port: 99999\n";
-    files.push(("bad.yaml".to_owned(), bad.to_owned()));
-    let list: String = files
-        .iter()
-        .map(|(path, _)| format!("- {path}\n"))
-        .collect();
-    files.push((
-        "kustomization.yaml".to_owned(),
-        format!("resources:\n{list}"),
-    ));
-    let files: Vec<_> = files
-        .iter()
-        .map(|(path, text)| (path.as_str(), Some(text.as_str())))
-        .collect();
-    shop.push("fifty", &files)?;
+    files.push(("bad".to_owned(), bad.to_owned()));
+    shop.push_objects("fifty", files)?;
     let _agent = shop.agent()?;
     shop.environment(json!({})).await?;
     let ready = shop.not_ready("ApplyFailed").await?;

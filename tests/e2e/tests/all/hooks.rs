@@ -21,25 +21,13 @@ fn hook(name: &str, point: &str, image: &str) -> String {
 /// Commits `app` (what is new), the settings, and hooks.
 fn push(shop: &Shop, value: &str, hooks: &[(&str, &str, &str)]) -> Result<String> {
     let mut files = vec![
-        ("settings.yaml".to_owned(), config_map("settings", value)),
-        ("app.yaml".to_owned(), config_map("app", value)),
+        ("settings".to_owned(), config_map("settings", value)),
+        ("app".to_owned(), config_map("app", value)),
     ];
     for (name, point, image) in hooks {
-        files.push((format!("{name}.yaml"), hook(name, point, image)));
+        files.push(((*name).to_owned(), hook(name, point, image)));
     }
-    let list: String = files
-        .iter()
-        .map(|(path, _)| format!("- {path}\n"))
-        .collect();
-    files.push((
-        "kustomization.yaml".to_owned(),
-        format!("resources:\n{list}"),
-    ));
-    let files: Vec<_> = files
-        .iter()
-        .map(|(path, text)| (path.as_str(), Some(text.as_str())))
-        .collect();
-    shop.push(value, &files)
+    shop.push_objects(value, files)
 }
 
 fn jobs(shop: &Shop) -> Api<Job> {

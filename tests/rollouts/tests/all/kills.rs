@@ -35,31 +35,20 @@ fn patient() -> Value {
 }
 
 pub(crate) async fn at_every_word_of_the_state_a_good_one_goes_on() -> Result<()> {
-    let (show, agent) = Show::open("killed", patient(), &Version::good("v1")).await?;
-    let mut agent = show.hasty(agent).await?;
-    let load = show.users(100).await?;
-    let mark = show.shop.mark()?;
-    let commit = show.push(&Version::good("v2"))?;
-    let applied = |status: &EnvironmentStatus| {
-        status.revision.applied.as_deref() == Some(&commit) && is_ready(status)
-    };
-    let kills = show
-        .kill_at(state_boundary, (&mut agent, mark), applied)
-        .await?;
-    show.share(&load, "v2", 100).await?;
-    nobody_lost(&load.since(Duration::ZERO))?;
-    went_straight(&show, mark, &[10, 50, 100, 0])?;
-    ensure!(kills > 8, "killed only {kills} times");
-    show.note(
-        &format!("killed {kills} times, after writes of the state"),
-        &load,
-        ("v2", mark),
-    )
-    .await
+    a_good_one_goes_on("killed", state_boundary, (8, "of the state")).await
 }
 
 pub(crate) async fn at_every_write_of_an_object_a_good_one_goes_on() -> Result<()> {
-    let (show, agent) = Show::open("struck", patient(), &Version::good("v1")).await?;
+    a_good_one_goes_on("struck", object_boundary, (6, "of objects")).await
+}
+
+/// Killed more than `least` times, each time after a write at a `boundary`.
+async fn a_good_one_goes_on(
+    name: &str,
+    boundary: fn(&Entry) -> Option<String>,
+    (least, of): (usize, &str),
+) -> Result<()> {
+    let (show, agent) = Show::open(name, patient(), &Version::good("v1")).await?;
     let mut agent = show.hasty(agent).await?;
     let load = show.users(100).await?;
     let mark = show.shop.mark()?;
@@ -67,19 +56,13 @@ pub(crate) async fn at_every_write_of_an_object_a_good_one_goes_on() -> Result<(
     let applied = |status: &EnvironmentStatus| {
         status.revision.applied.as_deref() == Some(&commit) && is_ready(status)
     };
-    let kills = show
-        .kill_at(object_boundary, (&mut agent, mark), applied)
-        .await?;
+    let kills = show.kill_at(boundary, (&mut agent, mark), applied).await?;
     show.share(&load, "v2", 100).await?;
     nobody_lost(&load.since(Duration::ZERO))?;
     went_straight(&show, mark, &[10, 50, 100, 0])?;
-    ensure!(kills > 6, "killed only {kills} times");
-    show.note(
-        &format!("killed {kills} times, after writes of objects"),
-        &load,
-        ("v2", mark),
-    )
-    .await
+    ensure!(kills > least, "killed only {kills} times");
+    let title = format!("killed {kills} times, after writes {of}");
+    show.note(&title, &load, ("v2", mark)).await
 }
 
 pub(crate) async fn at_every_boundary_a_bad_one_goes_back() -> Result<()> {
