@@ -11,7 +11,7 @@ use base64::{
 use krm::ObjectId;
 use serde_json::{Map, Value};
 
-use super::{RefusalReason, faults::Faults, ready};
+use super::{RefusalReason, faults::Faults};
 
 /// What the API server takes as the data of one `Secret` or `ConfigMap`.
 const DATA_BYTES: usize = 1024 * 1024;
@@ -38,10 +38,16 @@ pub(super) fn settle(body: &mut Value, id: &ObjectId, faults: &mut Faults) {
     if bytes > DATA_BYTES {
         let message = format!(
             "holds {} of data; an API server takes at most 1 MiB: split it, or bring the data in an image or a volume",
-            ready::size(bytes)
+            size(bytes)
         );
         faults.add(RefusalReason::TooLarge, message);
     }
+}
+
+/// `5.0 MiB`
+pub(super) fn size(bytes: usize) -> String {
+    let tenths = bytes * 10 / (1024 * 1024);
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
 fn fold(body: &mut Map<String, Value>, faults: &mut Faults) {

@@ -200,7 +200,7 @@ fn check_size(body: &Value, at_most: usize, faults: &mut Faults) {
     if bytes > OBJECT_BYTES {
         let message = format!(
             "has {} of JSON; an API server takes at most 1.5 MiB",
-            size(bytes)
+            data::size(bytes)
         );
         faults.add(RefusalReason::TooLarge, message);
     }
@@ -234,12 +234,6 @@ fn named(body: &Value, gvk: &Gvk) -> String {
         (kind, "") => format!("{kind} without name"),
         (kind, name) => format!("{kind}/{name}"),
     }
-}
-
-/// `5.0 MiB`
-pub(super) fn size(bytes: usize) -> String {
-    let tenths = bytes * 10 / (1024 * 1024);
-    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
 fn gvk(body: &Value) -> Gvk {

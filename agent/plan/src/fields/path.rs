@@ -1,10 +1,8 @@
 //! A place in an object: a JSON pointer in which list items are named by their keys.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde_json::Value;
-
-use super::{BadPath, read};
 
 /// `/spec/template/spec/containers[name=web]/resources`
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,14 +80,6 @@ fn is_text(value: &Value, text: &str) -> bool {
         Value::Bool(true) => text == "true",
         Value::Bool(false) => text == "false",
         _ => false,
-    }
-}
-
-impl FromStr for FieldPath {
-    type Err = BadPath;
-
-    fn from_str(text: &str) -> Result<Self, BadPath> {
-        read::read(text)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reads a path as people write it, and says what is wrong with one that is none.
 
+use std::str::FromStr;
+
 use super::path::{FieldPath, Select, Step};
 
 /// Why a text is no path to a field that can be left to others. Says what to write instead.
@@ -24,15 +26,18 @@ const IDENTITY: &[&str] = &[
     "uid",
 ];
 
-/// Reads `/spec/replicas`.
-pub(super) fn read(text: &str) -> Result<FieldPath, BadPath> {
-    steps(text)
-        .and_then(|steps| check(&steps).map(|()| steps))
-        .map(|steps| FieldPath::new(text.to_owned(), steps))
-        .map_err(|fault| BadPath {
-            text: text.to_owned(),
-            fault,
-        })
+impl FromStr for FieldPath {
+    type Err = BadPath;
+
+    fn from_str(text: &str) -> Result<Self, BadPath> {
+        steps(text)
+            .and_then(|steps| check(&steps).map(|()| steps))
+            .map(|steps| Self::new(text.to_owned(), steps))
+            .map_err(|fault| BadPath {
+                text: text.to_owned(),
+                fault,
+            })
+    }
 }
 
 fn steps(text: &str) -> Result<Vec<Step>, String> {

@@ -1,6 +1,7 @@
 //! `replacements`: one value, taken from a field of an object or written down, put into fields of others.
 
 mod search;
+mod setting;
 mod source;
 mod structured;
 mod target;

@@ -5,8 +5,7 @@ use kube::runtime::wait::await_condition;
 use rollout::State;
 use rollout::state::Phase;
 
-use super::give::Note;
-use super::may::{self, Order};
+use super::may::{self, Note, Order};
 use crate::args::Give;
 use crate::connect::Link;
 use crate::environments;

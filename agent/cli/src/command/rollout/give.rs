@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::follow;
-use super::may::{Meant, Order, may};
+use super::may::{Meant, Note, Order, may};
 use crate::args::Give;
 use crate::connect::Link;
 use crate::context::Context;
@@ -37,15 +37,6 @@ pub(super) struct Given {
     step: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<CommandAnswer>,
-}
-
-/// What is written.
-pub(super) struct Note {
-    pub(super) order: Order,
-    pub(super) meant: Meant,
-    pub(super) by: String,
-    /// Never the same twice.
-    pub(super) id: String,
 }
 
 /// It could not be written.

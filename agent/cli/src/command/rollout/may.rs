@@ -34,6 +34,15 @@ pub(super) struct Meant {
     pub(super) place: String,
 }
 
+/// An order as it is written.
+pub(super) struct Note {
+    pub(super) order: Order,
+    pub(super) meant: Meant,
+    pub(super) by: String,
+    /// Never the same twice.
+    pub(super) id: String,
+}
+
 /// Why it makes no sense.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {

@@ -9,13 +9,13 @@ use krm::{Node, Pos, json};
 
 use super::{
     search::{self, Document, Place},
-    target::Target,
+    setting::Setting,
 };
 use crate::field_path::{Way, follow, way_to};
 
 /// Writes `value` into the text that `path` leads through. False, with nothing changed, if there is no such
 /// text or no such field in it: then the path means the object itself.
-pub(super) fn write(object: &mut Node, path: &[String], value: &Node, to: &Target<'_>) -> bool {
+pub(super) fn write(object: &mut Node, path: &[String], value: &Node, to: Setting<'_>) -> bool {
     let Some((way, document, rest)) = text_on_the_way(object, path) else {
         return false;
     };
@@ -26,7 +26,7 @@ pub(super) fn write(object: &mut Node, path: &[String], value: &Node, to: &Targe
     let Some(new) = changed(old, document, rest, (value, to)) else {
         return false;
     };
-    node.set_rule(Some(to.rule()));
+    node.set_rule(Some(to.rule));
     if let Some(scalar) = node.as_scalar_mut() {
         scalar.set_text(new);
     }
@@ -49,7 +49,7 @@ fn changed(
     text: &str,
     document: Document,
     path: &[String],
-    (value, to): (&Node, &Target<'_>),
+    (value, to): (&Node, Setting<'_>),
 ) -> Option<String> {
     let mut document = match document {
         Document::Value(document) => document,
