@@ -29,9 +29,8 @@ pub(crate) mod value;
 use std::borrow::Cow;
 
 pub use emit::{write, write_one};
-pub use error::{Place, Problem, WriteError, WriteProblem, YamlError};
+pub use error::{Place, Problem, ValueError, WriteError, WriteProblem, YamlError};
 pub use limits::{Limits, NODE_WEIGHT};
-pub use value::ValueError;
 
 use crate::{Node, SourceId};
 use parse::Layout;

@@ -4,7 +4,6 @@
 
 use thiserror::Error;
 
-use super::value::ValueError;
 use crate::Pos;
 
 /// Deeper trees than this are not printed. Reading allows far less; a program could still build one.
@@ -127,4 +126,21 @@ pub enum WriteProblem {
     /// Maps and lists too deep inside one another.
     #[error("more than {MAX_WRITE_DEPTH} levels of nesting")]
     TooDeep,
+}
+
+/// Why a scalar has no value in JSON.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum ValueError {
+    /// `.inf` or `.nan`
+    #[error("infinity and NaN cannot be expressed in JSON")]
+    NotFinite,
+    /// The text is not what the tag says.
+    #[error("the value is not the {0} its tag says")]
+    Mismatch(&'static str),
+    /// A block scalar that kustomize cannot read back.
+    #[error("a block scalar that starts with a tab cannot be printed; use double quotes")]
+    LeadingTab,
+    /// A time zone of a day or more.
+    #[error("the time zone of a timestamp is a day or more")]
+    Zone,
 }

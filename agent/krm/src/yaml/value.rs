@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use thiserror::Error;
-
+use super::error::ValueError;
 use super::number::{self, Int, Number};
 use super::resolve::{self, Rules};
 use super::{base64, reread, timestamp};
@@ -17,23 +16,6 @@ pub(crate) enum Value<'s> {
     Int(Int),
     Float(f64),
     Text(Cow<'s, str>),
-}
-
-/// Why a scalar has no value in JSON.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum ValueError {
-    /// `.inf` or `.nan`
-    #[error("infinity and NaN cannot be expressed in JSON")]
-    NotFinite,
-    /// The text is not what the tag says.
-    #[error("the value is not the {0} its tag says")]
-    Mismatch(&'static str),
-    /// A block scalar that kustomize cannot read back.
-    #[error("a block scalar that starts with a tab cannot be printed; use double quotes")]
-    LeadingTab,
-    /// A time zone of a day or more.
-    #[error("the time zone of a timestamp is a day or more")]
-    Zone,
 }
 
 /// The value of `scalar`. An empty null inside a flow collection, which reading marks by single quotes, is an

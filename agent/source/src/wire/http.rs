@@ -6,6 +6,7 @@
 mod answer;
 mod client;
 mod exchange;
+mod line;
 mod setup;
 
 use std::sync::Arc;

@@ -4,8 +4,10 @@ use std::{error::Error as _, time::Duration};
 
 use reqwest::{StatusCode, Url, header};
 
-use super::client::TAIL;
 use crate::{FetchError, Reason};
+
+/// The part of a `GET` that a redirect must keep, or its target is no Git repository.
+pub(super) const TAIL: &str = "/info/refs?service=git-upload-pack";
 
 /// Where a redirect goes, if it stays on the same server and keeps to the protocol.
 pub(super) fn target(from: &Url, response: &reqwest::Response) -> Result<Url, FetchError> {

@@ -1,10 +1,8 @@
-//! Requests: sent, waited for, redirected within one server, and bounded in time.
+//! What Git asks for, as requests; the greeting is redirected within one server.
 
 use std::{
     any::Any,
-    future::Future,
-    io,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
 };
 
 use gix::{
@@ -14,22 +12,19 @@ use gix::{
     },
 };
 use reqwest::{
-    Method, Url,
+    Url,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
-use tokio::runtime::{Handle, Runtime};
 
 use super::{
-    answer::{check, target, unsent},
+    answer::{TAIL, check, target},
     exchange::{ADVERTISEMENT, Body, Exchange, Headers, PostBody, RESULT},
-    setup::{authorization, build},
+    line::Line,
 };
 use crate::{Credentials, FetchError, Reason, RepoUrl, budget::Budget, wire::AGENT};
 
 /// How many redirects within one server are followed; a renamed repository needs one.
 const REDIRECTS: usize = 3;
-/// The part of a `GET` that a redirect must keep, or its target is no Git repository.
-pub(super) const TAIL: &str = "/info/refs?service=git-upload-pack";
 
 /// What Git's protocol code sends its requests through.
 pub(super) struct Client {
@@ -38,40 +33,14 @@ pub(super) struct Client {
     redirected: Option<String>,
 }
 
-/// The parts that requests share.
-pub(super) struct Line {
-    http: reqwest::Client,
-    runtime: Handle,
-    authorization: Option<HeaderValue>,
-}
-
-/// The one thread that keeps the connections to all servers healthy, started with the first. Whoever waits for an answer
-/// waits on a thread of its own.
-static CONNECTIONS: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .max_blocking_threads(NAMES)
-        .thread_name("git-http")
-        .enable_all()
-        .build()
-});
-
-/// Names of servers looked up at once: more than anybody talks to, because a name server that hangs blocks a thread.
-const NAMES: usize = 1024;
-
 impl Client {
     pub(super) fn new(
         url: &RepoUrl,
         credentials: &Credentials,
         budget: Arc<Budget>,
     ) -> Result<Self, FetchError> {
-        let line = Line {
-            http: build(credentials)?,
-            runtime: connections()?,
-            authorization: authorization(url, credentials)?,
-        };
         Ok(Self {
-            line: Arc::new(line),
+            line: Arc::new(Line::new(url, credentials)?),
             budget,
             redirected: None,
         })
@@ -82,11 +51,7 @@ impl Client {
         let mut at = Url::parse(url)
             .map_err(|_| FetchError::new(Reason::Unsupported, "the address is no URL"))?;
         for _ in 0..=REDIRECTS {
-            let request = self
-                .line
-                .http
-                .request(Method::GET, at.clone())
-                .headers(headers.clone());
+            let request = self.line.get(at.clone(), headers.clone());
             let response = self.line.send(request, &self.budget)?;
             if !response.status().is_redirection() {
                 check(&response, ADVERTISEMENT)?;
@@ -101,50 +66,6 @@ impl Client {
             Reason::Redirected,
             "the server redirects in circles",
         ))
-    }
-}
-
-impl Line {
-    /// Sends one request and waits for the status; a deadline or stop ends the wait.
-    pub(super) fn send(
-        &self,
-        request: reqwest::RequestBuilder,
-        budget: &Budget,
-    ) -> Result<reqwest::Response, FetchError> {
-        let request = match &self.authorization {
-            Some(value) => request.header(header::AUTHORIZATION, value),
-            None => request,
-        };
-        match self.wait(budget, request.send()) {
-            Ok(answer) => answer.map_err(|error| unsent(&error)),
-            Err(error) => Err(budget
-                .fault()
-                .unwrap_or_else(|| FetchError::new(Reason::Interrupted, error.to_string()))),
-        }
-    }
-
-    pub(super) fn post(
-        &self,
-        url: &str,
-        headers: HeaderMap,
-        body: Vec<u8>,
-    ) -> reqwest::RequestBuilder {
-        self.http
-            .request(Method::POST, url)
-            .headers(headers)
-            .body(body)
-    }
-
-    /// Waits; a deadline or a stop ends the wait.
-    pub(super) fn wait<T>(&self, budget: &Budget, work: impl Future<Output = T>) -> io::Result<T> {
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = budget.halted() => {}
-                out = work => return Ok(out),
-            }
-            Err(io::Error::other("the operation was cut short"))
-        })
     }
 }
 
@@ -197,16 +118,6 @@ impl Http for Client {
 
     fn redirected_base_url(&self) -> Option<String> {
         self.redirected.clone()
-    }
-}
-
-fn connections() -> Result<Handle, FetchError> {
-    match &*CONNECTIONS {
-        Ok(runtime) => Ok(runtime.handle().clone()),
-        Err(error) => {
-            let text = format!("no thread for http: {error}");
-            Err(FetchError::new(Reason::Storage, text))
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 
 use super::{
     answer::{chain, check},
-    client::Line,
+    line::Line,
 };
 use crate::{FetchError, Reason, budget::Budget};
 
