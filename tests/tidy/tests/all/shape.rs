@@ -47,6 +47,13 @@ fn files_stay_readable() {
 }
 
 #[test]
+fn no_leavings_of_tools_are_kept() {
+    let left = |path: &String| ends(path, "orig") || ends(path, "rej");
+    let offences: Vec<_> = files().into_iter().filter(left).collect();
+    none("a merge or patch has left a file behind", &offences);
+}
+
+#[test]
 fn modules_have_telling_names() {
     let offences: Vec<_> = all()
         .into_iter()
