@@ -55,6 +55,8 @@ pub struct Desired {
     pub digest: String,
     /// When it is applied.
     pub wave: WaveKey,
+    /// The wave that git says, where it was put before all others: by that one it goes again.
+    pub put_from: Option<i32>,
     /// Where it is written.
     pub origin: Option<Origin>,
     /// `driftless.dev/prune: disabled`: stays in the cluster when it leaves git.
@@ -186,6 +188,11 @@ pub fn desire(
 }
 
 impl Desired {
+    /// The wave that git says.
+    pub fn wave_in_git(&self) -> i32 {
+        self.put_from.unwrap_or(self.wave.wave)
+    }
+
     /// All that git says, with what is left to others once the object is made.
     pub fn whole(&self) -> &Value {
         self.first.as_ref().unwrap_or(&self.body)
@@ -198,6 +205,7 @@ pub fn put_first(objects: &mut [Desired], ids: &[ObjectId]) {
         return;
     };
     for object in objects.iter_mut().filter(|object| ids.contains(&object.id)) {
+        object.put_from.get_or_insert(object.wave.wave);
         object.wave.wave = first.saturating_sub(1);
     }
     objects.sort_by(|a, b| (a.wave, &a.id).cmp(&(b.wave, &b.id)));

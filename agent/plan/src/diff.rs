@@ -347,7 +347,7 @@ pub fn write_ahead(inventory: &mut Inventory, desired: &[Desired], plan: &Plan) 
             Action::Create | Action::Restore | Action::Adopt
         ) {
             let object = &desired[change.index];
-            let (version, wave) = (&object.gvk.version, object.wave.wave);
+            let (version, wave) = (&object.gvk.version, object.wave_in_git());
             inventory.expect_new(&object.id, version, wave, object.keep);
         }
     }

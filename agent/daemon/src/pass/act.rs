@@ -293,7 +293,7 @@ impl Pass<'_> {
                 uid: Some(facts.uid.clone()),
                 applied: Some(object.digest.clone()),
                 owned: facts.owner.as_ref().map(ownership),
-                wave: object.wave.wave,
+                wave: object.wave_in_git(),
                 keep: object.keep,
                 temporary: object.temporary,
                 disturbance: object.disturbance,

@@ -70,6 +70,7 @@ pub(super) fn ready(
     digest.truncate(DIGEST_DIGITS);
     Ok(Desired {
         wave: WaveKey::new(marks.wave, &id),
+        put_from: None,
         id,
         gvk,
         body: left.body,

@@ -402,3 +402,20 @@ fn without_a_service_account_it_keeps_to_its_namespace() {
         "the rights decide, but not over the record"
     );
 }
+
+/// A route is written before anything else while users are led about, and goes before the pods all the same.
+#[test]
+fn what_is_put_first_goes_when_git_says() {
+    let mut objects = ready(vec![
+        config("web", "1"),
+        object("networking.k8s.io/v1 Ingress", "web"),
+    ]);
+    let route = objects[1].id.clone();
+    for _ in 0..2 {
+        plan::desired::put_first(&mut objects, std::slice::from_ref(&route));
+        assert_eq!(objects[0].id, route);
+        assert!(objects[0].wave.wave < objects[1].wave.wave);
+        assert_eq!(objects[0].wave_in_git(), 0);
+        assert_eq!(objects[1].wave_in_git(), 0);
+    }
+}
