@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ::rollout::State;
-use ::rollout::state::{Cause, Direction, Phase, Rejection, Revision, Rollout, Stepping, Tallies};
+use ::rollout::state::{Cause, Direction, Phase, Rejection, Revision, Rollout, Stepping};
 use jiff::Timestamp;
 use lab::eventually;
 use serde_json::{Value, json};
@@ -26,14 +26,8 @@ fn revision(commit: &str, number: u64) -> Revision {
 fn state(step: usize) -> State {
     let now = Timestamp::now();
     let stepping = Stepping {
-        entered: now,
         reached: Some(now),
-        waiting: None,
-        victims: None,
-        disturbed: None,
-        approvals: std::collections::BTreeSet::new(),
-        gate: Tallies::new(),
-        watch: Tallies::new(),
+        ..Stepping::new(now)
     };
     State {
         good: Some(revision(OLD, 1)),
@@ -46,6 +40,7 @@ fn state(step: usize) -> State {
             began: now,
             side: None,
             baseline: BTreeMap::new(),
+            halted: None,
             paused: None,
             ailing: std::collections::BTreeSet::new(),
             flags_before: BTreeMap::new(),

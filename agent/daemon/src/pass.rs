@@ -42,10 +42,12 @@ mod look;
 mod others;
 mod release;
 pub(crate) mod removal;
+mod retreat;
 mod rights;
 mod rollout;
 mod scopes;
 mod stock;
+mod suspended;
 mod upkeep;
 mod windows;
 
@@ -65,6 +67,8 @@ pub(crate) struct Pass<'a> {
     soon: Vec<ObjectId>,
     /// True while nothing new is made: what was applied before is kept up.
     upkeep: bool,
+    /// True while what a rollout made is taken back, because the environment goes.
+    leaving: bool,
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
     /// Objects that decide who gets what: written before anything else.
@@ -98,6 +102,7 @@ impl<'a> Pass<'a> {
             hooks: hooks::Hooks::default(),
             soon: Vec::new(),
             upkeep: false,
+            leaving: false,
             recreations: Vec::new(),
             routing: Vec::new(),
             disturbs: None,
@@ -122,14 +127,7 @@ impl<'a> Pass<'a> {
         }
         match self.environment.spec.suspend {
             _ if going => self.remove(cancel).await,
-            true => {
-                self.calm_for_good().await;
-                self.outcome.stop(
-                    Reason::Suspended,
-                    "suspended by spec.suspend; nothing is read, applied or repaired",
-                    Retry::OnChange,
-                );
-            }
+            true => self.rest().await,
             false => {
                 self.work(trigger, cancel).await;
                 self.calm().await;

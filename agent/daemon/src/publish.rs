@@ -75,17 +75,16 @@ async fn write_release(
     outcome: &Outcome,
     now: Timestamp,
 ) -> bool {
-    let Some(release) = &mut state.release else {
+    let Some(release) = state.release.as_mut().filter(|one| !one.has_ended()) else {
+        state.told();
         return false;
     };
-    if release.has_ended() {
-        return false;
-    }
     let Some(outcome) = outcome.of(&release.revision) else {
         return false;
     };
     let status = report::release(&outcome, &release.status, now);
     if alike(&status, &release.status) {
+        state.told();
         return false;
     }
     let client = context.cluster.client();
@@ -93,6 +92,7 @@ async fn write_release(
         Ok(()) => {
             let ended = status.phase.filter(|_| status.ended_at.is_some());
             release.status = status;
+            state.told();
             if let Some(phase) = ended {
                 conclude(context, key, state, phase);
             }

@@ -1,6 +1,6 @@
 //! What an actor remembers of its environment's rollouts. All of it can be lost but the state, which is in the status.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
     names,
@@ -12,14 +12,17 @@ use rollout::{
     judge::Decision,
     split::Object,
     state::{Revision, State, StateError},
-    wish::Wish,
+    wish::{Record, Wish},
 };
 use serde_json::Value;
 
-use crate::{asking::Asking, measure::Measures};
+use crate::{asking::Asking, measure::Measures, rendered::Rendering};
 
 /// How many revisions' objects are kept: the good one, the one before it, the new one, and one that took its place.
 const KEPT: usize = 4;
+
+/// The objects of a revision. They are many, and nobody changes them.
+pub(crate) type Objects = Arc<Vec<Object>>;
 
 /// The rollouts of one environment.
 pub(crate) struct Rollouts {
@@ -33,8 +36,14 @@ pub(crate) struct Rollouts {
     pub(crate) lags: bool,
     /// The workloads of the rollout under way, and the strategy's name.
     pub(crate) chosen: Chosen,
+    /// True until what the stored state wishes for was carried out once, so that it is known to stand.
+    pub(crate) is_new: bool,
+    /// Decisions that are written down with the state, and of which it is not certain that the Release tells.
+    pub(crate) untold: Vec<Record>,
     /// Objects of revisions, by digest, newest last.
-    objects: Vec<(String, Vec<Object>)>,
+    objects: Vec<(String, Objects)>,
+    /// The digest of what was last rendered, and from which commit and path.
+    rendered: Option<(source::Revision, String, String)>,
     /// What was last applied, all of it.
     pub(crate) stands: Stands,
     /// What was last wished for.
@@ -100,7 +109,10 @@ impl Rollouts {
             looked: false,
             lags: false,
             chosen: Chosen::default(),
+            is_new: true,
+            untold: untold(stored),
             objects: Vec::new(),
+            rendered: None,
             stands: Stands::default(),
             wish: Wish::default(),
             said: Said::default(),
@@ -109,19 +121,39 @@ impl Rollouts {
     }
 
     /// The objects of `revision`, if they are known.
-    pub(crate) fn objects(&self, revision: &Revision) -> Option<&Vec<Object>> {
+    pub(crate) fn objects(&self, revision: &Revision) -> Option<Objects> {
         let mut known = self.objects.iter();
         known
             .find(|(digest, _)| *digest == revision.digest)
-            .map(|(_, objects)| objects)
+            .map(|(_, objects)| objects.clone())
     }
 
     /// Keeps the objects of a revision for a while.
-    pub(crate) fn keep(&mut self, digest: &str, objects: Vec<Object>) {
+    pub(crate) fn keep(&mut self, digest: &str, objects: Objects) {
         self.objects.retain(|(known, _)| known != digest);
         self.objects.push((digest.to_owned(), objects));
         let surplus = self.objects.len().saturating_sub(KEPT);
         self.objects.drain(..surplus);
+    }
+
+    /// The digest of what was rendered from `path`, computed once for each commit.
+    pub(crate) fn digest_of(&mut self, rendering: &Rendering, path: &str) -> String {
+        if let Some((commit, from, digest)) = &self.rendered
+            && *commit == rendering.revision
+            && from == path
+        {
+            return digest.clone();
+        }
+        let digest = digest(&rendering.objects);
+        self.rendered = Some((rendering.revision, path.to_owned(), digest.clone()));
+        digest
+    }
+
+    /// Keeps what was rendered, unless it is known.
+    pub(crate) fn keep_rendered(&mut self, digest: &str, rendering: &Rendering) {
+        if !self.objects.iter().any(|(known, _)| known == digest) {
+            self.keep(digest, Arc::new(rendering.objects.clone()));
+        }
     }
 
     /// True if nothing is under way, so that only the newest objects matter.
@@ -136,4 +168,23 @@ pub(crate) fn digest(objects: &[Object]) -> String {
     let bodies: Vec<&Value> = objects.iter().map(|(body, _)| body).collect();
     let text = serde_json::to_vec(&bodies).unwrap_or_default();
     krm::json::sha256_hex(&text)
+}
+
+/// Under which name decisions are kept beside the stored state.
+const UNTOLD: &str = "untold";
+
+/// The decisions that were written down with `state`, ahead of the Release.
+fn untold(state: Option<&Value>) -> Vec<Record> {
+    let records = state.and_then(|state| state.get(UNTOLD)).cloned();
+    let records = records.map(serde_json::from_value);
+    records.and_then(Result::ok).unwrap_or_default()
+}
+
+/// `state` with decisions beside it, so that a Release that was not written any more is made up for.
+pub(crate) fn with_untold(mut state: Value, records: &[Record]) -> Value {
+    if let (Value::Object(fields), false) = (&mut state, records.is_empty()) {
+        let records = serde_json::to_value(records).unwrap_or_default();
+        fields.insert(UNTOLD.to_owned(), records);
+    }
+    state
 }

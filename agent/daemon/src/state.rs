@@ -138,6 +138,13 @@ impl State {
             .is_some_and(|ready| ready.status == "True")
     }
 
+    /// Notes that the Release tells what was decided in a rollout, or that there is none that could.
+    pub(crate) fn told(&mut self) {
+        if let Some(rollouts) = &mut self.rollouts {
+            rollouts.untold.clear();
+        }
+    }
+
     /// When being unhealthy becomes a failure.
     pub(crate) fn deadline(&self, timeout: Duration) -> Option<Instant> {
         let due = self.unwell_since? + timeout;

@@ -26,7 +26,7 @@ pub mod wish;
 pub mod words;
 
 pub use duration::Interval;
-pub use machine::step;
+pub use machine::{resume, step};
 pub use observe::Observation;
 pub use state::State;
 pub use strategy::Strategy;

@@ -20,6 +20,7 @@ use crate::{
     wish::{Effects, Event, Record},
 };
 
+mod apart;
 mod back;
 mod capacity;
 mod disturbing;
@@ -29,6 +30,8 @@ mod samples;
 mod settled;
 mod stepping;
 mod up;
+
+pub(crate) use samples::GATE;
 
 /// The oldest view of the cluster upon which anything moves.
 const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
@@ -47,9 +50,11 @@ pub fn step(state: &State, seen: &Observation, now: Timestamp) -> (State, Effect
         waiting: String::new(),
         looks_again: false,
     };
+    run.look_again();
     run.heed();
     if now.duration_since(seen.at) <= FRESH {
         run.recover();
+        run.leave();
         run.go();
     } else {
         run.waiting = format!("the cluster was last seen at {}", seen.at);

@@ -37,6 +37,8 @@ pub struct Observation {
     pub alarms: BTreeMap<String, String>,
     /// What is seen of chaos steps.
     pub chaos: Disturbed,
+    /// True once the environment is being taken away, so that nothing of a rollout may stay.
+    pub leaving: bool,
 }
 
 /// What is seen of disturbances on purpose.

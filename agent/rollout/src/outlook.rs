@@ -7,12 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::{
+    machine::GATE,
     state::{Phase, Rollout},
     strategy::{Analysis, Step},
 };
-
-/// Good samples that a step of analysis needs where it does not say.
-const GATE: u32 = 3;
 
 /// What is left of a rollout if all goes well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +24,9 @@ pub struct Outlook {
 impl Rollout {
     /// When it goes on by itself, where time alone decides that.
     pub fn until(&self) -> Option<Timestamp> {
+        if self.halted.is_some() {
+            return None;
+        }
         match &self.phase {
             Phase::Stepping(stepping) if self.paused.is_none() => {
                 let (since, length) = match self.strategy.steps.get(self.step)? {
@@ -42,6 +43,9 @@ impl Rollout {
 
     /// When it is given up, unless what it waits for comes before.
     pub fn deadline(&self) -> Option<Timestamp> {
+        if self.halted.is_some() {
+            return None;
+        }
         let since = match &self.phase {
             Phase::Stepping(stepping) => stepping.waiting?,
             Phase::Promoting { since, .. } => *since,
@@ -57,7 +61,7 @@ impl Rollout {
             return Outlook::default();
         };
         let mut outlook = Outlook {
-            needs_somebody: self.paused.is_some(),
+            needs_somebody: self.paused.is_some() || self.halted.is_some(),
             ..Outlook::default()
         };
         for (place, step) in self.strategy.steps.iter().enumerate().skip(self.step) {
@@ -147,20 +151,15 @@ mod tests {
             side: None,
             began: at(0),
             baseline: std::collections::BTreeMap::new(),
+            halted: None,
             paused: None,
             ailing: std::collections::BTreeSet::new(),
             flags_before: std::collections::BTreeMap::new(),
             step,
             weight: 1,
             phase: Phase::Stepping(Stepping {
-                entered: at(0),
                 reached: reached.map(at),
-                waiting: None,
-                victims: None,
-                disturbed: None,
-                approvals: std::collections::BTreeSet::new(),
-                gate: crate::state::Tallies::new(),
-                watch: crate::state::Tallies::new(),
+                ..Stepping::new(at(0))
             }),
         }
     }

@@ -130,6 +130,8 @@ pub enum Cause {
     },
     /// Git went back to what serves.
     Reverted,
+    /// The Environment is being deleted.
+    Removed,
 }
 
 /// A namespace that does not serve any more and could again.
@@ -165,6 +167,9 @@ pub struct Rollout {
     /// Pods each workload had then. A share of the users needs that share of them, whatever an autoscaler
     /// makes of the old version while it has less to do.
     pub baseline: BTreeMap<String, u32>,
+    /// Since when nobody looks, because the Environment is suspended: its time stands still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Timestamp>,
     /// Who stopped it, if somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<String>,
@@ -348,6 +353,22 @@ impl Rollout {
     }
 }
 
+impl Stepping {
+    /// A step that was entered just now.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            entered: now,
+            reached: None,
+            waiting: None,
+            victims: None,
+            disturbed: None,
+            approvals: BTreeSet::new(),
+            gate: Tallies::new(),
+            watch: Tallies::new(),
+        }
+    }
+}
+
 impl Cause {
     /// One word from a closed set.
     pub const fn as_str(&self) -> &'static str {
@@ -360,12 +381,16 @@ impl Cause {
             Self::Aborted { .. } => "RolloutAborted",
             Self::Superseded { .. } => "Superseded",
             Self::Reverted => "RolloutReverted",
+            Self::Removed => "Removing",
         }
     }
 
     /// True if the revision is to blame, so that it is not tried again by itself.
     pub const fn rejects(&self) -> bool {
-        !matches!(self, Self::Superseded { .. } | Self::Reverted)
+        !matches!(
+            self,
+            Self::Superseded { .. } | Self::Reverted | Self::Removed
+        )
     }
 
     /// In a sentence.
@@ -377,6 +402,7 @@ impl Cause {
             Self::Aborted { by } => format!("aborted by {by}"),
             Self::Superseded { by } => format!("{by} is newer"),
             Self::Reverted => "git went back to what serves".to_owned(),
+            Self::Removed => "the Environment is being deleted".to_owned(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Scenarios under real traffic: a control plane, pods that serve, a gateway, Prometheus and a load, in a network of
 //! their own. Judged by what users of the gateway got, and by the API server's audit log.
 
+#[path = "all/apart.rs"]
+mod apart;
 #[path = "all/bad.rs"]
 mod bad;
 #[path = "all/blind.rs"]
@@ -23,6 +25,8 @@ mod kills;
 mod memory;
 #[path = "all/news.rs"]
 mod news;
+#[path = "all/pauses.rs"]
+mod pauses;
 #[path = "all/record.rs"]
 mod record;
 #[path = "all/show.rs"]
@@ -84,6 +88,8 @@ fn main() -> ExitCode {
 fn scenarios() -> Vec<Trial> {
     let all = [
         kills(),
+        pauses(),
+        apart(),
         sides(),
         switch(),
         chaos(),
@@ -117,6 +123,40 @@ fn kills() -> Vec<Trial> {
         scenario(
             "another_replica_takes_over_where_the_owner_died",
             kills::another_replica_takes_over_where_the_owner_died,
+        ),
+    ]
+}
+
+fn pauses() -> Vec<Trial> {
+    vec![
+        scenario(
+            "killed_in_a_pause_a_canary_goes_on_in_time",
+            pauses::beside_the_stable_version,
+        ),
+        scenario(
+            "killed_in_a_pause_two_namespaces_go_on_in_time",
+            pauses::in_another_namespace,
+        ),
+    ]
+}
+
+fn apart() -> Vec<Trial> {
+    vec![
+        scenario(
+            "a_suspended_canary_stands_still_and_goes_on_from_there",
+            apart::a_suspended_canary_stands_still_and_goes_on_from_there,
+        ),
+        scenario(
+            "a_canary_that_fails_while_suspended_goes_back_once_resumed",
+            apart::a_canary_that_fails_while_suspended_goes_back_once_resumed,
+        ),
+        scenario(
+            "a_canary_is_taken_back_before_its_environment_is_let_go",
+            apart::a_canary_is_taken_back_before_its_environment_is_let_go,
+        ),
+        scenario(
+            "a_canary_is_taken_back_before_its_environment_is_deleted",
+            apart::a_canary_is_taken_back_before_its_environment_is_deleted,
         ),
     ]
 }

@@ -42,7 +42,7 @@ impl Pass<'_> {
         complete &= !self.upkeep;
         self.refuse(&desires);
         // Going on without them could bring a version up that needs what they do.
-        self.hooks.lacking = desires.lacks_hooks && !self.upkeep;
+        self.hooks.lacking = desires.lacks_hooks && !self.upkeep && !self.leaving;
         if self.hooks.lacking {
             return;
         }
@@ -71,7 +71,7 @@ impl Pass<'_> {
         let carrier = self.carrier(&kinds);
         self.let_go(&carrier, &plan, false).await;
         let hooks = (revision.to_string(), sound);
-        let jobs = Some(desires.hooks).filter(|_| !self.upkeep);
+        let jobs = Some(desires.hooks).filter(|_| !self.upkeep && !self.leaving);
         let jobs = jobs.unwrap_or_default();
         if !self.see_hooks(jobs, &carrier, (&hooks.0, hooks.1)).await {
             return;

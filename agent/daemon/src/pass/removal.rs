@@ -46,8 +46,7 @@ impl Pass<'_> {
 
     /// Goes on with the removal, as far as that goes now.
     pub(super) async fn remove(&mut self, cancel: &CancellationToken) {
-        // No commit counts any more, and nothing is asked for.
-        self.state.followed = None;
+        // Nothing is asked for any more.
         self.context.claims.lost(self.key);
         if !self.load().await {
             return;
@@ -65,6 +64,11 @@ impl Pass<'_> {
             }
             self.disturbs = Some(false);
             self.calm().await;
+            if !self.retreat(cancel).await {
+                return;
+            }
+            // No commit counts any more.
+            self.state.followed = None;
             self.clear(orphan, cancel).await;
         }
         if self.objects_left() == 0 && self.outcome.stop.is_none() {

@@ -5,9 +5,9 @@
 //! ```
 //! Without a strategy nothing of this happens, and nothing is read for it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use api::{Reason, v1alpha1::RolloutStatus};
+use api::Reason;
 use jiff::Timestamp;
 use rollout::{
     Effects, Observation, State, Strategy, Wish,
@@ -23,13 +23,14 @@ use crate::{
     chain,
     outcome::Retry,
     rendered::{self, Rendering},
-    rollouts::{Chosen, Rollouts, Stands, digest, said},
+    rollouts::{Chosen, Objects, Rollouts, Stands, digest, said},
 };
 
 mod disturb;
 mod endpoints;
 mod in_place;
 mod observe;
+mod resume;
 mod sides;
 mod strategy;
 mod tell;
@@ -44,8 +45,8 @@ struct Look {
     is_held: bool,
     /// The one that is on its way, or would be next.
     toward: Option<Revision>,
-    good: Vec<Object>,
-    new: Vec<Object>,
+    good: Objects,
+    new: Objects,
     strategy: Option<Strategy>,
     chosen: Chosen,
     /// The namespace of objects that name none.
@@ -90,8 +91,7 @@ impl Pass<'_> {
             (seen.head, seen.strategy) = (None, None);
         }
         let before = self.rollouts().state.clone();
-        // Asked for only here: a number that came in while the cluster was looked at is none of the future.
-        let (state, effects) = rollout::step(&before, &seen, Timestamp::now());
+        let (state, effects) = self.follows(&before, &seen);
         self.tell_rollout(&state, &effects, &seen, &look.chosen);
         if !self.write_rollout(&state).await {
             return None;
@@ -132,6 +132,7 @@ impl Pass<'_> {
             command: self.command(),
             alarms: self.alarms(),
             chaos,
+            leaving: self.leaving,
         })
     }
 
@@ -146,13 +147,14 @@ impl Pass<'_> {
     }
 
     /// Reads what the status remembers, once. False if it cannot be read: then nothing moves.
-    fn remember(&mut self) -> bool {
+    pub(super) fn remember(&mut self) -> bool {
         if self.state.rollouts.is_some() {
             return true;
         }
         match Rollouts::read(&self.state.status, self.context.measures.clone()) {
             Ok(rollouts) => {
                 self.state.rollouts = Some(rollouts);
+                self.remember_release();
                 true
             }
             Err(error) => {
@@ -173,7 +175,8 @@ impl Pass<'_> {
         if state.handled.as_ref() == Some(&command.id) || state.rollout.is_some() {
             return;
         }
-        let digest = digest(&rendering.objects);
+        let digest = self.digest_of(rendering);
+        let state = &self.rollouts().state;
         let meant = command.rollout.as_ref();
         let asked = state.rejected.iter().any(|one| {
             let named = meant.is_none_or(|meant| *meant == one.id());
@@ -185,8 +188,9 @@ impl Pass<'_> {
     }
 
     /// The newest revision, unless what was rendered is not it.
-    fn head_revision(&self, rendering: &Rendering) -> Option<Revision> {
-        let is_head = self.outcome.stop.is_none();
+    fn head_revision(&mut self, rendering: &Rendering) -> Option<Revision> {
+        let is_head = self.outcome.stop.is_none() && !self.leaving;
+        let digest = self.digest_of(rendering);
         let release = self
             .state
             .release
@@ -195,7 +199,7 @@ impl Pass<'_> {
         let release = release.or_else(|| self.state.status.release.clone());
         is_head.then(|| Revision {
             commit: rendering.revision.to_string(),
-            digest: digest(&rendering.objects),
+            digest,
             release: release.unwrap_or_default(),
         })
     }
@@ -203,8 +207,7 @@ impl Pass<'_> {
     /// The objects of the good revision and of the one on its way, and the strategy between them.
     async fn look(&mut self, rendering: &Rendering, head: Option<Revision>) -> Option<Look> {
         if let Some(head) = &head {
-            let objects = rendering.objects.clone();
-            self.rollouts().keep(&head.digest, objects);
+            self.rollouts().keep_rendered(&head.digest, rendering);
         }
         let state = self.rollouts().state.clone();
         let target = state.rollout.as_ref().map(|rollout| rollout.target.clone());
@@ -217,7 +220,10 @@ impl Pass<'_> {
         let good = good.or_else(|| head.clone());
         let good = self.objects(good.as_ref(), rendering).await?;
         let new = self.objects(target.as_ref(), rendering).await?;
-        let found = self.strategy(&state, &good, &new).await;
+        let found = match self.leaving && state.rollout.is_none() {
+            true => Ok((None, Chosen::default())),
+            false => self.strategy(&state, &good, &new).await,
+        };
         let is_held = found.is_err();
         let (strategy, chosen) = found.unwrap_or_else(|stop| {
             self.outcome.stop = Some(stop);
@@ -241,19 +247,12 @@ impl Pass<'_> {
         &mut self,
         revision: Option<&Revision>,
         rendering: &Rendering,
-    ) -> Option<Vec<Object>> {
+    ) -> Option<Objects> {
         let Some(revision) = revision else {
-            return Some(rendering.objects.clone());
+            return Some(Arc::new(rendering.objects.clone()));
         };
-        if let Some(known) = self.rollouts().objects(revision) {
-            return Some(known.clone());
-        }
-        let again = self.render_again(&revision.commit).await;
-        match again {
-            Ok(objects) => {
-                self.rollouts().keep(&revision.digest, objects.clone());
-                Some(objects)
-            }
+        match self.known(revision).await {
+            Ok(objects) => Some(objects),
             Err(why) => {
                 let short = revision.commit.get(..7).unwrap_or_default();
                 let message = format!("the good revision {short} cannot be rendered again: {why}");
@@ -262,6 +261,21 @@ impl Pass<'_> {
                 None
             }
         }
+    }
+
+    /// The same, or why they cannot be had.
+    async fn known(&mut self, revision: &Revision) -> Result<Objects, String> {
+        if let Some(known) = self.rollouts().objects(revision) {
+            return Ok(known);
+        }
+        let objects = Arc::new(self.render_again(&revision.commit).await?);
+        self.rollouts().keep(&revision.digest, objects.clone());
+        Ok(objects)
+    }
+
+    fn digest_of(&mut self, rendering: &Rendering) -> String {
+        let path = self.environment.spec.source.path.clone();
+        self.rollouts().digest_of(rendering, &path)
     }
 
     async fn render_again(&self, commit: &str) -> Result<Vec<Object>, String> {
@@ -288,10 +302,11 @@ impl Pass<'_> {
             self.routing = shape.routing;
             return Some(shape.objects);
         }
-        let mut objects = self.objects(wish.base.as_ref(), rendering).await?;
+        let objects = self.objects(wish.base.as_ref(), rendering).await?;
         if wish.side.is_some() || wish.other.is_some() {
             return self.two_sides(wish, &objects, rendering).await;
         }
+        let mut objects = Arc::unwrap_or_clone(objects);
         overlay(&mut objects, &wish.flags);
         Some(objects)
     }
@@ -340,7 +355,7 @@ impl Pass<'_> {
             Ok(objects) => {
                 let digest = digest(&objects);
                 let release = self.state.status.release.clone().unwrap_or_default();
-                self.rollouts().keep(&digest, objects);
+                self.rollouts().keep(&digest, Arc::new(objects));
                 self.rollouts().state.good = Some(Revision {
                     commit,
                     digest,
@@ -363,7 +378,10 @@ impl Pass<'_> {
         let chosen = look.chosen.clone();
         let now = Timestamp::now();
         let said = said(self.environment);
-        let wake = self.wake_at(effects.wake, now);
+        let wake = match self.is_resumed() {
+            true => Some(now),
+            false => self.wake_at(effects.wake, now),
+        };
         let rollouts = self.rollouts();
         rollouts.said = said;
         rollouts
@@ -372,6 +390,7 @@ impl Pass<'_> {
         (rollouts.wake, rollouts.looked) = (wake, true);
         rollouts.chosen = chosen;
         rollouts.wish = effects.wish.clone();
+        rollouts.is_new = false;
         if state.rollout.is_none() && effects.wish.other.is_none() {
             rollouts.rest();
         }
@@ -403,7 +422,7 @@ impl Pass<'_> {
         }
     }
 
-    fn rollouts(&mut self) -> &mut Rollouts {
+    pub(super) fn rollouts(&mut self) -> &mut Rollouts {
         let measures = &self.context.measures;
         self.state.rollouts.get_or_insert_with(|| {
             Rollouts::read(
@@ -419,45 +438,9 @@ impl Pass<'_> {
         let target = &self.environment.spec.target;
         target.namespace.as_deref().unwrap_or(&self.key.namespace)
     }
-
-    /// Writes the state where a restart must not forget what changed, before anything is done. False if that failed.
-    async fn write_rollout(&mut self, state: &State) -> bool {
-        let stored = self.state.status.rollout.as_ref();
-        let told = self
-            .outcome
-            .rollout
-            .as_ref()
-            .map(|told| told.status.clone());
-        let Some(told) = told else { return true };
-        let same = |old: &RolloutStatus| !differs(&old.state, state);
-        if stored.is_some_and(same) {
-            return true;
-        }
-        if !self.context.fence.holds() {
-            return false;
-        }
-        match crate::publish::write_rollout(self.context, self.key, stored, &told).await {
-            Ok(()) => {
-                self.state.status.rollout = Some(told);
-                true
-            }
-            Err(error) => {
-                self.outcome.stop(
-                    crate::words::kube(&error),
-                    chain::text(&error),
-                    Retry::Later,
-                );
-                false
-            }
-        }
-    }
 }
 
 fn bakes(state: &State) -> bool {
     let rollout = state.rollout.as_ref();
     rollout.is_some_and(|rollout| matches!(rollout.phase, Phase::Baking { .. }))
-}
-
-fn differs(stored: &Value, state: &State) -> bool {
-    State::read(stored).map_or(true, |stored| state.differs(&stored))
 }

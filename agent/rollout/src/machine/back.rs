@@ -14,8 +14,8 @@ impl Run<'_> {
         let Some(rollout) = &mut self.state.rollout else {
             return;
         };
-        let aborted = matches!(cause, Cause::Aborted { .. });
-        if rollout.direction == Direction::Back && !aborted {
+        let asked = matches!(cause, Cause::Aborted { .. } | Cause::Removed);
+        if rollout.direction == Direction::Back && !asked {
             // There is nothing behind the former release. Side by side it takes its place pod by pod, without a
             // proof; a namespace whose pods are not there is given nobody.
             return match rollout.strategy.namespaces.is_some() {

@@ -45,6 +45,13 @@ impl Run<'_> {
     }
 
     fn obey(&mut self, command: &Command) -> Result<(), String> {
+        // Who leaves a step out does not leave out what is watched.
+        let leaves_out = matches!(command.action, Action::Skip | Action::PromoteFully);
+        if leaves_out && let Some(cause) = self.failing() {
+            let why = format!("it goes back: {}", cause.sentence());
+            self.end(cause);
+            return Err(why);
+        }
         let (done, else_why) = match command.action {
             Action::Abort => (self.abort(&command.by), "there is nothing to go back from"),
             Action::Retry => (self.retry(), "nothing was rejected"),
@@ -57,6 +64,13 @@ impl Run<'_> {
             true => Ok(()),
             false => Err(else_why.to_owned()),
         }
+    }
+
+    /// What has come in of what is watched, if that ends the steps.
+    fn failing(&mut self) -> Option<Cause> {
+        let rollout = self.state.rollout.as_ref()?;
+        let stepping = matches!(rollout.phase, Phase::Stepping(_));
+        stepping.then(|| self.sample()).flatten()
     }
 
     fn abort(&mut self, by: &str) -> bool {

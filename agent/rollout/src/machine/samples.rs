@@ -18,7 +18,7 @@ use crate::{
 /// How many intervals without a sample are silence.
 const SILENCE: u32 = 3;
 /// Good samples that a gate needs where it does not say.
-const GATE: u32 = 3;
+pub(crate) const GATE: u32 = 3;
 /// Good samples that what is watched needs for each weight where it does not say.
 const WATCH: u32 = 1;
 
@@ -185,7 +185,7 @@ impl Tally {
         }
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.missing = None;
         self.why.clear();
     }

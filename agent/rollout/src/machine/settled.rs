@@ -10,7 +10,7 @@ use crate::{
 
 impl Run<'_> {
     pub(super) fn settled(&mut self) {
-        let Some(head) = &self.seen.head else {
+        let Some(head) = self.seen.head.as_ref().filter(|_| !self.seen.leaving) else {
             return;
         };
         let Some(good) = &self.state.good else {
@@ -105,6 +105,7 @@ impl Run<'_> {
             baseline: seen
                 .map(|(key, one)| (key.clone(), one.stable.wanted))
                 .collect(),
+            halted: None,
             paused: None,
             ailing: self.seen.alarms.keys().cloned().collect(),
             flags_before: self.state.flags.clone(),
@@ -144,19 +145,6 @@ impl Rejection {
 }
 
 impl Stepping {
-    pub(super) fn new(now: jiff::Timestamp) -> Self {
-        Self {
-            entered: now,
-            reached: None,
-            waiting: None,
-            victims: None,
-            disturbed: None,
-            approvals: std::collections::BTreeSet::new(),
-            gate: crate::state::Tallies::new(),
-            watch: crate::state::Tallies::new(),
-        }
-    }
-
     /// It is no longer as it was reached: good numbers from before prove nothing any more.
     pub(super) fn lose(&mut self) {
         self.reached = None;

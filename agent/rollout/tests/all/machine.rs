@@ -892,3 +892,60 @@ fn the_bake_time_asks_for_nothing_of_the_old_version() {
     }
     assert_eq!(strategy.faults()[0].at, "bake");
 }
+
+#[test]
+fn a_suspended_rollout_stands_still_and_goes_on_with_the_time_it_had_left() {
+    let mut world = World::new(Router::Route);
+    let pause = Step::Pause(Pause {
+        duration: Some(rollout::Interval::seconds(100)),
+    });
+    let steps = vec![Step::Weight(10), pause, Step::Weight(50)];
+    world.push("b", Some(watched(Strategy::of(steps))));
+    world.until(10, |world| world.at_step() == Some(1));
+    world.turn();
+    world.pass(40);
+    let left = |until: Option<jiff::Timestamp>, now| until.unwrap().duration_since(now);
+    let before = left(world.state.rollout.as_ref().unwrap().until(), world.now);
+    assert!(before.as_secs() > 10, "{before}");
+    world.state = world.state.halted(world.now);
+    // Longer than the pause, the patience and the deadline together; and the agent is another one after it.
+    world.pass(100_000);
+    let rollout = world.state.rollout.clone().unwrap();
+    assert_eq!((rollout.until(), rollout.deadline()), (None, None));
+    world.state = State::read(&world.state.write()).unwrap();
+    world.seen.samples.clear();
+    world.turn();
+    let rollout = world.state.rollout.clone().unwrap();
+    assert_eq!((rollout.step, rollout.weight), (1, 10));
+    assert_eq!(left(rollout.until(), world.now), before);
+    world.until(10, |world| world.is_settled_on("b"));
+}
+
+#[test]
+fn what_is_bad_after_a_suspension_still_sends_everybody_back() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(watched(weights(&[10, 50]))));
+    world.until(10, |world| world.at_step() == Some(1));
+    world.state = world.state.halted(world.now);
+    world.pass(5000);
+    world.metrics = Metrics::Bad;
+    world.until(10, |world| world.state.rollout.is_none());
+    let rejection = world.state.rejection(&revision("b")).unwrap();
+    assert!(matches!(rejection.cause, Cause::AnalysisFailed { .. }));
+}
+
+#[test]
+fn what_goes_with_its_environment_is_not_to_blame() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(watched(weights(&[10, 50]))));
+    world.until(10, |world| world.at_step() == Some(1));
+    world.seen.leaving = true;
+    let effects = world.turn();
+    assert_eq!(effects.wish.canary.unwrap().weight, 0);
+    world.pass(1);
+    world.turn();
+    assert!(world.is_settled_on("a"), "{:#?}", world.state);
+    assert_eq!(world.state.rejected, []);
+    world.pass(1);
+    assert!(world.turn().records.is_empty(), "nothing begins any more");
+}

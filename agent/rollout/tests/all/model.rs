@@ -12,7 +12,7 @@ use rollout::{
     State, Strategy,
     observe::{Action, Approval, Command, Pods, Router},
     state::Phase,
-    strategy::{Chaos, Pause, Step},
+    strategy::{Amount, Chaos, Namespaces, Pause, Step},
     wish::Effects,
 };
 
@@ -58,16 +58,17 @@ enum Happening {
     PromoteFully,
     Retry,
     Approve,
+    Suspend,
 }
 
 use Happening::{
     Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, FewerWanted, LongNothing,
     MoreWanted, NewCommit, NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood, NumbersNan,
     OldCommit, PodsCrash, PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry, Revert,
-    RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks,
+    RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks, Suspend,
 };
 
-const ALL: [Happening; 32] = [
+const ALL: [Happening; 33] = [
     Nothing,
     LongNothing,
     NumbersGood,
@@ -100,12 +101,32 @@ const ALL: [Happening; 32] = [
     PromoteFully,
     Retry,
     Approve,
+    Suspend,
 ];
 
 /// A broken rule, and how it came to that.
 struct Broken {
     rule: String,
     history: Vec<Happening>,
+}
+
+/// Whether anybody looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    Always,
+    /// Suspended.
+    Never,
+    /// For the first time since then.
+    Again,
+}
+
+impl Looks {
+    const fn turned(self) -> Self {
+        match self {
+            Self::Never => Self::Again,
+            Self::Always | Self::Again => Self::Never,
+        }
+    }
 }
 
 /// A world under test, with what the rules need to remember.
@@ -117,6 +138,8 @@ struct Trial {
     commands: u32,
     /// The view is no longer brought up to date.
     blind: bool,
+    /// Whether anybody looks.
+    looks: Looks,
     /// Rollouts for which a bad number came in while they were under way.
     tainted: Vec<String>,
     /// When the last good number came in for the rollout under way, and of which it was.
@@ -127,12 +150,48 @@ struct Trial {
     by_hand: bool,
 }
 
+/// What the histories begin with.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Beside(Router),
+    Turns,
+}
+
+const WAYS: [Way; 3] = [
+    Way::Beside(Router::Route),
+    Way::Beside(Router::Replicas),
+    Way::Turns,
+];
+
+fn pause() -> Step {
+    Step::Pause(Pause {
+        duration: Some(rollout::Interval::seconds(60)),
+    })
+}
+
 impl Trial {
-    fn new(router: Router) -> Self {
-        let mut world = World::new(router);
-        let pause = Pause {
-            duration: Some(rollout::Interval::seconds(60)),
+    fn new(way: Way) -> Self {
+        match way {
+            Way::Beside(router) => Self::beside(router),
+            Way::Turns => Self::in_turns(),
+        }
+    }
+
+    /// All pods first, then everybody in one write, and what served is kept for a while.
+    fn in_turns() -> Self {
+        let namespaces = Namespaces {
+            blue: "blue".to_owned(),
+            green: "green".to_owned(),
+            keep: rollout::Interval::seconds(300),
         };
+        let all = Step::Replicas(Amount::Percent(100));
+        let mut strategy = watched(Strategy::of(vec![all, pause(), Step::Weight(100), pause()]));
+        strategy.bake = Some(rollout::Interval::seconds(120));
+        strategy.namespaces = Some(namespaces.clone());
+        Self::in_world(World::in_turns(namespaces), strategy)
+    }
+
+    fn beside(router: Router) -> Self {
         let chaos = Chaos {
             duration: rollout::Interval::seconds(60),
             kill: Some(50),
@@ -143,17 +202,23 @@ impl Trial {
         };
         let mut strategy = watched(Strategy::of(vec![
             Step::Weight(25),
-            Step::Pause(pause),
+            pause(),
             Step::Chaos(chaos),
             Step::Weight(100),
         ]));
         strategy.bake = Some(rollout::Interval::seconds(120));
+        Self::in_world(World::new(router), strategy)
+    }
+
+    fn in_world(mut world: World, strategy: Strategy) -> Self {
+        assert_eq!(strategy.faults(), []);
         world.push("b", Some(strategy));
         Self {
             world,
             history: Vec::new(),
             commands: 0,
             blind: false,
+            looks: Looks::Always,
             tainted: Vec::new(),
             well: None,
             missing: false,
@@ -164,11 +229,17 @@ impl Trial {
     /// `what` happens, and the machine looks.
     fn live(&mut self, what: Happening) -> Result<(), Broken> {
         self.history.push(what);
-        self.by_hand = matches!(what, Skip | PromoteFully);
+        // What was said while nobody looked is obeyed at the next look.
+        self.by_hand =
+            matches!(what, Skip | PromoteFully) || (self.by_hand && self.looks != Looks::Always);
         self.happen(what);
         if !self.blind {
             self.world.seen.at = self.world.now;
         }
+        if self.looks == Looks::Never {
+            return self.sleep();
+        }
+        self.looks = Looks::Always;
         self.world.aim();
         let before = self.world.clone();
         self.note();
@@ -177,6 +248,27 @@ impl Trial {
         self.world.obey(&effects.wish);
         self.world.measure(&effects.wish);
         self.world.pass(10);
+        Ok(())
+    }
+
+    /// Nobody looks, and nothing of what stands changes.
+    fn sleep(&mut self) -> Result<(), Broken> {
+        let state = self.world.state.halted(self.world.now);
+        let same = state == state.halted(self.world.now + jiff::SignedDuration::from_secs(9));
+        let at = |state: &State| {
+            let rollout = state.rollout.as_ref();
+            rollout.map(|rollout| (rollout.step, rollout.weight, rollout.until()))
+        };
+        let before = at(&self.world.state).map(|(step, weight, _)| (step, weight, None));
+        if !same || at(&state) != before {
+            return Err(self.broken("a suspended rollout moved"));
+        }
+        self.world.state = state;
+        self.world.seen.samples.clear();
+        // Longer than every pause and deadline.
+        self.world.pass(1000);
+        // What was known to be well before is nothing that anything may pass by.
+        self.well = None;
         Ok(())
     }
 
@@ -235,6 +327,7 @@ impl Trial {
             PromoteFully => self.command(Action::PromoteFully),
             Retry => self.command(Action::Retry),
             Approve => self.approve(),
+            Suspend => self.looks = self.looks.turned(),
         }
     }
 
@@ -415,8 +508,11 @@ impl Trial {
             .as_ref()
             .map(|canary| &canary.revision.digest);
         let rollout = self.world.state.rollout.as_ref();
+        // In a namespace of its own it takes the place of what was kept there, and serves nobody until it has.
+        let may = self.world.turns();
         let waits = rollout.is_some_and(|rollout| {
-            rollout.direction == rollout::state::Direction::Back && rollout.weight == 0
+            let back = rollout.direction == rollout::state::Direction::Back;
+            (back || may) && rollout.weight == 0
         });
         match (stands, wished) {
             (Some(one), Some(other)) if one != other && !waits => {
@@ -471,7 +567,9 @@ impl Trial {
         let stepping = matches!(old.phase, Phase::Stepping(_));
         let up = matches!(new.phase, Phase::Promoting { .. });
         let on = stepping && old.id() == new.id() && (new.step > old.step || up);
-        if !on || self.by_hand || old.strategy.analysis.is_none() {
+        // Nobody is led there, so there are no numbers.
+        let unused = self.world.turns() && old.weight == 0;
+        if !on || unused || self.by_hand || old.strategy.analysis.is_none() {
             return Ok(());
         }
         let now = before.now.as_second();
@@ -555,7 +653,7 @@ impl Trial {
 
     /// With nothing new coming in it comes to rest, and not on two versions.
     fn comes_to_rest(mut self) -> Result<(), Broken> {
-        self.blind = false;
+        (self.blind, self.looks) = (false, Looks::Again);
         self.world.routes = true;
         let mut last = self.world.state.clone();
         let mut calm = 0;
@@ -594,7 +692,7 @@ impl Trial {
 
     /// From here an abort leads everybody to the stable version.
     fn can_be_aborted(mut self) -> Result<(), Broken> {
-        self.blind = false;
+        (self.blind, self.looks) = (false, Looks::Again);
         self.world.routes = true;
         let under_way = self.world.state.rollout.as_ref().is_some_and(|rollout| {
             !matches!(rollout.phase, Phase::Baking { .. } | Phase::Ending { .. })
@@ -619,11 +717,40 @@ impl Trial {
     }
 }
 
+impl Trial {
+    /// From here nothing of a rollout is left soon once its environment is taken away, whatever git says.
+    fn can_be_taken_away(mut self) -> Result<(), Broken> {
+        (self.blind, self.looks) = (false, Looks::Again);
+        (self.world.routes, self.world.sticks) = (true, false);
+        self.world.seen.leaving = true;
+        let good = self.world.state.good.clone();
+        for look in 0..8 {
+            self.world.seen.at = self.world.now;
+            let effects = self.world.turn();
+            let weight = effects
+                .wish
+                .canary
+                .as_ref()
+                .map_or(0, |canary| canary.weight);
+            if weight > 0 || effects.wish.chaos.is_some() {
+                return Err(self.broken(format!("{weight} % is left at look {look}")));
+            }
+            self.world.pass(10);
+        }
+        let wish = self.world.turn().wish;
+        let gone = self.world.state.rollout.is_none() && wish.canary.is_none();
+        match gone && wish.other.is_none() && wish.base == good {
+            true => Ok(()),
+            false => Err(self.broken("something of a rollout is left behind")),
+        }
+    }
+}
+
 /// Where the short histories begin: at the beginning, and in the middle of each phase.
 fn beginnings() -> Vec<Trial> {
     let mut all = Vec::new();
-    for router in [Router::Route, Router::Replicas] {
-        let mut trial = Trial::new(router);
+    for way in WAYS {
+        let mut trial = Trial::new(way);
         let mut phase = String::new();
         for _ in 0..120 {
             let now = phase_of(&trial.world.state);
@@ -666,6 +793,7 @@ fn explore(trial: &Trial, depth: usize, every: usize, count: &mut usize) -> Resu
         if (*count).is_multiple_of(every) {
             next.clone().comes_to_rest()?;
             next.clone().can_be_aborted()?;
+            next.clone().can_be_taken_away()?;
         }
         if depth > 1 {
             explore(&next, depth - 1, every, count)?;
@@ -692,7 +820,8 @@ fn replay(trial: &Trial, history: &[Happening]) -> Result<(), Broken> {
         trial.live(*what)?;
     }
     trial.clone().comes_to_rest()?;
-    trial.can_be_aborted()
+    trial.clone().can_be_aborted()?;
+    trial.can_be_taken_away()
 }
 
 /// The shortest history after the first `began` happenings that still breaks the same rule.
@@ -720,14 +849,14 @@ fn wander(histories: u64, seed: u64) {
     println!("SEED={seed} HISTORIES={histories}");
     for number in 0..histories {
         let mut dice = Dice(seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-        let router = [Router::Route, Router::Replicas][dice.below(2)];
-        let start = Trial::new(router);
+        let start = Trial::new(WAYS[dice.below(WAYS.len())]);
         let mut trial = start.clone();
         let length = 1 + dice.below(40);
         let lived = (0..length).try_for_each(|_| trial.live(dice.happening()));
         let lived = lived.and_then(|()| match dice.below(8) {
             0 => trial.clone().comes_to_rest(),
             1 => trial.clone().can_be_aborted(),
+            2 => trial.clone().can_be_taken_away(),
             _ => Ok(()),
         });
         if let Err(broken) = lived {

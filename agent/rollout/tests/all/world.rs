@@ -10,7 +10,7 @@ use rollout::{
     judge::{Numbers, Reading},
     observe::{Disturbed, Pods, Router, Sample, Workload},
     state::{Phase, Revision},
-    strategy::{Analysis, Metric, Source, Strategy, analysis::Prometheus},
+    strategy::{Analysis, Metric, Namespaces, Source, Strategy, analysis::Prometheus},
     victim::Victim,
     wish::{Effects, Wish},
 };
@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) routes: bool,
     /// What chaos steps make does not go.
     pub(crate) sticks: bool,
+    /// The namespace that serves, where two take turns; what does not serve stands in the other one then.
+    side: Option<String>,
     /// Canary revision that stands in the cluster.
     canary: Option<Revision>,
     /// Stable revision that stands in the cluster.
@@ -121,15 +123,31 @@ impl World {
                 command: None,
                 alarms: BTreeMap::new(),
                 chaos: Disturbed::default(),
+                leaving: false,
             },
             state,
             metrics: Metrics::Good,
             sound: true,
             routes: true,
             sticks: false,
+            side: None,
             canary: None,
             base: Some(revision("a")),
         }
+    }
+
+    /// The same, serving from `blue`, with `green` beside it.
+    pub(crate) fn in_turns(namespaces: Namespaces) -> Self {
+        let mut world = Self::new(Router::Route);
+        let side = Some(namespaces.blue.clone());
+        world.side.clone_from(&side);
+        (world.state.side, world.state.namespaces) = (side, Some(namespaces));
+        world
+    }
+
+    /// True where two namespaces take turns.
+    pub(crate) const fn turns(&self) -> bool {
+        self.side.is_some()
     }
 
     pub(crate) fn push(&mut self, name: &str, strategy: Option<Strategy>) {
@@ -189,6 +207,9 @@ impl World {
     /// Pods and routes become what is wished for, as far as they can.
     pub(crate) fn obey(&mut self, wish: &Wish) {
         let sound = self.sound;
+        if self.turns() && self.side != wish.side {
+            self.change_places(wish);
+        }
         let (old, base) = (self.canary.take(), wish.base.clone());
         let rolled = self.base != base;
         self.base.clone_from(&base);
@@ -197,20 +218,23 @@ impl World {
         if rolled || workload.stable.settled.is_none() {
             workload.stable.settled = base.map(|base| base.digest);
         }
-        match &wish.canary {
+        let canary = wish.canary.as_ref();
+        let beside = canary.map(|canary| (&canary.revision, &canary.pods));
+        let other = wish.other.as_ref().filter(|_| self.side.is_some());
+        match beside.or(other.map(|other| (&other.revision, &other.pods))) {
             None => workload.canary = None,
-            Some(canary) => {
-                let wanted = canary.pods[WEB];
-                let known = old.as_ref() == Some(&canary.revision);
+            Some((revision, pods)) => {
+                let wanted = pods.get(WEB).copied().unwrap_or_default();
+                let known = old.as_ref() == Some(revision);
                 let before = workload.canary.as_ref().filter(|_| known);
                 let before = before.map_or(0, |pods| pods.ready);
                 workload.canary = Some(Pods {
                     wanted,
                     ready: if sound { wanted } else { before.min(wanted) },
-                    settled: Some(canary.revision.digest.clone()),
+                    settled: Some(revision.digest.clone()),
                     stuck: None,
                 });
-                self.canary = Some(canary.revision.clone());
+                self.canary = Some(revision.clone());
             }
         }
         if routes {
@@ -231,6 +255,16 @@ impl World {
                 vec![pods("web-1"), pods("web-2"), pods("web-3")],
             )])),
         };
+    }
+
+    /// What stood aside serves from now on, and what served stands aside. No pod comes or goes by that.
+    fn change_places(&mut self, wish: &Wish) {
+        self.side.clone_from(&wish.side);
+        std::mem::swap(&mut self.base, &mut self.canary);
+        let web = self.web();
+        let aside = std::mem::take(&mut web.stable);
+        web.stable = web.canary.replace(aside).unwrap_or_default();
+        web.achieved = web.achieved.map(|share| 100 - share.min(100));
     }
 
     /// Somebody asks for the numbers that are wished for.

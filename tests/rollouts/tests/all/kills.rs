@@ -181,9 +181,14 @@ impl Show {
     }
 
     /// In the place of `agent`, which goes in peace: a Lease that nobody has given up is honoured for its whole time.
-    async fn hasty(&self, agent: Agent) -> Result<Agent> {
+    pub(crate) async fn hasty(&self, agent: Agent) -> Result<Agent> {
         agent.process.terminate();
         agent.process.wait(PATIENCE).await?;
+        self.again()
+    }
+
+    /// The same once more.
+    pub(crate) fn again(&self) -> Result<Agent> {
         Agent::start(self.stage.world, self.quick())
     }
 

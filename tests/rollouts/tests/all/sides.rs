@@ -14,18 +14,18 @@ use crate::{
 };
 
 /// A shop in two namespaces.
-struct Two {
-    show: Show,
+pub(crate) struct Two {
+    pub(crate) show: Show,
     blue: String,
     green: String,
 }
 
 /// In full beside what serves, then everybody at once.
-fn strategy(blue: &str, green: &str, keep: &str) -> Value {
+fn strategy(blue: &str, green: &str, (keep, pause): (&str, i64)) -> Value {
     json!({
         "namespaces": { "blue": blue, "green": green, "keep": keep },
         "steps": [
-            { "replicas": "100%" }, { "pause": { "for": "1s" } },
+            { "replicas": "100%" }, { "pause": { "for": format!("{pause}s") } },
             { "weight": 100 }, { "pause": { "for": "3s" } },
         ],
         "progressDeadline": "60s",
@@ -42,7 +42,7 @@ fn strategy(blue: &str, green: &str, keep: &str) -> Value {
 
 impl Two {
     /// A shop whose first version serves from `blue`.
-    async fn open(name: &str, keep: &str) -> Result<(Self, Agent)> {
+    pub(crate) async fn open(name: &str, keep: &str, pause: i64) -> Result<(Self, Agent)> {
         let stage = Stage::shared().await?;
         let shop = Shop::within(stage.world, name).await?;
         let (blue, green) = (
@@ -56,7 +56,8 @@ impl Two {
             stage,
             shop,
         };
-        show.strategy(strategy(&blue, &green, keep)).await?;
+        show.strategy(strategy(&blue, &green, (keep, pause)))
+            .await?;
         let two = Self { show, blue, green };
         let agent = two.agent()?;
         let commit = two.show.push(&Version::good("v1"))?;
@@ -69,7 +70,7 @@ impl Two {
         Ok((two, agent))
     }
 
-    fn agent(&self) -> Result<Agent> {
+    pub(crate) fn agent(&self) -> Result<Agent> {
         let options = AgentOptions {
             prometheus: Some(self.show.stage.prometheus.url()),
             lease_seconds: 3,
@@ -149,7 +150,7 @@ fn no_failure(load: &Load, but: Option<&str>) -> Result<()> {
 }
 
 pub(crate) async fn take_turns_without_a_lost_request() -> Result<()> {
-    let (two, _agent) = Two::open("turns", "1h").await?;
+    let (two, _agent) = Two::open("turns", "1h", 1).await?;
     ensure!(two.version_in(&two.blue).await? == "v1");
     let load = two.show.users(300).await?;
     let mark = two.show.shop.mark()?;
@@ -207,7 +208,7 @@ pub(crate) async fn take_turns_without_a_lost_request() -> Result<()> {
 }
 
 pub(crate) async fn forget_nothing_when_the_agent_is_killed() -> Result<()> {
-    let (two, mut agent) = Two::open("killed", "2s").await?;
+    let (two, mut agent) = Two::open("killed", "2s", 1).await?;
     let load = two.show.users(300).await?;
     let commit = two.show.push(&Version::good("v2"))?;
     let (mut seen, mut kills) = (two.phase().await?, 0);

@@ -246,6 +246,7 @@ impl View {
             self.seconds_to_go = Some(outlook.at_best.as_secs());
             self.needs_somebody = outlook.needs_somebody;
             self.waits_for_somebody = rollout.paused.is_some()
+                || rollout.halted.is_some()
                 || (self.until.is_none() && may::waits_for_people(rollout) && is_reached(rollout));
         }
     }
@@ -378,6 +379,12 @@ fn next(view: &View, rollout: Option<&Rollout>) -> Vec<Next> {
         command: format!("driftless rollout {word} {name} -n {namespace}{more}"),
         does,
     };
+    if rollout.is_some_and(|rollout| rollout.halted.is_some()) {
+        return vec![Next {
+            command: format!("driftless resume {name} -n {namespace}"),
+            does: "goes on from here",
+        }];
+    }
     match view.phase {
         RolloutPhase::Held => vec![command(
             "retry",

@@ -64,7 +64,7 @@ impl Pass<'_> {
         self.disturbs = Some(wish.chaos.is_some());
         let victims = wish.chaos.iter().flat_map(|chaos| &chaos.victims);
         for victim in victims {
-            if let Err(message) = self.kill(victim).await {
+            if let Err(message) = self.kill(victim, "a chaos step kills it").await {
                 self.outcome.failures.push(Failure {
                     object: Some(format!("Pod/{}/{}", victim.namespace, victim.name)),
                     at: None,
@@ -75,7 +75,7 @@ impl Pass<'_> {
     }
 
     /// Deletes one pod, and no namesake of it, with the rights of the environment.
-    async fn kill(&self, victim: &Victim) -> Result<(), String> {
+    pub(super) async fn kill(&self, victim: &Victim, why: &'static str) -> Result<(), String> {
         let resource = self.acting.resolve(&Gvk::new("v1", "Pod")).await;
         let resource = resource.map_err(|error| chain::text(&error))?;
         let delete = Delete {
@@ -88,7 +88,7 @@ impl Pass<'_> {
         };
         let deleted = self.acting.delete(delete).await;
         deleted.map_err(|error| chain::text(&error))?;
-        tracing::info!(environment = %self.key, pod = victim.name, "killed by a chaos step");
+        tracing::info!(environment = %self.key, pod = victim.name, why, "deleted a pod");
         Ok(())
     }
 
@@ -99,19 +99,8 @@ impl Pass<'_> {
         disturbance: &Disturbance,
     ) -> Result<BTreeMap<String, Vec<Victim>>, ReadError> {
         let mut pods = BTreeMap::new();
-        let Ok(resource) = self.acting.resolve(&Gvk::new("v1", "Pod")).await else {
-            return Ok(pods);
-        };
         for exposed in split.exposed(&disturbance.chaos) {
-            let labels: Vec<_> = exposed
-                .labels
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect();
-            let all = self
-                .acting
-                .list(&resource, &exposed.namespace, &labels.join(","))
-                .await?;
+            let all = self.pods(&exposed.namespace, &exposed.labels).await?;
             pods.insert(exposed.workload, all.iter().filter_map(victim).collect());
         }
         Ok(pods)
@@ -149,7 +138,7 @@ impl Pass<'_> {
 }
 
 /// A pod that can be killed: one that is not on its way out.
-fn victim(pod: &Value) -> Option<Victim> {
+pub(super) fn victim(pod: &Value) -> Option<Victim> {
     let metadata = &pod["metadata"];
     let text = |field: &str| metadata[field].as_str().map(str::to_owned);
     metadata["deletionTimestamp"].is_null().then_some(())?;

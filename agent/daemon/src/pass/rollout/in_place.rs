@@ -4,7 +4,7 @@
 //! Which those are is `rollout::observe::in_place`' to say. One look deletes one pod of a workload at most.
 
 use api::v1alpha1::Failure;
-use cluster::{Delete, Propagation, ReadError};
+use cluster::ReadError;
 use krm::Gvk;
 use rollout::{
     Wish,
@@ -13,7 +13,7 @@ use rollout::{
 };
 use serde_json::Value;
 
-use super::{Cut, Pass};
+use super::{Cut, Pass, disturb::victim};
 use crate::chain;
 
 impl Pass<'_> {
@@ -72,8 +72,8 @@ impl Pass<'_> {
                 template.and_then(|one| in_place::next_to_go(&live, &all, &one, wanted))
             }
         };
-        match found {
-            Some(pod) => self.delete_pod(pod).await,
+        match found.and_then(victim) {
+            Some(pod) => self.kill(&pod, "it is replaced in a rollout").await,
             None => Ok(()),
         }
     }
@@ -84,24 +84,6 @@ impl Pass<'_> {
         let rollout = state.and_then(|state| state.rollout.as_ref());
         let toward = &workload["metadata"]["labels"][rollout::words::TOWARD_LABEL];
         rollout.is_some_and(|rollout| *toward == rollout::words::mark_of(&rollout.target.digest))
-    }
-
-    async fn delete_pod(&self, pod: &Value) -> Result<(), String> {
-        let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
-        let resource = self.acting.resolve(&Gvk::new("v1", "Pod")).await;
-        let resource = resource.map_err(|error| chain::text(&error))?;
-        let delete = Delete {
-            resource: &resource,
-            namespace: text("namespace"),
-            name: text("name"),
-            uid: text("uid"),
-            propagation: Propagation::Background,
-            dry_run: false,
-        };
-        let deleted = self.acting.delete(delete).await;
-        deleted.map_err(|error| chain::text(&error))?;
-        tracing::info!(environment = %self.key, pod = text("name"), "is replaced in the course of a rollout");
-        Ok(())
     }
 
     async fn pods_of(&self, workload: &Value) -> Result<Vec<Value>, ReadError> {
@@ -116,18 +98,10 @@ impl Pass<'_> {
             return Ok(in_place::update_of(workload).map(str::to_owned));
         }
         let gvk = Gvk::new("apps/v1", "ControllerRevision");
-        let Ok(resource) = self.acting.resolve(&gvk).await else {
-            return Ok(None);
-        };
         let namespace = workload["metadata"]["namespace"].as_str();
         let labels = in_place::selector(workload);
-        let labels: Vec<_> = labels
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
         let all = self
-            .acting
-            .list(&resource, namespace.unwrap_or_default(), &labels.join(","))
+            .labelled(&gvk, namespace.unwrap_or_default(), &labels)
             .await?;
         Ok(in_place::newest(workload, &all).map(str::to_owned))
     }

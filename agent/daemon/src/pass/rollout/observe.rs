@@ -98,16 +98,26 @@ impl Pass<'_> {
         namespace: &str,
         labels: &BTreeMap<String, String>,
     ) -> Result<Vec<Value>, cluster::ReadError> {
-        let labels: Vec<_> = labels
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        match self.acting.resolve(&Gvk::new("v1", "Pod")).await {
+        self.labelled(&Gvk::new("v1", "Pod"), namespace, labels)
+            .await
+    }
+
+    /// The objects of a kind with these labels.
+    pub(super) async fn labelled(
+        &self,
+        gvk: &Gvk,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<Value>, cluster::ReadError> {
+        let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let labels: Vec<_> = labels.collect();
+        match self.acting.resolve(gvk).await {
             Ok(resource) => {
                 self.acting
                     .list(&resource, namespace, &labels.join(","))
                     .await
             }
+            // A kind that is not served has no objects.
             Err(_) => Ok(Vec::new()),
         }
     }

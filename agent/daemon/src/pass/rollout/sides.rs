@@ -27,6 +27,7 @@ use crate::{
     outcome::Retry,
     pass::scopes::{Kinds, kinds_of},
     rendered::Rendering,
+    rollouts::Objects,
 };
 
 /// The namespaces of a pass.
@@ -76,7 +77,9 @@ impl Pass<'_> {
         look: &'l Look,
         strategy: &Strategy,
     ) -> Option<Result<Cut<'l>, Vec<Fault>>> {
-        let kinds = self.kinds_for([look.good.as_slice(), &look.new]).await?;
+        let kinds = self
+            .kinds_for([look.good.as_slice(), look.new.as_slice()])
+            .await?;
         let home = look.namespace.as_str();
         let mut faults = sides::check(&look.new, home, strategy, &kinds);
         if let Some(namespaces) = &strategy.namespaces {
@@ -117,12 +120,13 @@ impl Pass<'_> {
             }
             Some(other) => self.kept(&other.revision).await,
         };
-        let both = [base, other.as_deref().unwrap_or_default()];
+        let other = other.as_ref().map(|other| other.as_slice());
+        let both = [base, other.unwrap_or_default()];
         let kinds = self.kinds_for(both).await?;
         let home = self.namespace().to_owned();
         let sides = Sides {
             base,
-            other: other.as_deref(),
+            other,
             home: &home,
             introduced: sides::idle(wish).is_some_and(|idle| self.is_introduced(idle, both[1])),
         };
@@ -327,15 +331,9 @@ impl Pass<'_> {
     }
 
     /// The objects of a release that is kept. Without them it is not kept any longer, and nothing else suffers.
-    async fn kept(&mut self, revision: &rollout::state::Revision) -> Option<Vec<Object>> {
-        if let Some(known) = self.rollouts().objects(revision) {
-            return Some(known.clone());
-        }
-        match self.render_again(&revision.commit).await {
-            Ok(objects) => {
-                self.rollouts().keep(&revision.digest, objects.clone());
-                Some(objects)
-            }
+    async fn kept(&mut self, revision: &rollout::state::Revision) -> Option<Objects> {
+        match self.known(revision).await {
+            Ok(objects) => Some(objects),
             Err(why) => {
                 tracing::warn!(environment = %self.key, revision = revision.commit, why, "the former release cannot be rendered again, and is not kept");
                 None

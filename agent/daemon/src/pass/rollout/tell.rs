@@ -21,6 +21,9 @@ impl Pass<'_> {
         chosen: &Chosen,
     ) {
         self.remember_numbers(&effects.records);
+        let mut records = self.rollouts().untold.clone();
+        records.extend(effects.records.iter().cloned());
+        self.rollouts().untold.clone_from(&records);
         let before = self.state.status.rollout.clone();
         let look = RolloutLook {
             state,
@@ -34,7 +37,7 @@ impl Pass<'_> {
             status: look.status(),
             release: look.release(),
             metrics: look.metrics(),
-            records: effects.records.clone(),
+            records,
             current: look.is_current(),
         };
         self.outcome.rollout = Some(told);

@@ -89,6 +89,7 @@ impl Stage {
                 command: None,
                 alarms: std::collections::BTreeMap::new(),
                 chaos: rollout::observe::Disturbed::default(),
+                leaving: false,
             },
             state: State {
                 good: Some(revision("1")),
