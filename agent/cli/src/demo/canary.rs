@@ -105,9 +105,12 @@ impl Act<'_, '_> {
             4,
             "Production takes a new version step by step, as long as at most 1 % of its requests fail",
         );
-        self.cast.screen.note(
+        for text in [
             "no container runs here: the demo answers for the pods, and plays 125 users a second",
-        );
+            "no router either: a pod beside nine serves 10 %, in brackets, where 1 % is asked for",
+        ] {
+            self.cast.screen.note(text);
+        }
         self.cast.screen.command(&format!(
             "driftless image set shop-api=6.7.1 --branch {BRANCH}"
         ));
@@ -173,14 +176,15 @@ impl Act<'_, '_> {
         let commit = self.cast.repo.tip(BRANCH)?;
         self.cast.agent.webhook().await?;
         let screen = self.cast.screen;
-        let mut told = None;
+        let (mut told, shop) = (None, &self.shop);
         let ended = self.cast.follow.until("the end of the rollout", |seen| {
             let environment = seen.get(ENVIRONMENT)?;
             let rollout = environment.status.as_ref()?.rollout.as_ref()?;
-            let weight = rollout.weight.filter(|weight| *weight > 0);
-            if rollout.phase == RolloutPhase::Stepping && weight.is_some() && told != weight {
-                told = weight;
-                screen.share(weight.unwrap_or_default());
+            let (weight, share) = (rollout.weight.unwrap_or_default(), shop.share());
+            let served = rollout.phase == RolloutPhase::Stepping && weight > 0 && share > 0;
+            if served && told != Some(weight) {
+                told = Some(weight);
+                screen.share(weight, share);
             }
             ended(environment, &commit)
         });
@@ -198,7 +202,7 @@ impl Act<'_, '_> {
     ) -> Result<(), DemoError> {
         let now = self.shop.visits();
         let text = format!(
-            "{ENVIRONMENT}: {} is held, and everybody is back; {} of {} requests had reached it, {} failed",
+            "{ENVIRONMENT}: {} is held, and everybody is back; {} of the last {} requests had reached it, {} failed",
             short(&held.revision),
             now.new - before.new,
             now.all - before.all,

@@ -69,11 +69,14 @@ impl Screen {
         let _ = writeln!(term::stderr(self.color), "   {dim}{text}{dim:#}");
     }
 
-    /// A share that a new version has reached, beside those before it.
-    pub(crate) fn share(&self, percent: u8) {
+    /// A share that a new version was to have, and in brackets the one it has, beside those before it.
+    pub(crate) fn share(&self, asked: u8, served: usize) {
         let wait = style::WAIT;
         let mut out = term::stderr(self.color);
-        let _ = write!(out, "   {wait}…{wait:#} {percent} %");
+        let _ = write!(out, "   {wait}…{wait:#} {asked} %");
+        if served != usize::from(asked) {
+            let _ = write!(out, " ({served} %)");
+        }
         let _ = out.flush();
     }
 

@@ -107,6 +107,15 @@ impl Shop {
         format!("http://{}/", self.metric)
     }
 
+    /// Per cent of the users who come to a version beside the stable one: its part of the pods.
+    pub(crate) fn share(&self) -> usize {
+        let counted = locked(&self.counted);
+        let new = counted.pods.values().filter(|door| door.new.is_some());
+        (new.count() * 100)
+            .checked_div(counted.pods.len())
+            .unwrap_or_default()
+    }
+
     /// All visits so far.
     pub(crate) fn visits(&self) -> Visits {
         locked(&self.counted).visits
