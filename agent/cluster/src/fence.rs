@@ -10,13 +10,18 @@ use std::{
 
 use tokio::time::Instant;
 
+mod body;
+
+pub(crate) use body::Fenced;
+
 /// How long we have a Lease for, as far as is sure.
 #[derive(Debug, Default)]
 pub struct Tenure {
     state: Arc<Mutex<State>>,
 }
 
-/// Says whether something may still be written. Asked before every write, and by [`Cluster::fenced`] before every try.
+/// Says whether something may still be written. Asked before every write, and by [`Cluster::fenced`] before every try and
+/// again when it is sent.
 ///
 /// [`Cluster::fenced`]: crate::Cluster::fenced
 #[derive(Clone, Debug)]

@@ -24,6 +24,8 @@ pub enum EnvironmentEvent {
         /// Its name.
         name: String,
     },
+    /// All that are there were shown.
+    Synced,
     /// It is there and cannot be read, because it was written by another version or past its schema.
     Malformed {
         /// Its namespace.
@@ -94,10 +96,8 @@ impl Known {
                     return Vec::new();
                 };
                 let lost = std::mem::replace(&mut self.present, listed.clone());
-                lost.into_iter()
-                    .filter(|id| !listed.contains(id))
-                    .map(gone)
-                    .collect()
+                let lost = lost.into_iter().filter(|id| !listed.contains(id));
+                lost.map(gone).chain([EnvironmentEvent::Synced]).collect()
             }
             Watched::Resumed => Vec::new(),
             Watched::Failed(fault) => {

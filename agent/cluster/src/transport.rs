@@ -20,7 +20,7 @@ use kube::{
 use tower::{BoxError, Layer as _, ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::{
-    fence::Fence,
+    fence::{Fence, Fenced},
     guard::{AnswerBody, Guard, Limits},
 };
 
@@ -32,6 +32,9 @@ const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration:
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Unused connections go, so that a quiet agent holds only those of its watches.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// What is read at once. A watch keeps its buffer for as long as it lives, and ever larger ones by default.
+const BUFFER: usize = 32 << 10;
 
 /// The way to the server that `config` names.
 pub(crate) fn open(
@@ -100,12 +103,14 @@ where
     let client = Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .build::<_, Body>(https);
+        .http1_max_buf_size(BUFFER)
+        .build::<_, Fenced>(https);
     let stack = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
+        .map_request(Fenced::around)
         .service(client);
     let guarded = BoxCloneSyncService::layer().layer(Guard::new(stack, limits));
     Ok(with_header(guarded, header::USER_AGENT, user_agent))

@@ -2,7 +2,11 @@
 //!
 //! Which those are is not known here.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use api::v1alpha1::Environment;
 use cluster::{lease::Fence, store::EnvironmentEvent};
@@ -21,6 +25,8 @@ const REST: Duration = Duration::from_secs(10);
 pub(crate) struct Environments {
     context: Arc<Context>,
     known: BTreeMap<EnvironmentKey, Arc<Environment>>,
+    /// Those of the known that may have changed, or gone, without our having heard of it.
+    doubted: BTreeSet<EnvironmentKey>,
     running: BTreeMap<EnvironmentKey, Running>,
     ends: FuturesUnordered<BoxFuture<'static, EnvironmentKey>>,
 }
@@ -46,19 +52,29 @@ impl Environments {
         Self {
             context,
             known: BTreeMap::new(),
+            doubted: BTreeSet::new(),
             running: BTreeMap::new(),
             ends: FuturesUnordered::new(),
         }
     }
 
+    /// Counts nothing as known until it is shown again. Returns what is doubted.
+    pub(crate) fn doubt(&mut self) -> impl Iterator<Item = &EnvironmentKey> {
+        self.doubted = self.known.keys().cloned().collect();
+        self.doubted.iter()
+    }
+
+    /// False while something is doubted.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.doubted.is_empty()
+    }
+
     /// Takes in what the cluster says.
-    pub(crate) fn take_in(&mut self, event: EnvironmentEvent) -> Change {
+    pub(crate) fn take_in(&mut self, event: EnvironmentEvent) -> Vec<Change> {
         match event {
-            EnvironmentEvent::Present(environment) => self.present(*environment),
+            EnvironmentEvent::Present(environment) => vec![self.present(*environment)],
             EnvironmentEvent::Gone { namespace, name } => {
-                let key = EnvironmentKey { namespace, name };
-                self.tidy(&key);
-                self.forget(key)
+                vec![self.gone(EnvironmentKey { namespace, name })]
             }
             EnvironmentEvent::Malformed {
                 namespace,
@@ -66,7 +82,11 @@ impl Environments {
                 message,
             } => {
                 tracing::warn!(namespace, name, error = %message, "an Environment cannot be read");
-                self.forget(EnvironmentKey { namespace, name })
+                vec![self.forget(EnvironmentKey { namespace, name })]
+            }
+            EnvironmentEvent::Synced => {
+                let gone = std::mem::take(&mut self.doubted).into_iter();
+                gone.map(|key| self.gone(key)).collect()
             }
         }
     }
@@ -138,9 +158,11 @@ impl Environments {
             // It was deleted and made again before we looked.
             self.tidy(&key);
             self.known.insert(key.clone(), environment);
+            self.doubted.remove(&key);
             return Change::Replaced(key);
         }
         self.known.insert(key.clone(), environment.clone());
+        self.doubted.remove(&key);
         if let Some(running) = self.running.get(&key) {
             running.wanted.send_replace(environment);
         }
@@ -159,9 +181,15 @@ impl Environments {
         }
     }
 
+    fn gone(&mut self, key: EnvironmentKey) -> Change {
+        self.tidy(&key);
+        self.forget(key)
+    }
+
     /// Ends caring for it.
     fn forget(&mut self, key: EnvironmentKey) -> Change {
         self.known.remove(&key);
+        self.doubted.remove(&key);
         self.context.registry.lost(&key);
         self.context.claims.lost(&key);
         Change::Gone(key)

@@ -224,7 +224,7 @@ impl Agent {
             ttl: self.config.lease,
         };
         let environments =
-            cluster::store::environments(&self.cluster, self.config.environments_in.clone());
+            || cluster::store::environments(&self.cluster, self.config.environments_in.clone());
         let leave = self.shutdown.child_token();
         let mut part = pin!(share(context, group, pokes, environments, leave));
         self.ready.store(true, Ordering::Relaxed);

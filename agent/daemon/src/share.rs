@@ -53,6 +53,8 @@ struct Share {
     context: Arc<Context>,
     /// True once we have begun to take part.
     begun: bool,
+    /// True if the Environments have to be listed anew: whoever was frozen still has to hear of all that happened.
+    doubts: bool,
     /// When our Lease is to be written again.
     renew: Instant,
     /// No call before this, because one failed a moment ago.
@@ -70,11 +72,11 @@ enum News {
 }
 
 /// Takes part until `cancel`, then hands everything over. False if it ended before.
-pub(crate) async fn share(
+pub(crate) async fn share<S: Stream<Item = EnvironmentEvent>>(
     context: Arc<Context>,
     group: Group,
     pokes: mpsc::Receiver<Poke>,
-    environments: impl Stream<Item = EnvironmentEvent>,
+    environments: impl Fn() -> S,
     cancel: CancellationToken,
 ) -> bool {
     let ttl = group.ttl;
@@ -89,6 +91,7 @@ pub(crate) async fn share(
         ttl,
         context,
         begun: false,
+        doubts: false,
         renew: Instant::now(),
         not_before: Instant::now(),
     };
@@ -96,18 +99,21 @@ pub(crate) async fn share(
 }
 
 impl Share {
-    async fn run(
+    async fn run<S: Stream<Item = EnvironmentEvent>>(
         &mut self,
-        environments: impl Stream<Item = EnvironmentEvent>,
+        begin: impl Fn() -> S,
         cancel: CancellationToken,
     ) -> bool {
-        let mut environments = pin!(environments);
+        let mut environments = pin!(begin());
         let mut leases = pin!(self.leases.events());
         let mut leaving = false;
         loop {
             let Some(until) = self.steps().await else {
                 return leaving;
             };
+            if std::mem::take(&mut self.doubts) {
+                environments.set(begin());
+            }
             let news = tokio::select! {
                 biased;
                 () = cancel.cancelled(), if !leaving => News::Leave,
@@ -173,19 +179,28 @@ impl Share {
         match news {
             News::Leave => self.seat.leave(),
             News::Lease(event) => self.lease(event),
-            News::Environment(event) => match self.environments.take_in(event) {
-                Change::There(key) => self.seat.wants(&key.to_string()),
-                Change::Replaced(key) => {
-                    let key = key.to_string();
-                    if self.seat.replaced(&key) {
-                        self.environments.stop(&key);
-                    }
+            News::Environment(event) => {
+                for change in self.environments.take_in(event) {
+                    self.changed(change);
                 }
-                Change::Gone(key) => self.seat.forgets(&key.to_string()),
-            },
+            }
             News::Ended(key) => self.seat.stopped(&key.to_string()),
             News::Poke(poke) => self.pokes.gather(poke, self.seat.replicas()),
             News::Time => self.clear_up().await,
+        }
+    }
+
+    fn changed(&mut self, change: Change) {
+        match change {
+            Change::There(key) => self.seat.wants(&key.to_string()),
+            Change::Replaced(key) => {
+                let key = key.to_string();
+                self.seat.wants(&key);
+                if self.seat.replaced(&key) {
+                    self.environments.stop(&key);
+                }
+            }
+            Change::Gone(key) => self.seat.forgets(&key.to_string()),
         }
     }
 
@@ -280,6 +295,13 @@ impl Share {
     fn fenced(&mut self) {
         for key in self.seat.lapsed() {
             self.environments.stop(&key);
+        }
+        if self.begun && self.environments.is_sure() {
+            // What is known of them may be from before. Nothing begins with that.
+            for key in self.environments.doubt() {
+                self.seat.forgets(&key.to_string());
+            }
+            self.doubts = true;
         }
     }
 

@@ -15,6 +15,7 @@ mod drift;
 mod fake;
 mod garbage;
 mod identity;
+mod late;
 mod lease;
 mod release;
 mod store;
