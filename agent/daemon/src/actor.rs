@@ -106,6 +106,8 @@ impl Actor {
         loop {
             // In a box, so that an actor at rest does not hold the room that a pass takes.
             Box::pin(self.act(&trigger)).await;
+            // It may name thousands of objects, and the next one may be hours away.
+            drop(trigger);
             let cancel = self.cancel.clone();
             trigger = tokio::select! {
                 biased;

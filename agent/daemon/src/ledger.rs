@@ -10,6 +10,7 @@ use api::{
     },
 };
 use futures::{StreamExt as _, stream};
+use krm::Brief;
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions},
@@ -168,6 +169,9 @@ impl Ledger {
             self.versions.insert(number, version?);
             self.inventory.stored(number);
         }
+        if !dirty.is_empty() {
+            self.inventory.compact();
+        }
         Ok(!dirty.is_empty())
     }
 
@@ -237,13 +241,13 @@ fn shard(spec: InventorySpec) -> Result<Shard, String> {
     let entries = spec.entries.into_iter().map(|line| {
         let id = parse(&line.id).map_err(|_| line.id.clone())?;
         let owned = line.owned.map(|digest| Ownership {
-            digest,
-            time: line.time,
+            digest: digest.into(),
+            time: line.time.map(Brief::from),
         });
         let entry = Entry {
-            version: line.version,
-            uid: line.uid,
-            applied: line.applied,
+            version: line.version.into(),
+            uid: line.uid.map(Brief::from),
+            applied: line.applied.map(Brief::from),
             owned,
             wave: line.wave,
             keep: line.keep,
@@ -251,7 +255,7 @@ fn shard(spec: InventorySpec) -> Result<Shard, String> {
             disturbance: line.disturbance,
             // One that cannot be read was written by another version; what it allows is asked for again.
             fate: line.fate.and_then(|fate| fate.parse().ok()),
-            hook: line.hook.map(run),
+            hook: line.hook.map(|hook| Box::new(run(hook))),
         };
         Ok((id, entry))
     });
@@ -300,16 +304,20 @@ fn line(id: &krm::ObjectId, entry: Entry) -> InventoryEntry {
     };
     InventoryEntry {
         id: key(id),
-        version: entry.version,
-        uid: entry.uid,
-        applied: entry.applied,
-        owned,
-        time,
+        version: entry.version.to_string(),
+        uid: text(entry.uid.as_ref()),
+        applied: text(entry.applied.as_ref()),
+        owned: text(owned.as_ref()),
+        time: text(time.as_ref()),
         wave: entry.wave,
         keep: entry.keep,
         temporary: entry.temporary,
         disturbance: entry.disturbance,
         fate: entry.fate.map(|fate| fate.to_string()),
-        hook: entry.hook.map(hook),
+        hook: entry.hook.map(|run| hook(*run)),
     }
+}
+
+fn text(brief: Option<&Brief>) -> Option<String> {
+    brief.map(ToString::to_string)
 }

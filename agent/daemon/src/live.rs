@@ -10,7 +10,7 @@ use std::{
 };
 
 use cluster::{Cluster, Facts, Resource};
-use krm::{Gvk, ObjectId};
+use krm::{Brief, Gvk, ObjectId};
 use plan::health::{self, Health};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -186,7 +186,7 @@ impl Live {
     }
 
     /// Takes in that an object is gone.
-    pub(crate) fn gone(&self, id: &ObjectId, uid: &str) {
+    pub(crate) fn gone(&self, id: &ObjectId, uid: &Brief) {
         let kind = locked(&self.kinds).get(&group_kind(id)).cloned();
         if let Some(kind) = kind {
             kind.gone(id, uid);
@@ -256,8 +256,8 @@ impl Known {
     fn new(facts: &Facts, health: Option<Health>) -> Self {
         Self {
             facts: plan::live::LiveFacts {
-                uid: facts.uid.clone(),
-                environment: facts.environment.clone(),
+                uid: Brief::from(&facts.uid),
+                environment: facts.environment.as_ref().map(Brief::from),
                 owned: facts.owner.as_ref().map(ownership),
                 deleting: facts.deleting.is_some(),
                 finalizers: match facts.deleting {
@@ -313,8 +313,8 @@ pub(crate) fn facts(facts: &Facts) -> plan::live::LiveFacts {
 /// The one type of the judging for the one type of the carrying.
 pub(crate) fn ownership(owner: &cluster::Ownership) -> plan::inventory::Ownership {
     plan::inventory::Ownership {
-        digest: owner.digest.clone(),
-        time: owner.time.clone(),
+        digest: Brief::from(&owner.digest),
+        time: owner.time.as_ref().map(Brief::from),
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) failures: Vec<Failure>,
     /// How many of them are refused deletions.
     pub(crate) undeleted: usize,
+    /// What is not changed before they are applied, because it comes in a later wave or lives in one of them.
+    pub(crate) held_back: Vec<krm::ObjectId>,
     /// What git asks for and another environment has: only that one's letting go helps.
     pub(crate) claims: Vec<krm::ObjectId>,
     /// A plan that waits for approval.

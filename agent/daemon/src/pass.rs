@@ -5,6 +5,8 @@
 //! ```
 //! Every pass starts from what git, inventory and cluster say now and returns an [`Outcome`]; it tells nobody.
 
+use std::collections::BTreeSet;
+
 use api::{
     Reason, names,
     v1alpha1::{Environment, Health, StageName, StageResult, WaitingFor},
@@ -69,6 +71,8 @@ pub(crate) struct Pass<'a> {
     upkeep: bool,
     /// True while what a rollout made is taken back, because the environment goes.
     leaving: bool,
+    /// What was to be changed and has to wait, for whatever reason.
+    left: BTreeSet<ObjectId>,
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
     /// Objects that decide who gets what: written before anything else.
@@ -103,6 +107,7 @@ impl<'a> Pass<'a> {
             soon: Vec::new(),
             upkeep: false,
             leaving: false,
+            left: BTreeSet::new(),
             recreations: Vec::new(),
             routing: Vec::new(),
             disturbs: None,

@@ -42,7 +42,7 @@ pub(crate) fn render(
     let snapshot = mirror
         .shared(revision)
         .map_err(|error| RenderFault::of(&error))?;
-    let rendered = render::render(&*snapshot, path, &Options::default())
+    let mut rendered = render::render(&*snapshot, path, &Options::default())
         .map_err(|error| RenderFault::from_render(&error))?;
     for warning in &rendered.warnings {
         tracing::debug!(%revision, %path, %warning, "the renderer warns");
@@ -50,7 +50,7 @@ pub(crate) fn render(
     let fingerprint = snapshot
         .fingerprint(&rendered.reads)
         .map_err(|error| RenderFault::of(&error))?;
-    let objects = objects(&rendered)?;
+    let objects = objects(&mut rendered)?;
     let reads = rendered.reads.into_iter().collect();
     Ok(Rendering {
         revision: *revision,
@@ -85,10 +85,11 @@ pub(crate) fn head(mirror: &Mirror, revision: &Revision) -> Head {
     }
 }
 
-fn objects(rendered: &Rendered) -> Result<Vec<(Value, Option<Origin>)>, RenderFault> {
+/// Takes the objects out one by one: all of them twice is what a pass would need most memory for.
+fn objects(rendered: &mut Rendered) -> Result<Vec<(Value, Option<Origin>)>, RenderFault> {
     let mut objects = Vec::with_capacity(rendered.objects.len());
     let mut failures = Vec::new();
-    for object in &rendered.objects {
+    for object in std::mem::take(&mut rendered.objects) {
         let pos = object.node.pos;
         let origin = rendered.source(pos.source).filter(|_| pos.line > 0);
         let origin = origin.map(|file| Origin {

@@ -4,6 +4,7 @@
 //! that renders works on such trees; everything that talks to a cluster works on the JSON they become.
 //! This crate knows no clock, network, environment or file system.
 
+mod brief;
 pub mod id;
 pub mod json;
 pub mod json6902;
@@ -16,6 +17,7 @@ pub mod schema;
 mod testing;
 pub mod yaml;
 
+pub use brief::Brief;
 pub use id::{Gvk, ObjectId, split_api_version};
 pub use node::{Entry, Kind, Map, Node, Note, Pos, Scalar, SourceId, Style, Tag};
 pub use remarks::Remarks;

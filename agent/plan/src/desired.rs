@@ -123,6 +123,8 @@ pub struct Refusal {
     pub id: Option<ObjectId>,
     /// Where it is written.
     pub origin: Option<Origin>,
+    /// The wave it is written in, as far as that can be read: what comes later may need it.
+    pub wave: i32,
     /// The kind of fault.
     pub reason: RefusalReason,
     /// What is wrong and what to do, without the object's name.
@@ -236,6 +238,7 @@ impl Refusal {
             object: object.id.to_string(),
             id: Some(object.id.clone()),
             origin: object.origin.clone(),
+            wave: object.wave.wave,
             reason,
             message,
         }

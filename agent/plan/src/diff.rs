@@ -357,6 +357,30 @@ pub fn write_ahead(inventory: &mut Inventory, desired: &[Desired], plan: &Plan) 
 }
 
 impl Plan {
+    /// Only what puts back those of `ids` as they were applied: nothing else is changed, deleted or let go.
+    #[must_use]
+    pub fn only_back(self, desired: &[Desired], ids: &BTreeSet<ObjectId>) -> Self {
+        let back = |change: &Change| {
+            let is_back = matches!(
+                change.action,
+                Action::Create | Action::Restore | Action::Repair
+            );
+            is_back && ids.contains(&desired[change.index].id)
+        };
+        let mut waves = self.waves;
+        for wave in &mut waves {
+            wave.changes.retain(back);
+        }
+        waves.retain(|wave| !wave.changes.is_empty());
+        let mut drifted = self.drifted;
+        drifted.retain(|drifted| ids.contains(&desired[drifted.index].id));
+        Self {
+            waves,
+            drifted,
+            ..Self::default()
+        }
+    }
+
     /// All changes, in order.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.waves.iter().flat_map(|wave| &wave.changes)

@@ -2,7 +2,7 @@
 //!
 //! Only what judging needs, never a body. Where it comes from (a watch, a read) is not known here.
 
-use krm::{Gvk, ObjectId};
+use krm::{Brief, Gvk, ObjectId};
 
 use crate::inventory::{Entry, Ownership};
 
@@ -24,9 +24,9 @@ pub trait LiveView {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LiveFacts {
     /// `metadata.uid`
-    pub uid: String,
+    pub uid: Brief,
     /// The value of the environment label.
-    pub environment: Option<String>,
+    pub environment: Option<Brief>,
     /// What the API server says we own of it; `None` if nothing.
     pub owned: Option<Ownership>,
     /// True once its deletion was asked for.

@@ -19,11 +19,14 @@ use crate::{
 mod deletions;
 mod ground;
 mod hooks;
+mod waiting;
 
 use deletions::Deletions;
 use ground::Ground;
 pub use hooks::Hook;
 use hooks::{Hooks, Say};
+pub use waiting::Waiting;
+use waiting::waiting;
 
 /// How many objects a [`Step::Wait`] names at most.
 const NAMED: usize = 20;
@@ -90,15 +93,6 @@ pub enum Step {
     Wait(Vec<Waiting>),
     /// Nothing is left to start. Failures may have kept later waves or deletions from it.
     Done,
-}
-
-/// An object that others wait for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// Which.
-    pub id: ObjectId,
-    /// What it is now.
-    pub health: HealthStatus,
 }
 
 /// How a change or deletion ended.
@@ -248,9 +242,12 @@ impl<'p> Progress<'p> {
 
     /// Changes that were never started because something they need has failed.
     pub fn blocked(&self) -> Vec<usize> {
-        let states = self.states.iter().enumerate();
-        let blocked = states.filter(|(_, state)| **state == State::Blocked);
-        blocked.map(|(index, _)| index).collect()
+        self.those(|state| state == State::Blocked)
+    }
+
+    /// Changes that were not started, for that or because they wait.
+    pub fn changes_left(&self) -> Vec<usize> {
+        self.those(|state| matches!(state, State::Pending | State::Blocked))
     }
 
     /// Deletions not started, because of a failure or a missing approval, or because they wait.
@@ -285,6 +282,11 @@ impl Progress<'_> {
         let wave = self.desired[index].wave.wave;
         self.states[index] = state;
         self.failed = Some(self.failed.map_or(wave, |first| first.min(wave)));
+    }
+
+    fn those(&self, are: fn(State) -> bool) -> Vec<usize> {
+        let all = 0..self.states.len();
+        all.filter(|index| are(self.states[*index])).collect()
     }
 
     fn wave(&self) -> i32 {
@@ -484,12 +486,4 @@ fn is_left_alone(
         ApplyMode::Once => state == State::Idle && health(&object.id) == HealthStatus::Missing,
         ApplyMode::Always | ApplyMode::Merge => false,
     }
-}
-
-fn waiting(id: &ObjectId, health: &dyn Fn(&ObjectId) -> HealthStatus) -> Option<Waiting> {
-    let health = health(id);
-    (!health.is_fine()).then(|| Waiting {
-        id: id.clone(),
-        health,
-    })
 }

@@ -27,7 +27,7 @@ pub(crate) async fn install(kubeconfig: &Path) -> Result<()> {
         ..Connect::default()
     };
     let cluster = Cluster::connect(&connect).await?;
-    let mut objects = rendered()?;
+    let mut objects = deployed()?;
     objects.retain(|object| !POD_ONLY.iter().any(|kind| object["kind"] == *kind));
     let is_first = |object: &Value| {
         object["kind"] == "Namespace" || object["kind"] == "CustomResourceDefinition"
@@ -68,7 +68,8 @@ async fn apply(cluster: &Cluster, body: &Value) -> Result<()> {
     Ok(())
 }
 
-fn rendered() -> Result<Vec<Value>> {
+/// What `deploy/` consists of.
+pub fn deployed() -> Result<Vec<Value>> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../deploy")
         .canonicalize()?;

@@ -14,5 +14,6 @@ mod world;
 
 pub use agent::{Agent, AgentOptions};
 pub use collector::Collector;
+pub use install::deployed;
 pub use shop::{Shop, config_map, is_ready, ready};
 pub use world::{PATIENCE, World};

@@ -24,6 +24,8 @@ mod hooks;
 mod in_place;
 #[path = "all/isolation.rs"]
 mod isolation;
+#[path = "all/meanwhile.rs"]
+mod meanwhile;
 #[path = "all/process.rs"]
 mod process;
 #[path = "all/quiet.rs"]
@@ -36,6 +38,8 @@ mod remote;
 mod removal;
 #[path = "all/replicas.rs"]
 mod replicas;
+#[path = "all/rights.rs"]
+mod rights;
 #[path = "all/sample.rs"]
 mod sample;
 #[path = "all/scale.rs"]

@@ -177,6 +177,11 @@ impl Process {
         self.status_kilobytes("VmRSS:") * 1024
     }
 
+    /// Of its memory in use, what is no page of a file, in bytes; 0 where the system does not tell.
+    pub fn anonymous_bytes(&self) -> u64 {
+        self.status_kilobytes("RssAnon:") * 1024
+    }
+
     /// The most memory it ever used (resident set), in bytes; 0 where the system does not tell.
     pub fn peak_bytes(&self) -> u64 {
         self.status_kilobytes("VmHWM:") * 1024

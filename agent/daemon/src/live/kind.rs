@@ -8,7 +8,7 @@ use std::{
 
 use cluster::{Cluster, Detail, Facts, Resource, Watched};
 use futures::StreamExt as _;
-use krm::ObjectId;
+use krm::{Brief, ObjectId};
 use plan::health::{self, Health, HealthStatus};
 use tokio::sync::watch;
 
@@ -19,12 +19,12 @@ pub(super) struct Kind {
     resource: Resource,
     inboxes: Arc<Inboxes>,
     pulse: Arc<Pulse>,
-    objects: Mutex<HashMap<Place, Known>>,
+    objects: Mutex<HashMap<Place, Box<Known>>>,
     sync: watch::Sender<Sync>,
 }
 
-/// Namespace and name.
-type Place = (String, String);
+/// Namespace and name, with a slash between them: there are thousands, so each is one text.
+type Place = Box<str>;
 
 impl Kind {
     pub(super) fn new(resource: Resource, inboxes: Arc<Inboxes>, pulse: Arc<Pulse>) -> Self {
@@ -47,7 +47,8 @@ impl Kind {
     }
 
     pub(super) fn get(&self, id: &ObjectId) -> Option<Known> {
-        locked(&self.objects).get(&place(id)).cloned()
+        let objects = locked(&self.objects);
+        objects.get(&place(id)).map(|known| (**known).clone())
     }
 
     /// Follows the watch for ever.
@@ -76,9 +77,10 @@ impl Kind {
                     }
                     self.seen(&live);
                 }
-                Watched::Gone { id, uid } => self.gone(&id, &uid),
+                Watched::Gone { id, uid } => self.gone(&id, &uid.into()),
                 Watched::Synced => {
                     self.forget_others(listed.take());
+                    locked(&self.objects).shrink_to_fit();
                     self.sync.send_if_modified(|sync| {
                         std::mem::replace(sync, Sync::Complete) != Sync::Complete
                     });
@@ -115,19 +117,19 @@ impl Kind {
             others,
             ..new
         };
-        objects.insert(place(&facts.id), known);
+        objects.insert(place(&facts.id), Box::new(known));
     }
 
     /// Takes in that an object is gone.
-    pub(super) fn gone(&self, id: &ObjectId, uid: &str) {
+    pub(super) fn gone(&self, id: &ObjectId, uid: &Brief) {
         let mut objects = locked(&self.objects);
         if objects
             .get(&place(id))
-            .is_some_and(|known| known.facts.uid == uid)
+            .is_some_and(|known| known.facts.uid == *uid)
         {
             let known = objects.remove(&place(id));
             drop(objects);
-            self.tell(id, known.as_ref());
+            self.tell(id, known.as_deref());
         }
     }
 
@@ -148,11 +150,11 @@ impl Kind {
         let left = old
             .filter(|old| old.facts.environment != new.facts.environment)
             .cloned();
-        objects.insert(place(&facts.id), new.clone());
+        objects.insert(place(&facts.id), Box::new(new.clone()));
         drop(objects);
         if moved {
             self.tell(&facts.id, Some(&new));
-            self.tell(&facts.id, left.as_ref());
+            self.tell(&facts.id, left.as_deref());
         }
     }
 
@@ -168,17 +170,15 @@ impl Kind {
             }
             keep
         });
-        for ((namespace, name), known) in lost {
-            let (group, kind) = (gvk.group.clone(), gvk.kind.clone());
-            self.tell(
-                &ObjectId {
-                    group,
-                    kind,
-                    namespace,
-                    name,
-                },
-                Some(&known),
-            );
+        for (place, known) in lost {
+            let (namespace, name) = place.split_once('/').unwrap_or_default();
+            let id = ObjectId {
+                group: gvk.group.clone(),
+                kind: gvk.kind.clone(),
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            };
+            self.tell(&id, Some(&known));
         }
     }
 
@@ -205,8 +205,8 @@ impl Kind {
     }
 
     fn tell(&self, id: &ObjectId, known: Option<&Known>) {
-        if let Some(label) = known.and_then(|known| known.facts.environment.as_deref()) {
-            self.inboxes.tell(label, id);
+        if let Some(label) = known.and_then(|known| known.facts.environment.as_ref()) {
+            self.inboxes.tell(&label.to_string(), id);
         }
     }
 }
@@ -218,5 +218,5 @@ fn alike(old: &Known, new: &Known) -> bool {
 }
 
 fn place(id: &ObjectId) -> Place {
-    (id.namespace.clone(), id.name.clone())
+    format!("{}/{}", id.namespace, id.name).into()
 }

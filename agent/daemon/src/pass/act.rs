@@ -9,7 +9,7 @@ use std::{
 use api::v1alpha1::{Action, ChangeRecord, Failure, Leaving, StageName, StageResult};
 use cluster::{Applied, Deleted};
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use krm::ObjectId;
+use krm::{Brief, ObjectId};
 use plan::{
     desired::Desired,
     diff::{Change, Deletion, Plan},
@@ -160,7 +160,7 @@ impl Pass<'_> {
         let entries = self.state.ledger.iter();
         let entries = entries.flat_map(|ledger| ledger.inventory.iter());
         let granted = entries.filter_map(|(id, entry)| match &entry.fate {
-            Some(Fate::Recreate(_)) => Some((id.clone(), entry.uid.clone()?)),
+            Some(Fate::Recreate(_)) => Some((id.clone(), entry.uid.as_ref()?.to_string())),
             _ => None,
         });
         let (target, acting) = (self.target().clone(), self.acting.clone());
@@ -198,6 +198,12 @@ impl Pass<'_> {
             };
             self.take(done, &mut crew);
         }
+        let left = crew.progress.changes_left().into_iter();
+        self.left = left.map(|index| work.desired[index].id.clone()).collect();
+        let blocked = crew.progress.blocked().into_iter();
+        self.outcome.held_back = blocked
+            .map(|index| work.desired[index].id.clone())
+            .collect();
         self.state.waves_wait = crew.waits && !self.interrupted(cancel);
         self.outcome.waves_wait = self.state.waves_wait;
         let result = match (self.outcome.failures.is_empty(), self.state.waves_wait) {
@@ -220,7 +226,7 @@ impl Pass<'_> {
         match done {
             Done::Applied(index, result) => {
                 let action = crew.changes.get(&index).map(|change| change.action);
-                let ended = self.applied(&crew.desired[index], action, result);
+                let ended = self.carried(&crew.desired[index], action, result);
                 crew.progress.applied(index, ended);
             }
             Done::Deleted(index, result) => {
@@ -246,7 +252,8 @@ impl Pass<'_> {
             .stop(api::Reason::Superseded, message, Retry::Now);
     }
 
-    fn applied(
+    /// Takes in what came of applying one object.
+    pub(super) fn carried(
         &mut self,
         object: &Desired,
         action: Option<plan::diff::Action>,
@@ -289,9 +296,9 @@ impl Pass<'_> {
         let facts = &applied.facts;
         if let Some(ledger) = &mut self.state.ledger {
             let entry = Entry {
-                version: object.gvk.version.clone(),
-                uid: Some(facts.uid.clone()),
-                applied: Some(object.digest.clone()),
+                version: Brief::from(&object.gvk.version),
+                uid: Some(Brief::from(&facts.uid)),
+                applied: Some(Brief::from(&object.digest)),
                 owned: facts.owner.as_ref().map(ownership),
                 wave: object.wave_in_git(),
                 keep: object.keep,
@@ -312,8 +319,7 @@ impl Pass<'_> {
                 if let Some(ledger) = &mut self.state.ledger
                     && let Some(entry) = ledger.inventory.confirmed_gone(id)
                 {
-                    let uid = entry.uid.as_deref().unwrap_or_default();
-                    self.target().live.gone(id, uid);
+                    self.target().live.gone(id, &entry.uid.unwrap_or_default());
                 }
                 self.changed(Action::Deleted, id);
                 Ended::Well

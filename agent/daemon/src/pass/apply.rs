@@ -330,7 +330,7 @@ impl<'a> Carrier<'a> {
         let resource = self.resource(&entry.gvk(id)).await?;
         let (namespace, name) = (&id.namespace, &id.name);
         let uid = if let Some(uid) = &entry.uid {
-            uid.clone()
+            uid.to_string()
         } else {
             // Written ahead and never confirmed: ours if we have applied to it.
             let found = self.cluster.look(&resource, namespace, name).await;

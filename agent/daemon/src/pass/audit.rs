@@ -124,7 +124,7 @@ impl Pass<'_> {
             return false;
         };
         applies
-            && entry.applied.as_ref() == Some(&object.digest)
+            && entry.applied == Some(object.digest.as_str().into())
             && entry.uid.as_ref() == Some(&known.facts.uid)
             && entry.owned.is_some()
             && entry.owned == known.facts.owned

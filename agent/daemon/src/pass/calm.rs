@@ -82,8 +82,8 @@ impl Pass<'_> {
     async fn take_away(&mut self, id: &ObjectId, entry: &Entry, carrier: &Carrier<'_>) {
         match carrier.end(id, entry, Propagation::Background).await {
             Ok(Deleted::Gone | Deleted::OtherUid) => {
-                let uid = entry.uid.as_deref().unwrap_or_default();
-                self.target().live.gone(id, uid);
+                let uid = entry.uid.clone().unwrap_or_default();
+                self.target().live.gone(id, &uid);
                 if let Some(ledger) = &mut self.state.ledger {
                     ledger.inventory.confirmed_gone(id);
                 }

@@ -9,7 +9,7 @@ use api::{
 use cluster::CallError;
 use krm::{Gvk, ObjectId};
 use plan::{
-    desired::{Desired, Desires, Origin, Target, desire, put_first, reach::restrict},
+    desired::{Desired, Desires, Origin, Refusal, Target, desire, put_first, reach::restrict},
     diff::{self, AdoptRule, Budget, DriftRule, Plan, PlanInput, Rules},
 };
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ impl Pass<'_> {
         };
         complete &= hidden.is_empty();
         sound &= hidden.is_empty();
-        let lacking = take_out(&mut desired, &hidden);
+        let lacking = take_out(&mut desired, &hidden, &desires.refused);
         let mut plan = self.plan(&desired, &seen, complete);
         self.outcome.compared = true;
         self.wait_for_neighbours(&mut plan);
@@ -194,7 +194,7 @@ impl Pass<'_> {
         entries
             .map(|(id, entry)| Gvk {
                 group: id.group.clone(),
-                version: entry.version.clone(),
+                version: entry.version.to_string(),
                 kind: id.kind.clone(),
             })
             .collect()
@@ -368,8 +368,13 @@ impl Pass<'_> {
     }
 }
 
-/// Takes out what is hidden. Returns the first wave of which something is.
-fn take_out(desired: &mut Vec<Desired>, hidden: &BTreeMap<ObjectId, String>) -> Option<i32> {
+/// Takes out what is hidden. Returns the first wave of which something is, or is refused.
+fn take_out(
+    desired: &mut Vec<Desired>,
+    hidden: &BTreeMap<ObjectId, String>,
+    refused: &[Refusal],
+) -> Option<i32> {
     let out = desired.extract_if(.., |object| hidden.contains_key(&object.id));
-    out.map(|object| object.wave.wave).min()
+    let out = out.map(|object| object.wave.wave);
+    out.chain(refused.iter().map(|refusal| refusal.wave)).min()
 }

@@ -53,8 +53,8 @@ impl Pass<'_> {
                 0 => continue,
                 set => drop(seen.insert(object.id.clone(), set)),
             }
-            let ours =
-                known.is_some_and(|known| known.facts.environment.as_ref() == Some(&self.label));
+            let ours = known
+                .is_some_and(|known| known.facts.environment == Some(self.label.as_str().into()));
             if object.apply != ApplyMode::Always || !ours {
                 continue;
             }

@@ -308,9 +308,7 @@ impl Pass<'_> {
         let entry = entry.clone();
         match carrier.end(id, &entry, propagation).await {
             Ok(Deleted::Gone | Deleted::OtherUid) => {
-                self.target()
-                    .live
-                    .gone(id, entry.uid.as_deref().unwrap_or_default());
+                self.target().live.gone(id, &entry.uid.unwrap_or_default());
                 if let Some(ledger) = &mut self.state.ledger {
                     ledger.inventory.confirmed_gone(id);
                 }

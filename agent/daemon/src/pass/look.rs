@@ -105,7 +105,7 @@ impl Pass<'_> {
                 let (group, kind) = (id.group.clone(), id.kind.clone());
                 Some(Gvk {
                     group,
-                    version: entry.version.clone(),
+                    version: entry.version.to_string(),
                     kind,
                 })
             };

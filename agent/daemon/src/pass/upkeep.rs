@@ -3,11 +3,19 @@
 //! Drift of what stands is put right towards the last applied revision; nothing new is made, no hook runs and nothing is
 //! deleted. Why the newer one waits is not known here.
 
+use std::collections::BTreeSet;
+
+use api::v1alpha1::DriftMode;
+use krm::ObjectId;
+use plan::{
+    desired::Desired,
+    diff::{Action, Plan},
+};
 use render::TreePath;
 use source::Revision;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pass, choose};
+use super::{Pass, choose, scopes::Kinds};
 use crate::{rendered::Rendering, repos::News};
 
 impl Pass<'_> {
@@ -38,13 +46,65 @@ impl Pass<'_> {
         {
             self.converge(kept, cancel).await;
         }
+        self.keep_up_rest(held, cancel).await;
+    }
+
+    /// Puts back what has to wait for its change and was changed or deleted by somebody meanwhile: a failed hook, or
+    /// an earlier wave that does not become healthy, may take days to be seen to.
+    async fn keep_up_rest(&mut self, held: Revision, cancel: &CancellationToken) {
+        let waiting = std::mem::take(&mut self.left);
+        let repairs = self.environment.spec.drift == DriftMode::Repair;
+        let stops = !repairs || self.wished.is_some() || self.upkeep || cancel.is_cancelled();
+        if stops || !self.is_disturbed(&waiting) {
+            return;
+        }
+        let Some(rendering) = self.applied_before(held).await else {
+            return;
+        };
+        let Some((kinds, desires)) = self.desires(rendering.objects).await else {
+            return;
+        };
+        let desired = desires.objects;
+        let Some((seen, _)) = self.see(&kinds, &desired, false).await else {
+            return;
+        };
+        let plan = self.plan(&desired, &seen, false);
+        let plan = plan.only_back(&desired, &waiting);
+        if plan.waves.is_empty() || !self.write_ahead(&desired, &plan).await {
+            return;
+        }
+        self.put_back(&kinds, &desired, &plan).await;
+        self.store().await;
+    }
+
+    /// True if one of `ids` is not as the inventory recorded it, or not there.
+    fn is_disturbed(&self, ids: &BTreeSet<ObjectId>) -> bool {
+        !self.state.changed_by_others(ids).is_empty()
+    }
+
+    async fn put_back(&mut self, kinds: &Kinds, desired: &[Desired], plan: &Plan) {
+        let told = std::mem::take(&mut self.outcome.drift);
+        let drifted = self.who_drifted(kinds, desired, plan).await;
+        let carrier = self.carrier(kinds);
+        for change in plan.changes() {
+            let object = &desired[change.index];
+            let carried = carrier.apply(object, change.force, false).await;
+            // It was there before, whatever the new revision has made of its record.
+            self.carried(object, Some(Action::Restore), carried.map(Box::new));
+        }
+        self.note_drift(drifted, plan);
+        let new = |entry: &api::v1alpha1::DriftEntry| {
+            let mut now = self.outcome.drift.iter();
+            !now.any(|now| now.object == entry.object)
+        };
+        let before: Vec<_> = told.into_iter().filter(new).collect();
+        self.outcome.drift.extend(before);
     }
 
     /// What was applied before, where the cluster still is as that says. `None` where a newer revision was begun: that one
     /// stands in part, and nothing is taken back behind its back.
     async fn kept_up(&mut self, held: Revision) -> Option<Rendering> {
-        let applied = self.state.status.revision.applied.as_deref()?;
-        let applied = Revision::parse(applied).ok()?;
+        let applied = self.applied_revision()?;
         let open = self.state.release.as_ref();
         let begun = open.is_some_and(|open| {
             !open.has_ended()
@@ -54,13 +114,29 @@ impl Pass<'_> {
         if begun && held != applied {
             return None;
         }
-        let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
-        let path = TreePath::parse(&self.environment.spec.source.path)?;
-        let again = move || choose::again(&mirror, &applied, &path);
-        let verified = self.context.on_a_core(again).await.ok().flatten()?;
+        let rendering = self.render_applied(applied).await?;
         self.upkeep = true;
         // Whatever is reported, it is no release of what waits.
         self.outcome.concerns = false;
+        Some(rendering)
+    }
+
+    /// What was applied before `held`, if that is another revision.
+    async fn applied_before(&self, held: Revision) -> Option<Rendering> {
+        let applied = self.applied_revision().filter(|applied| *applied != held)?;
+        self.render_applied(applied).await
+    }
+
+    fn applied_revision(&self) -> Option<Revision> {
+        let applied = self.state.status.revision.applied.as_deref()?;
+        Revision::parse(applied).ok()
+    }
+
+    async fn render_applied(&self, revision: Revision) -> Option<Rendering> {
+        let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
+        let path = TreePath::parse(&self.environment.spec.source.path)?;
+        let again = move || choose::again(&mirror, &revision, &path);
+        let verified = self.context.on_a_core(again).await.ok().flatten()?;
         Some(verified.into_rendering())
     }
 }

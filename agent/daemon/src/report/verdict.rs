@@ -100,11 +100,12 @@ impl Judgement {
             .first()
             .map(failure_sentence)
             .unwrap_or_default();
+        let waits = held_back(outcome);
         let message = match outcome.failures.len() {
-            1 => at(outcome, &first),
+            1 => at(outcome, &format!("{first}{waits}")),
             many => at(
                 outcome,
-                &format!("{many} objects failed; the first: {first}"),
+                &format!("{many} objects failed; the first: {first}{waits}"),
             ),
         };
         let reason = match outcome.failures.len() {
@@ -157,6 +158,18 @@ impl Judgement {
                 message,
             },
             stalled,
+        }
+    }
+}
+
+/// `; Deployment/shop/web and 3 more are not applied before that is`; empty if nothing waits.
+fn held_back(outcome: &Outcome) -> String {
+    match outcome.held_back.as_slice() {
+        [] => String::new(),
+        [only] => format!("; {only} is not applied before that is"),
+        [first, rest @ ..] => {
+            let more = rest.len();
+            format!("; {first} and {more} more are not applied before that is")
         }
     }
 }

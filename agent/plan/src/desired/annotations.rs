@@ -131,6 +131,13 @@ fn mark(marks: &mut Marks, key: &str, value: &str, faults: &mut Faults) {
     }
 }
 
+/// The wave of an object that is refused anyway; the usual one where none can be read.
+pub(super) fn wave_of(body: &Value) -> i32 {
+    let written = body.pointer(words::WAVE_POINTER).and_then(Value::as_str);
+    let wave = written.and_then(|written| written.parse().ok());
+    wave.filter(|wave| WAVES.contains(wave)).unwrap_or_default()
+}
+
 fn wave(marks: &mut Marks, value: &str, faults: &mut Faults) {
     match value.parse() {
         Ok(wave) if WAVES.contains(&wave) => marks.wave = wave,

@@ -39,7 +39,12 @@ pub(super) fn ready(
     let mut faults = Faults::default();
     check_identity(&body, &gvk, scopes, &mut faults);
     let Some(id) = id_in_target(&body, target, scopes).filter(|_| faults.is_empty()) else {
-        return Err(refusals(None, &named(&body, &gvk), origin.as_ref(), faults));
+        return Err(refusals(
+            None,
+            (&named(&body, &gvk), annotations::wave_of(&body)),
+            origin.as_ref(),
+            faults,
+        ));
     };
     let marks = annotations::read(&body, &mut faults);
     stamp(&mut body, &id, target);
@@ -61,7 +66,7 @@ pub(super) fn ready(
     if !faults.is_empty() {
         return Err(refusals(
             Some(&id),
-            &id.to_string(),
+            (&id.to_string(), marks.wave),
             origin.as_ref(),
             faults,
         ));
@@ -209,7 +214,7 @@ fn check_size(body: &Value, at_most: usize, faults: &mut Faults) {
 
 fn refusals(
     id: Option<&ObjectId>,
-    object: &str,
+    (object, wave): (&str, i32),
     origin: Option<&Origin>,
     faults: Faults,
 ) -> Vec<Refusal> {
@@ -217,6 +222,7 @@ fn refusals(
         object: object.to_owned(),
         id: id.cloned(),
         origin: origin.cloned(),
+        wave,
         reason,
         message,
     };

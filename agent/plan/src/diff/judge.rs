@@ -71,7 +71,7 @@ const ADOPT_HINT: &str = "to take it over, write driftless.dev/adopt: allowed on
 
 fn owner(live: &LiveFacts, entry: Option<&Entry>, environment: &str) -> Owner {
     match (&live.environment, &live.other_tool) {
-        (Some(label), _) if label != environment => Owner::Environment(label.clone()),
+        (Some(label), _) if *label != *environment => Owner::Environment(label.to_string()),
         (Some(_), _) => Owner::Us,
         // The label was taken off by hand, but it is the object that was made.
         (None, _) if entry.is_some_and(|entry| entry.is_of(live)) => Owner::Us,
@@ -132,7 +132,8 @@ fn change(action: Action, drift: Option<bool>) -> Verdict {
 }
 
 fn is_applied(desired: &Desired, entry: Option<&Entry>) -> bool {
-    entry.is_some_and(|entry| entry.applied.as_ref() == Some(&desired.digest))
+    let applied = entry.and_then(|entry| entry.applied.as_ref());
+    applied.is_some_and(|applied| *applied == desired.digest)
 }
 
 fn is_recorded(live: &LiveFacts, entry: Option<&Entry>) -> bool {

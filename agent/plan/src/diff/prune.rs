@@ -114,8 +114,8 @@ pub(super) fn forget(
         return kept.then_some(DropReason::Kept);
     };
     match (&live.environment, &entry.uid) {
-        (Some(other), _) if other != environment => Some(DropReason::Moved {
-            environment: other.clone(),
+        (Some(other), _) if *other != *environment => Some(DropReason::Moved {
+            environment: other.to_string(),
         }),
         (_, Some(uid)) if *uid != live.uid => Some(DropReason::Replaced),
         (None, None) if !entry.is_of(live) => Some(DropReason::NeverOurs),
@@ -144,24 +144,26 @@ pub(super) fn release(
 ) -> Release {
     Release {
         id: id.clone(),
-        version: entry.version.clone(),
-        uid: live.uid.clone(),
+        version: entry.version.to_string(),
+        uid: live.uid.to_string(),
         reason,
     }
 }
 
 fn is_here(live: &LiveFacts, environment: &str) -> bool {
-    live.environment.as_deref() == Some(environment)
+    let label = live.environment.as_ref();
+    label.is_some_and(|label| *label == *environment)
 }
 
 fn deletion(id: &ObjectId, entry: &Entry, live: Option<&LiveFacts>) -> Deletion {
     Deletion {
         id: id.clone(),
-        version: entry.version.clone(),
+        version: entry.version.to_string(),
         uid: entry
             .uid
-            .clone()
-            .or_else(|| live.map(|live| live.uid.clone())),
+            .as_ref()
+            .or_else(|| live.map(|live| &live.uid))
+            .map(ToString::to_string),
         wave: entry.wave,
         deleting: live.is_some_and(|live| live.deleting),
         finalizers: live.map(|live| live.finalizers.clone()).unwrap_or_default(),
@@ -203,7 +205,7 @@ fn unsynced(id: &ObjectId) -> Held {
 fn gvk(id: &ObjectId, entry: &Entry) -> Gvk {
     Gvk {
         group: id.group.clone(),
-        version: entry.version.clone(),
+        version: entry.version.to_string(),
         kind: id.kind.clone(),
     }
 }

@@ -82,7 +82,7 @@ fn the_digest_names_exactly_what_would_be_destroyed() {
     // One more deletion, another UID, another Environment: another plan.
     assert_ne!(first, digest(&World::applied(many(20), many(12))));
     let mut other = beyond_the_budget();
-    other.live("c13").uid = "remade".to_owned();
+    other.live("c13").uid = "remade".into();
     other
         .inventory
         .decide(&config_id("c13"), Some("remade"), Fate::Release);
@@ -91,7 +91,7 @@ fn the_digest_names_exactly_what_would_be_destroyed() {
     let mut other = beyond_the_budget();
     other.rules.environment = "shop.other";
     for live in other.live.values_mut() {
-        live.environment = Some("shop.other".to_owned());
+        live.environment = Some("shop.other".into());
     }
     assert_ne!(first, digest(&other));
 }
@@ -180,7 +180,7 @@ fn making_anew_is_approved_for_one_object_and_one_content() {
     let mut world = World::settled(many(1));
     let anew = Recreation {
         id: config_id("c00"),
-        uid: "uid-c00".to_owned(),
+        uid: "uid-c00".into(),
         digest: "new".to_owned(),
     };
     let asked = |anew: &Recreation| {
@@ -196,7 +196,7 @@ fn making_anew_is_approved_for_one_object_and_one_content() {
     );
     for other in [
         Recreation {
-            uid: "other".to_owned(),
+            uid: "other".into(),
             ..anew.clone()
         },
         Recreation {
@@ -245,8 +245,8 @@ fn deleting_an_environment_deletes_all_but_what_takes_data_along() {
 #[test]
 fn an_orphaning_environment_deletes_nothing_and_touches_only_its_own() {
     let mut world = World::settled(everything());
-    world.live("c00").environment = Some("shop.other".to_owned());
-    world.live("c01").uid = "remade".to_owned();
+    world.live("c00").environment = Some("shop.other".into());
+    world.live("c01").uid = "remade".into();
     world.live.remove(&config_id("c02"));
     let plan = remove(&world.inventory, &world, HERE, true);
     assert_eq!(

@@ -72,9 +72,9 @@ impl World {
             let entry = Entry {
                 temporary: false,
                 disturbance: false,
-                version: object.gvk.version.clone(),
-                uid: Some(format!("uid-{}", object.id.name)),
-                applied: Some(object.digest.clone()),
+                version: object.gvk.version.as_str().into(),
+                uid: Some(format!("uid-{}", object.id.name).into()),
+                applied: Some(object.digest.as_str().into()),
                 owned: Some(owned.clone()),
                 wave: object.wave.wave,
                 keep: object.keep,
@@ -82,8 +82,8 @@ impl World {
                 hook: None,
             };
             let facts = LiveFacts {
-                uid: format!("uid-{}", object.id.name),
-                environment: Some(HERE.to_owned()),
+                uid: format!("uid-{}", object.id.name).into(),
+                environment: Some(HERE.into()),
                 owned: Some(owned),
                 ..LiveFacts::default()
             };
@@ -127,8 +127,8 @@ impl World {
 
 fn ownership(digest: &str) -> Ownership {
     Ownership {
-        digest: digest.to_owned(),
-        time: Some("2026-01-01T00:00:00Z".to_owned()),
+        digest: digest.into(),
+        time: Some("2026-01-01T00:00:00Z".into()),
     }
 }
 
@@ -161,7 +161,7 @@ fn updates_what_git_changed() {
 fn repairs_when_fields_time_or_label_have_moved() {
     let acts: [fn(&mut LiveFacts); 4] = [
         |live| live.owned = Some(ownership("second")),
-        |live| live.owned.as_mut().unwrap().time = Some("later".to_owned()),
+        |live| live.owned.as_mut().unwrap().time = Some("later".into()),
         |live| live.owned = None,
         |live| (live.environment, live.owned) = (None, Some(ownership("second"))),
     ];
@@ -197,8 +197,8 @@ fn git_changes_go_on_where_drift_is_only_reported() {
 #[test]
 fn takes_over_only_what_it_may() {
     let stranger = |label: Option<&str>, tool: Option<&str>| LiveFacts {
-        uid: "theirs".to_owned(),
-        environment: label.map(str::to_owned),
+        uid: "theirs".into(),
+        environment: label.map(Into::into),
         other_tool: tool.map(str::to_owned),
         ..LiveFacts::default()
     };
@@ -247,7 +247,8 @@ fn takes_over_only_what_it_may() {
             Err(reason) => assert_eq!((world.action(), held), (None, Some(reason)), "{live:?}"),
         }
         let told = plan.held.first().map_or("", |held| &held.message);
-        let names = live.other_tool.iter().chain(live.environment.iter());
+        let label = live.environment.as_ref().map(ToString::to_string);
+        let names = live.other_tool.iter().chain(label.iter());
         assert!(
             held.is_none() || names.clone().all(|name| told.contains(name.as_str())),
             "{told}"
@@ -259,11 +260,11 @@ fn takes_over_only_what_it_may() {
 fn another_object_of_the_name_is_not_ours() {
     let mut world = World::settled(many(1));
     *world.live("c00") = LiveFacts {
-        uid: "new".to_owned(),
+        uid: "new".into(),
         ..LiveFacts::default()
     };
     assert_eq!(world.plan().held[0].reason, HoldReason::NotOwned);
-    world.live("c00").environment = Some(HERE.to_owned());
+    world.live("c00").environment = Some(HERE.into());
     assert_eq!(world.action(), Some((Action::Restore, true)));
 }
 
@@ -283,8 +284,8 @@ fn a_create_that_was_never_confirmed_is_taken_up_again() {
     let plan = world.plan();
     write_ahead(&mut world.inventory, &world.desired, &plan);
     let live = LiveFacts {
-        uid: "u".to_owned(),
-        environment: Some(HERE.to_owned()),
+        uid: "u".into(),
+        environment: Some(HERE.into()),
         ..LiveFacts::default()
     };
     world.live.insert(config_id("c00"), live);
@@ -387,13 +388,13 @@ type Case = (fn(&mut World), DropReason);
 fn lets_go_instead_of_deleting_what_is_not_its_own_any_more() {
     let cases: [Case; 5] = [
         (
-            |world| world.live("c01").environment = Some("shop.other".to_owned()),
+            |world| world.live("c01").environment = Some("shop.other".into()),
             DropReason::Moved {
                 environment: "shop.other".to_owned(),
             },
         ),
         (
-            |world| world.live("c01").uid = "another".to_owned(),
+            |world| world.live("c01").uid = "another".into(),
             DropReason::Replaced,
         ),
         (
@@ -417,7 +418,7 @@ fn lets_go_instead_of_deleting_what_is_not_its_own_any_more() {
                     .inventory
                     .expect_new(&config_id("c01"), "v1", 0, false);
                 *world.live("c01") = LiveFacts {
-                    uid: "theirs".to_owned(),
+                    uid: "theirs".into(),
                     ..LiveFacts::default()
                 };
             },

@@ -345,12 +345,12 @@ fn id(name: &str) -> ObjectId {
 #[test]
 fn a_run_stands_as_its_job_does_and_never_starts_twice() {
     let made = |uid: Option<&str>, ended| Entry {
-        uid: uid.map(str::to_owned),
-        hook: Some(run("migrate", "shop-000001", ended)),
+        uid: uid.map(Into::into),
+        hook: Some(Box::new(run("migrate", "shop-000001", ended))),
         ..Entry::default()
     };
     let live = |uid: &str| LiveFacts {
-        uid: uid.to_owned(),
+        uid: uid.into(),
         owned: Some(plan::inventory::Ownership::default()),
         ..LiveFacts::default()
     };

@@ -8,8 +8,8 @@ use crate::sample::config_id;
 
 fn entry(uid: &str) -> Entry {
     Entry {
-        version: "v1".to_owned(),
-        uid: Some(uid.to_owned()),
+        version: "v1".into(),
+        uid: Some(uid.into()),
         ..Entry::default()
     }
 }

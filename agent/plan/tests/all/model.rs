@@ -176,7 +176,7 @@ impl Model {
             thing.content = format!("edited {}", self.ticks);
             // Our entry stays, without the field; a stranger's object never had one.
             if let Some(owned) = &mut thing.owned {
-                owned.digest.clone_from(&thing.content);
+                owned.digest = thing.content.as_str().into();
             }
         }
     }
@@ -277,8 +277,8 @@ impl Model {
         {
             let time = Some(time.to_string());
             thing.owned = Some(Ownership {
-                digest: object.digest.clone(),
-                time,
+                digest: object.digest.as_str().into(),
+                time: time.map(Into::into),
             });
         }
         thing.label = Some(HERE.to_owned());
@@ -305,7 +305,7 @@ impl Model {
             .expect("only what the inventory holds is deleted");
         let marked = thing.label.as_deref() == Some(HERE) || thing.owned.is_some();
         assert!(
-            entry.uid.as_deref() == Some(uid) || entry.uid.is_none() && marked,
+            entry.uid.as_ref().is_some_and(|own| *own == *uid) || entry.uid.is_none() && marked,
             "{id}"
         );
         assert!(
@@ -331,8 +331,8 @@ impl Model {
 impl Thing {
     fn facts(&self) -> LiveFacts {
         LiveFacts {
-            uid: self.uid.clone(),
-            environment: self.label.clone(),
+            uid: self.uid.as_str().into(),
+            environment: self.label.as_deref().map(Into::into),
             owned: self.owned.clone(),
             ..LiveFacts::default()
         }
@@ -412,9 +412,9 @@ impl Pass<'_> {
         let entry = Entry {
             temporary: false,
             disturbance: false,
-            version: object.gvk.version.clone(),
-            uid: Some(thing.uid.clone()),
-            applied: Some(object.digest.clone()),
+            version: object.gvk.version.as_str().into(),
+            uid: Some(thing.uid.as_str().into()),
+            applied: Some(object.digest.as_str().into()),
             owned: thing.owned.clone(),
             wave: object.wave.wave,
             keep: object.keep,

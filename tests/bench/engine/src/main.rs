@@ -16,6 +16,7 @@ mod drift;
 mod estate;
 mod kubectl;
 mod load;
+mod memory;
 mod neighbours;
 mod scale;
 mod start;
@@ -38,9 +39,10 @@ const SHAPES: [(usize, usize); 7] = [
     (1_000, 5),
 ];
 /// The parts that can be named; all of them where none is.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "commits",
     "shapes",
+    "memory",
     "neighbours",
     "chain",
     "start",
@@ -50,10 +52,12 @@ const PARTS: [&str; 6] = [
 /// The agent's role that is put together from others.
 const AGGREGATED: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/driftless-deployer";
 
-/// What was asked for: `engine [--quiet-seconds N] [--shape 200x50]… [PART]…`
+/// What was asked for: `engine [--quiet-seconds N] [--shape 200x50]… [--objects 2000]… [PART]…`
 struct Wish {
     quiet: Duration,
     shapes: Vec<Shape>,
+    /// Sizes of `memory`, where not the usual ones.
+    objects: Vec<usize>,
     parts: Vec<String>,
 }
 
@@ -68,6 +72,9 @@ async fn main() -> Result<()> {
     let world = world().await?;
     if wish.wants("commits") {
         commits(world).await?;
+    }
+    if wish.wants("memory") {
+        say(&memory::measure(world, &wish.objects).await?.to_string())?;
     }
     if wish.wants("start") {
         say(&start::measure(world).await?.to_string())?;
@@ -99,6 +106,7 @@ impl Wish {
         let mut wish = Self {
             quiet: Duration::from_mins(1),
             shapes: Vec::new(),
+            objects: Vec::new(),
             parts: Vec::new(),
         };
         while let Some(arg) = args.next() {
@@ -115,8 +123,14 @@ impl Wish {
                         objects: objects.parse()?,
                     });
                 }
+                "--objects" => {
+                    let objects = args.next().context("--objects N")?.parse()?;
+                    wish.objects.push(objects);
+                }
                 part if PARTS.contains(&part) => wish.parts.push(arg),
-                other => bail!("{other:?} is none of {PARTS:?}, --shape or --quiet-seconds"),
+                other => {
+                    bail!("{other:?} is none of {PARTS:?}, --shape, --objects or --quiet-seconds")
+                }
             }
         }
         if wish.shapes.is_empty() {

@@ -4,6 +4,7 @@ use api::v1alpha1::{Action, Failure, HookResult};
 use cluster::Propagation;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use krm::Brief;
 use plan::{
     hooks::{self, Run, Standing},
     inventory::Entry,
@@ -103,12 +104,12 @@ impl Pass<'_> {
         let (job, facts) = (&run.job, &carried.applied.facts);
         if let Some(ledger) = &mut self.state.ledger {
             let entry = Entry {
-                version: job.gvk.version.clone(),
-                uid: Some(facts.uid.clone()),
-                applied: Some(job.digest.clone()),
+                version: Brief::from(&job.gvk.version),
+                uid: Some(Brief::from(&facts.uid)),
+                applied: Some(Brief::from(&job.digest)),
                 owned: facts.owner.as_ref().map(ownership),
                 wave: job.wave.wave,
-                hook: Some(run.entry(release)),
+                hook: Some(Box::new(run.entry(release))),
                 ..Entry::default()
             };
             ledger.inventory.applied(&job.id, entry);
