@@ -359,8 +359,8 @@ impl Actor {
         began: Instant,
     ) {
         let reason = crate::report::Judgement::of(outcome).ready.reason;
-        let quiet = matches!(trigger, Trigger::Live(_))
-            && reason == Reason::WaitingForHealth
+        let quiet = matches!(trigger, Trigger::Live(_) | Trigger::Rollout)
+            && outcome.has_only_words(reason)
             && outcome.changes.is_empty()
             && outcome.drift.is_empty()
             && self.reason_told() == Some(reason.as_str())
@@ -369,7 +369,6 @@ impl Actor {
             self.settle = self.settle.or(Some(Instant::now() + SETTLE));
             return;
         }
-        self.settle = None;
         let repaired = outcome
             .drift
             .iter()
@@ -386,9 +385,10 @@ impl Actor {
             outcome,
         )
         .await;
-        if wrote {
+        if wrote || self.state.owing.ahead {
             self.told = Some(Instant::now());
         }
+        self.settle = self.state.owing.some.then(|| Instant::now() + SETTLE);
         let head = outcome.head.as_ref().map(|head| head.revision.short());
         let took = began.elapsed();
         self.context.metrics.pass(reason, took);

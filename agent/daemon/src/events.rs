@@ -35,7 +35,7 @@ const LAST: Duration = Duration::from_secs(2);
 /// Puts events into the queues and remembers the last ones.
 #[derive(Clone)]
 pub(crate) struct Events {
-    recorder: Recorder,
+    client: Client,
     reporter: Reporter,
     told: Arc<Mutex<BTreeMap<(EnvironmentKey, String), Instant>>>,
     queues: Arc<[mpsc::Sender<Waiting>]>,
@@ -61,7 +61,7 @@ impl Events {
         let (queues, outbox): (Vec<_>, Vec<_>) =
             (0..QUEUES).map(|_| mpsc::channel(WAITING)).unzip();
         let events = Self {
-            recorder: Recorder::new(client, reporter.clone()),
+            client,
             reporter,
             told: Arc::default(),
             queues: queues.into(),
@@ -73,7 +73,7 @@ impl Events {
     /// The same, sent through `client`.
     pub(crate) fn by(&self, client: Client) -> Self {
         Self {
-            recorder: Recorder::new(client, self.reporter.clone()),
+            client,
             ..self.clone()
         }
     }
@@ -100,7 +100,8 @@ impl Events {
             secondary: None,
         };
         let waiting = Waiting {
-            recorder: self.recorder.clone(),
+            // One of its own: a recorder takes what has the same reason for the same event, and keeps the first words.
+            recorder: Recorder::new(self.client.clone(), self.reporter.clone()),
             about: environment.object_ref(&()),
             event: published,
         };

@@ -28,6 +28,7 @@ mod live;
 mod measure;
 mod metrics;
 mod outcome;
+mod owing;
 mod pass;
 mod poke;
 mod publish;

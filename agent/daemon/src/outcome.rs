@@ -11,7 +11,7 @@ use api::{
     },
 };
 use jiff::Timestamp;
-use rollout::wish::Record;
+use rollout::wish::{Event, Record};
 use source::Revision;
 
 use crate::journey::Leg;
@@ -140,6 +140,15 @@ pub(crate) struct Told {
     pub(crate) current: bool,
 }
 
+impl Told {
+    /// True if no more was decided than that a step begins: what comes of it is still to be seen.
+    pub(crate) fn only_begins(&self) -> bool {
+        self.records
+            .iter()
+            .all(|record| record.event == Event::StepStarted)
+    }
+}
+
 /// Why a pass could not be finished.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
@@ -196,6 +205,15 @@ impl Outcome {
             message: message.into(),
             retry,
         });
+    }
+
+    /// True if all there is to tell for `reason` changes every moment: how many pods are there by now.
+    pub(crate) fn has_only_words(&self, reason: Reason) -> bool {
+        match (reason, &self.rollout) {
+            (Reason::WaitingForHealth, _) => true,
+            (Reason::RollingOut, Some(told)) => told.only_begins(),
+            _ => false,
+        }
     }
 
     /// The numbers of the release.

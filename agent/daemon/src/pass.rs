@@ -121,6 +121,7 @@ impl<'a> Pass<'a> {
     /// Goes all the way.
     pub(crate) async fn run(mut self, trigger: &Trigger, cancel: &CancellationToken) -> Outcome {
         self.state.generation = self.environment.metadata.generation;
+        self.state.owing.ahead = false;
         self.state.waits_for_others = false;
         self.state.let_through = self.annotation(names::OUTSIDE_WINDOW).map(str::to_owned);
         self.state.waves_wait = false;

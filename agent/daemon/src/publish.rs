@@ -37,7 +37,14 @@ pub(crate) async fn publish(
         return false;
     }
     let now = Timestamp::now();
-    let release = write_release(context, key, state, outcome, now).await;
+    state.owing.some = false;
+    let release = match state.owing.may_wait(outcome) {
+        true => {
+            state.owing.take(outcome);
+            false
+        }
+        false => write_release(context, key, state, outcome, now).await,
+    };
     if outcome
         .stop
         .as_ref()
@@ -58,7 +65,10 @@ pub(crate) async fn publish(
     };
     let status = report::status(outcome, &before, now);
     let events = report::events(outcome, &state.status);
-    let wrote = status != state.status && write_status(context, key, &state.status, &status).await;
+    let waits = status != state.status && state.owing.are_words(&state.status, &status);
+    state.owing.some |= waits;
+    let news = status != state.status && !waits;
+    let wrote = news && write_status(context, key, &state.status, &status).await;
     for event in &events {
         context.events.publish(environment, event);
     }
@@ -82,6 +92,7 @@ async fn write_release(
     let Some(outcome) = outcome.of(&release.revision) else {
         return false;
     };
+    let outcome = state.owing.with(outcome);
     let status = report::release(&outcome, &release.status, now);
     if alike(&status, &release.status) {
         state.told();
@@ -105,17 +116,32 @@ async fn write_release(
     }
 }
 
-/// Writes where a rollout stands, ahead of what is done about it. `old` is what was written before.
+/// Writes where a rollout stands, and the conditions that follow, ahead of what is done about it.
 pub(crate) async fn write_rollout(
     context: &Context,
     key: &EnvironmentKey,
-    old: Option<&RolloutStatus>,
-    new: &RolloutStatus,
+    state: &mut State,
+    outcome: &Outcome,
+    rollout: &RolloutStatus,
 ) -> Result<(), kube::Error> {
+    let before = Before {
+        status: &state.status,
+        generation: state.generation,
+        request: None,
+        release: None,
+    };
+    let conditions = report::ahead(outcome, &before, Timestamp::now());
+    let mut status = json!({ "rollout": rollout_patch(state.status.rollout.as_ref(), rollout) });
+    if let Some(conditions) = &conditions {
+        status["conditions"] = json!(conditions);
+    }
     let api: Api<Environment> = Api::namespaced(context.cluster.client(), &key.namespace);
-    let patch = Patch::Merge(json!({ "status": { "rollout": rollout_patch(old, new) } }));
+    let patch = Patch::Merge(json!({ "status": status }));
     api.patch_status(&key.name, &PatchParams::default(), &patch)
         .await?;
+    state.owing.ahead = true;
+    state.status.rollout = Some(rollout.clone());
+    state.status.conditions = conditions.unwrap_or(std::mem::take(&mut state.status.conditions));
     Ok(())
 }
 
@@ -167,6 +193,7 @@ fn conclude(context: &Context, key: &EnvironmentKey, state: &mut State, phase: P
 
 /// Ends a release that a newer one takes the place of.
 pub(crate) async fn supersede(context: &Context, key: &EnvironmentKey, state: &mut State) {
+    state.owing.changes.clear();
     let Some(release) = state
         .release
         .as_ref()

@@ -2,14 +2,14 @@
 
 use api::{
     Reason,
-    conditions::{ConditionType, condition},
+    conditions::{ConditionType, condition, find},
     v1alpha1::{
         CheckState, DriftStatus, EnvironmentStatus, ForeignStatus, Health, HookRecord, Phase,
         ReleaseStatus, RevisionStatus, StageName, StageRecord, StageResult,
     },
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     checks::Turn,
@@ -107,6 +107,28 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
     }
 }
 
+/// The conditions that a rollout's next steps lead to, where it decides them, ahead of what is done about it.
+pub(crate) fn ahead(
+    outcome: &Outcome,
+    before: &Before<'_>,
+    now: Timestamp,
+) -> Option<Vec<Condition>> {
+    let told = outcome.rollout.as_ref()?;
+    rollout::verdict(told)?;
+    let judgement = Judgement::of(outcome);
+    let old = &before.status.conditions;
+    let kinds = ConditionType::ALL.into_iter();
+    let all = kinds.filter_map(|kind| match kind {
+        // Nobody has looked yet.
+        ConditionType::Healthy | ConditionType::Drifted => find(old, kind).cloned(),
+        _ => {
+            let verdict = judgement.condition(kind, outcome);
+            Some(condition(kind, &verdict, before.generation, old, now))
+        }
+    });
+    Some(all.collect())
+}
+
 /// The release's status after `outcome`, which may come from one of several passes over it.
 pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) -> ReleaseStatus {
     let phase = phase(outcome);
@@ -188,7 +210,9 @@ pub(crate) fn events(outcome: &Outcome, old: &EnvironmentStatus) -> Vec<Event> {
     let told = ready.is_some_and(|ready| {
         ready.reason == judgement.ready.reason.as_str() && ready.message == judgement.ready.message
     });
-    if !told && judgement.ready.reason != Reason::WaitingForHealth {
+    // How a rollout goes on is told by what was decided.
+    let words = [Reason::WaitingForHealth, Reason::RollingOut];
+    if !told && !words.contains(&judgement.ready.reason) {
         events.push(Event {
             warning: judgement.ready.holds != Some(true),
             reason: judgement.ready.reason,

@@ -23,6 +23,7 @@ use crate::{
     journey::Journey,
     ledger::Ledger,
     outcome::{Outcome, Stop},
+    owing::Owing,
     registry::Answers,
     releases::OpenRelease,
     rendered::Memo,
@@ -54,6 +55,8 @@ pub(crate) struct State {
     pub(crate) release: Option<OpenRelease>,
     /// What is on its way step by step.
     pub(crate) rollouts: Option<Rollouts>,
+    /// What is to be told later.
+    pub(crate) owing: Owing,
     /// The HTTP checks that run.
     pub(crate) checks: Checks,
     /// When it passed which stage.
@@ -115,6 +118,7 @@ impl State {
             memo: None,
             release: None,
             rollouts: None,
+            owing: Owing::default(),
             checks: Checks::default(),
             journey: None,
             last: None,
@@ -140,6 +144,7 @@ impl State {
 
     /// Notes that the Release tells what was decided in a rollout, or that there is none that could.
     pub(crate) fn told(&mut self) {
+        self.owing.changes.clear();
         if let Some(rollouts) = &mut self.rollouts {
             rollouts.untold.clear();
         }

@@ -96,24 +96,46 @@ pub(super) fn verdict(told: &Told) -> Option<(Reason, String, bool)> {
     }
 }
 
-/// What was decided, one event each; numbers that were good are none.
+/// What was decided in one look, in as few events as there are reasons; numbers that were good are none.
 pub(super) fn events(outcome: &Outcome) -> Vec<Event> {
-    let told = outcome.rollout.iter().flat_map(|told| &told.records);
-    let worth =
-        told.filter(|record| !matches!(record.event, wish::Event::Judged | wish::Event::Capped));
-    worth
-        .map(|record| Event {
-            warning: matches!(record.event, wish::Event::Ending | wish::Event::RollingBack),
-            reason: match record.event {
-                wish::Event::Promoted => Reason::Promoted,
-                _ => Reason::RollingOut,
-            },
-            message: match &record.by {
-                Some(by) => format!("{} (by {by})", record.message),
-                None => record.message.clone(),
-            },
-        })
-        .collect()
+    let Some(told) = &outcome.rollout else {
+        return Vec::new();
+    };
+    let untold = |record: &&wish::Record| match record.event {
+        wish::Event::Judged | wish::Event::Capped => false,
+        // That a step with a share has begun is told when somebody is given that share.
+        wish::Event::StepStarted => !is_about_weight(told),
+        _ => true,
+    };
+    let mut events: Vec<Event> = Vec::new();
+    for record in told.records.iter().filter(untold) {
+        let message = match &record.by {
+            Some(by) => format!("{} (by {by})", record.message),
+            None => record.message.clone(),
+        };
+        let warning = matches!(record.event, wish::Event::Ending | wish::Event::RollingBack);
+        let reason = match record.event {
+            wish::Event::Promoted => Reason::Promoted,
+            _ => Reason::RollingOut,
+        };
+        match events.last_mut() {
+            Some(last) if (last.warning, last.reason) == (warning, reason) => {
+                last.message.push_str("; ");
+                last.message.push_str(&message);
+            }
+            _ => events.push(Event {
+                warning,
+                reason,
+                message,
+            }),
+        }
+    }
+    events
+}
+
+fn is_about_weight(told: &Told) -> bool {
+    let release = told.release.as_ref();
+    release.is_some_and(|release| release.step_kind == "weight")
 }
 
 /// Nothing but somebody can move it on.

@@ -63,11 +63,11 @@ impl Pass<'_> {
         if !self.context.fence.holds() {
             return false;
         }
-        match crate::publish::write_rollout(self.context, self.key, stored, &told).await {
-            Ok(()) => {
-                self.state.status.rollout = Some(told);
-                true
-            }
+        let (state, outcome) = (&mut *self.state, &self.outcome);
+        let written =
+            crate::publish::write_rollout(self.context, self.key, state, outcome, &told).await;
+        match written {
+            Ok(()) => true,
             Err(error) => {
                 let reason = crate::words::kube(&error);
                 self.outcome.stop(reason, chain::text(&error), Retry::Later);
