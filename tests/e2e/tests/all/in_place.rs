@@ -159,3 +159,61 @@ async fn a_daemon_set_goes_pod_by_pod_and_comes_back() -> Result<()> {
     are(&shop, &[("two", 3)]).await?;
     goes_back(&shop, "DaemonSet", &[("two", 3)]).await
 }
+
+/// Since when the pause of the second step counts, as it is stored; the step after it otherwise.
+fn pause(status: &EnvironmentStatus) -> (Option<String>, u64) {
+    let rollout = status
+        .rollout
+        .as_ref()
+        .map(|rollout| &rollout.state["rollout"]);
+    let rollout = rollout.cloned().unwrap_or_default();
+    let reached = rollout["phase"]["reached"].as_str().map(str::to_owned);
+    (reached, rollout["step"].as_u64().unwrap_or(u64::MAX))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_in_place_outlives_the_agent() -> Result<()> {
+    let steps = json!([
+        { "replicas": 1 }, { "pause": { "for": "20s" } }, { "replicas": "75%" }, { "pause": {} },
+    ]);
+    let (shop, mut agent) = open("resting", "StatefulSet", steps).await?;
+    push(&shop, "StatefulSet", "two")?;
+    let there = |status: &EnvironmentStatus| {
+        let (reached, step) = pause(status);
+        step == 1 && reached.is_some()
+    };
+    let began = pause(&shop.status("the pause", there).await?).0;
+    for _ in 0..2 {
+        agent.process.kill();
+        agent = Agent::start(
+            shop.world,
+            e2e::AgentOptions {
+                lease_seconds: 3,
+                ..agent.options.clone()
+            },
+        )?;
+        let mark = shop.mark()?;
+        // It has looked once it reads the workload.
+        eventually(PATIENCE, || async {
+            let reads = shop.requests(mark)?.of("statefulsets").named("db");
+            ensure!(!reads.is_empty(), "it has not looked");
+            Ok(())
+        })
+        .await?;
+    }
+    let on = |status: &EnvironmentStatus| pause(status).1 != 1;
+    let counted = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let watched = |status: &EnvironmentStatus| {
+        if let (Some(reached), 1) = pause(status) {
+            counted.lock().expect("nobody panics here").insert(reached);
+        }
+        on(status)
+    };
+    shop.status("the next step", watched).await?;
+    let counted = counted.into_inner()?;
+    ensure!(
+        counted.iter().all(|one| Some(one) == began.as_ref()),
+        "counted anew: {counted:?}, not since {began:?}"
+    );
+    Ok(())
+}

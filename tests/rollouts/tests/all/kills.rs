@@ -12,6 +12,7 @@ use lab::{
     audit::{Entry, Mark},
     eventually,
 };
+use rollout::wish::Event;
 use serde_json::{Value, json};
 
 use crate::{
@@ -82,8 +83,26 @@ pub(crate) async fn at_every_boundary_a_bad_one_goes_back() -> Result<()> {
     show.share(&load, "v1", 100).await?;
     let weights = show.weights(mark)?;
     ensure!(weights == [10, 0], "{weights:?}");
+    tells_all_once(&show).await?;
     show.note(&format!("5xx, killed {kills} times"), &load, ("v2", mark))
         .await
+}
+
+/// Whoever wrote the state and died of it has written no Release: the next one has.
+async fn tells_all_once(show: &Show) -> Result<()> {
+    let releases = show.shop.releases().await?;
+    let last = releases.last().and_then(|release| release.status.as_ref());
+    let rollout = last.and_then(|status| status.rollout.as_ref());
+    let records = &rollout.context("no rollout in the Release")?.records;
+    let told = |event: Event| records.iter().filter(|one| one.event == event).count();
+    let once = [Event::Started, Event::Weighted, Event::Ending, Event::Ended];
+    for event in once {
+        ensure!(told(event) == 1, "{event:?} is told {} times", told(event));
+    }
+    let why = records.iter().find(|one| one.event == Event::Ending);
+    let why = why.and_then(|one| one.decision.as_ref());
+    ensure!(why.is_some(), "it is not told why");
+    Ok(())
 }
 
 /// Nobody jumped, nothing was made twice, and nothing was written more often than a restart explains.
