@@ -83,7 +83,7 @@ pub(crate) async fn at_every_boundary_a_bad_one_goes_back() -> Result<()> {
     show.share(&load, "v1", 100).await?;
     let weights = show.weights(mark)?;
     ensure!(weights == [10, 0], "{weights:?}");
-    tells_all_once(&show).await?;
+    eventually(PATIENCE, || tells_all_once(&show)).await?;
     show.note(&format!("5xx, killed {kills} times"), &load, ("v2", mark))
         .await
 }
