@@ -66,11 +66,12 @@ impl Run<'_> {
         }
     }
 
-    /// What has come in of what is watched, if that ends the steps.
+    /// The bad number that has come in, if that ends the steps. Those that are missing are for people to judge.
     fn failing(&mut self) -> Option<Cause> {
         let rollout = self.state.rollout.as_ref()?;
         let stepping = matches!(rollout.phase, Phase::Stepping(_));
-        stepping.then(|| self.sample()).flatten()
+        let cause = stepping.then(|| self.sample()).flatten();
+        cause.filter(|cause| matches!(cause, Cause::AnalysisFailed { .. }))
     }
 
     fn abort(&mut self, by: &str) -> bool {
