@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Pass,
-    apply::{Carrier, Unapplied},
+    apply::{Carried, Carrier, Unapplied},
     scopes::Kinds,
 };
 use crate::{
@@ -42,14 +42,6 @@ enum Job {
 enum Done {
     Applied(usize, Result<Box<Carried>, Unapplied>),
     Deleted(usize, Result<Deleted, String>),
-}
-
-/// What came of applying one object.
-pub(super) struct Carried {
-    pub(super) applied: Applied,
-    pub(super) recreated: bool,
-    /// Whose fields became ours.
-    pub(super) from: Vec<String>,
 }
 
 /// What is to be carried out.

@@ -23,10 +23,13 @@ use plan::{
 };
 use serde_json::Value;
 
-use super::{act::Carried, release::Kept, scopes::Kinds};
+use super::scopes::Kinds;
 use crate::{chain, context::Context, targets::Target};
 
+mod answers;
 mod hand;
+
+pub(super) use answers::{Carried, Kept, Unapplied};
 
 /// Carries objects with the rights of the environment.
 pub(super) struct Carrier<'a> {
@@ -41,20 +44,6 @@ pub(super) struct Carrier<'a> {
 
 /// Objects that somebody allowed to be made anew, with the UID that may be deleted for it.
 pub(super) type Granted = BTreeMap<ObjectId, String>;
-
-/// Why an object was not applied.
-pub(super) enum Unapplied {
-    /// What is wrong, and what to do.
-    Told(String),
-    /// It has to be made anew, and somebody has to approve that first.
-    Anew(Recreation),
-}
-
-impl From<String> for Unapplied {
-    fn from(message: String) -> Self {
-        Self::Told(message)
-    }
-}
 
 /// Whether the cluster is still there, as the answers to writes tell.
 #[derive(Default)]

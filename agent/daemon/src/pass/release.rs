@@ -1,19 +1,13 @@
 //! Letting objects go: their label comes off, and the inventory forgets them.
 
 use api::v1alpha1::Failure;
-use cluster::{CallError, ReleaseError};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use plan::diff::{Plan, Release};
 
-use super::{Pass, apply::Carrier};
-
-/// Why an object was not let go.
-pub(super) struct Kept {
-    /// What the API server said.
-    message: String,
-    /// True if asking again changes nothing.
-    refused: bool,
-}
+use super::{
+    Pass,
+    apply::{Carrier, Kept},
+};
 
 impl Pass<'_> {
     /// Lets go what the plan says. With `give_up`, what is refused is forgotten with its label on.
@@ -51,31 +45,4 @@ impl Pass<'_> {
 
 async fn one<'r>(carrier: &Carrier<'_>, release: &'r Release) -> (&'r Release, Option<Kept>) {
     (release, carrier.release(release).await.err())
-}
-
-impl From<ReleaseError> for Kept {
-    fn from(error: ReleaseError) -> Self {
-        let refused = matches!(
-            error,
-            ReleaseError::Denied(_)
-                | ReleaseError::Call(
-                    CallError::Forbidden(_)
-                        | CallError::Unauthorized(_)
-                        | CallError::UnknownKind(_)
-                )
-        );
-        Self {
-            message: crate::chain::text(&error),
-            refused,
-        }
-    }
-}
-
-impl From<String> for Kept {
-    fn from(message: String) -> Self {
-        Self {
-            message,
-            refused: false,
-        }
-    }
 }

@@ -14,10 +14,7 @@ use plan::{
 use super::{Pass, record};
 use crate::{
     live::ownership,
-    pass::{
-        act::Carried,
-        apply::{Carrier, Unapplied},
-    },
+    pass::apply::{Carried, Carrier, Unapplied},
 };
 
 impl Pass<'_> {
