@@ -20,7 +20,7 @@ pub use environment::{
     SecretRef, SourceSpec, TargetSpec,
 };
 pub use fields::{AuditEntry, AuditStatus, ForeignEntry, ForeignFields, ForeignStatus, IgnoreRule};
-pub use hook::{HookEntry, HookPoint, HookRecord, HookResult};
+pub use hook::{HookEntry, HookPoint, HookRecord, HookResult, SampleSpan};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec, OwnerRef};
 pub use release::{
     Action, ChangeRecord, CommitRecord, Counts, Phase, Release, ReleaseSpec, ReleaseStatus,

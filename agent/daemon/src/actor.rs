@@ -234,6 +234,7 @@ impl Actor {
         match trigger {
             // A rollout under way has to know.
             Trigger::Check if !self.is_rolling() => return,
+            Trigger::Live(_) if self.state.is_only_work(trigger) => return,
             Trigger::Turn(objects) => return self.audit(&environment, *objects).await,
             Trigger::Audit => return self.audit_all(&environment).await,
             _ => {}

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rollout::{
     judge::{self, Reading, Verdict},
     observe::Sample,
-    strategy::Metric,
+    strategy::{Metric, Source},
     wish::Check,
 };
 use tokio::{sync::Notify, task::AbortHandle};
@@ -54,7 +54,9 @@ impl Asking {
             }
             keep
         });
-        for check in checks {
+        // Jobs are no servers: `pass/rollout/jobs.rs` sees to them.
+        let is_asked = |check: &&Check| !matches!(check.metric.from, Source::Job(_));
+        for check in checks.iter().filter(is_asked) {
             let under_way = self.asked.get(&check.key);
             if under_way.is_some_and(|task| !task.is_finished()) || self.answers.hold(&check.key) {
                 continue;
@@ -62,6 +64,12 @@ impl Asking {
             let task = self.ask(check, workloads.to_vec(), now);
             self.asked.insert(check.key.clone(), task);
         }
+    }
+
+    /// Takes in a sample that was not asked for here.
+    pub(crate) fn tell(&self, sample: Sample) {
+        self.answers.locked().push(sample);
+        self.answers.some.notify_one();
     }
 
     /// Waits until there is a sample.
@@ -140,12 +148,13 @@ async fn worst_of(
         answer: Err(judge::Missing::Error(
             "there is no workload to ask about".to_owned(),
         )),
+        log: Vec::new(),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use rollout::strategy::{Source, analysis::Web};
+    use rollout::strategy::analysis::Web;
 
     use super::*;
 

@@ -143,6 +143,7 @@ impl Named {
             return Reading {
                 query: name.to_owned(),
                 answer: Err(Missing::Error(why)),
+                log: Vec::new(),
             };
         };
         let found = probe.run(check).await;
@@ -158,6 +159,7 @@ impl Named {
                 canary,
                 ..Numbers::default()
             }),
+            log: Vec::new(),
         }
     }
 }

@@ -6,10 +6,11 @@ use api::{
     names,
     v1alpha1::{
         Environment, HookEntry, HookPoint, HookResult, Inventory as Document, InventoryEntry,
-        InventorySpec, OwnerRef,
+        InventorySpec, OwnerRef, SampleSpan,
     },
 };
 use futures::{StreamExt as _, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use krm::Brief;
 use kube::{
     Api, ResourceExt as _,
@@ -274,6 +275,7 @@ fn run(hook: HookEntry) -> HookRun {
             HookPoint::Before => Point::Before,
             HookPoint::After => Point::After,
             HookPoint::Failed => Point::Failed,
+            HookPoint::Sample => Point::Sample,
         },
         release: hook.release,
         ended: match hook.result {
@@ -281,6 +283,7 @@ fn run(hook: HookEntry) -> HookRun {
             HookResult::Succeeded => Some(true),
             HookResult::Failed => Some(false),
         },
+        span: hook.span.map(|span| (span.from.0, span.until.0)),
     }
 }
 
@@ -294,6 +297,10 @@ fn hook(run: HookRun) -> HookEntry {
             Some(true) => HookResult::Succeeded,
             Some(false) => HookResult::Failed,
         },
+        span: run.span.map(|(from, until)| SampleSpan {
+            from: MicroTime(from),
+            until: MicroTime(until),
+        }),
     }
 }
 

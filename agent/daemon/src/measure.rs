@@ -71,10 +71,7 @@ impl Measures {
                     .await
             }
             Source::Synthetic(name) => versions.checks.ask(name).await,
-            Source::Job(_) => Reading {
-                query: String::new(),
-                answer: Err(Missing::Error("is not asked over HTTP".to_owned())),
-            },
+            Source::Job(_) => nothing("is a Job, and no server is asked for it"),
         }
     }
 
@@ -112,6 +109,7 @@ impl Measures {
         Reading {
             query: canary.number.clone(),
             answer: both(&server, &canary, stable.as_ref()).await,
+            log: Vec::new(),
         }
     }
 }
@@ -148,6 +146,7 @@ fn nothing(why: &str) -> Reading {
     Reading {
         query: String::new(),
         answer: Err(Missing::Error(why.to_owned())),
+        log: Vec::new(),
     }
 }
 

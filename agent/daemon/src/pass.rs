@@ -81,6 +81,8 @@ pub(crate) struct Pass<'a> {
     disturbs: Option<bool>,
     /// The revisions that are to stand after this pass.
     wished: Option<crate::rollouts::Stands>,
+    /// What is known of Jobs that a rollout is judged by.
+    sampling: rollout::Sampling,
     /// The namespaces that this pass reaches.
     reached: rollout::Reached,
     outcome: Outcome,
@@ -112,6 +114,7 @@ impl<'a> Pass<'a> {
             routing: Vec::new(),
             disturbs: None,
             wished: None,
+            sampling: rollout::Sampling::default(),
             reached: rollout::Reached::new(key, environment),
             outcome,
             fields: FieldRules::default(),
@@ -137,6 +140,7 @@ impl<'a> Pass<'a> {
             false => {
                 self.work(trigger, cancel).await;
                 self.calm().await;
+                self.run_jobs().await;
             }
         }
         if self.outcome.objects == 0 {

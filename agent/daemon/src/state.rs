@@ -13,7 +13,7 @@ use api::{
     v1alpha1::{Environment, EnvironmentStatus, SourceSpec},
 };
 use krm::ObjectId;
-use plan::inventory::Entry;
+use plan::{health::HealthStatus, inventory::Entry, point::Point};
 use source::Revision;
 use tokio::time::Instant;
 
@@ -187,6 +187,32 @@ impl State {
             }
             _ => true,
         }
+    }
+
+    /// True if `trigger` says no more than that Jobs which are run for a number are still at work, or are gone as they
+    /// were to be.
+    pub(crate) fn is_only_work(&self, trigger: &Trigger) -> bool {
+        let (Trigger::Live(ids), Some(aim), Some(ledger)) = (trigger, &self.aim, &self.ledger)
+        else {
+            return false;
+        };
+        let snapshot = aim.target.live.snapshot(ids.iter());
+        let at_work = |id: &ObjectId| {
+            let entry = ledger.inventory.get(id);
+            let run = entry.and_then(|entry| entry.hook.as_ref());
+            let is_sample = run.is_some_and(|run| run.point == Point::Sample);
+            match (entry, snapshot.known(id)) {
+                (None, None) => id.kind == "Job",
+                (Some(entry), Some(known)) => {
+                    let health = aim.target.live.health(id).status;
+                    is_sample
+                        && entry.uid.as_ref() == Some(&known.facts.uid)
+                        && health == HealthStatus::Progressing
+                }
+                _ => false,
+            }
+        };
+        !ids.is_empty() && ids.iter().all(at_work)
     }
 
     /// Those of `ids` that are no longer as the inventory recorded them.

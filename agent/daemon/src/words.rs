@@ -49,6 +49,7 @@ pub(crate) const fn hook_point(point: Point) -> HookPoint {
         Point::Before => HookPoint::Before,
         Point::After => HookPoint::After,
         Point::Failed => HookPoint::Failed,
+        Point::Sample => HookPoint::Sample,
     }
 }
 

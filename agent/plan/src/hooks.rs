@@ -58,6 +58,7 @@ impl Run {
             point: self.point(),
             release: release.to_owned(),
             ended: None,
+            span: None,
         }
     }
 }
@@ -76,8 +77,8 @@ pub fn job(hook: &Desired, release: &str) -> Desired {
     job
 }
 
-/// `migrate-1f9a03bc`
-fn name(hook: &str, release: &str) -> String {
+/// The name of the Job of `hook` in `release`: `migrate-1f9a03bc`. The same whoever makes it, and no other Job's.
+pub fn name(hook: &str, release: &str) -> String {
     let mut hash = json::sha256_hex(format!("{release}/{hook}").as_bytes());
     hash.truncate(DIGITS);
     let kept: String = hook.chars().take(NAME - DIGITS - 1).collect();
@@ -118,7 +119,8 @@ pub fn superseded<'a>(
     inventory: &'a Inventory,
     release: Option<&str>,
 ) -> Vec<(&'a ObjectId, &'a Entry)> {
-    let at_work = |run: &HookRun| run.ended.is_none() && run.point != Point::Failed;
+    let gets_in_the_way = |point: Point| !matches!(point, Point::Failed | Point::Sample);
+    let at_work = |run: &HookRun| run.ended.is_none() && gets_in_the_way(run.point);
     let runs = inventory.iter().filter(|(_, entry)| {
         let run = entry.hook.as_ref();
         run.is_some_and(|run| Some(run.release.as_str()) != release && at_work(run))
@@ -135,6 +137,7 @@ pub fn former<'a>(
     let keep = run.hook.hook.map_or(1, |hook| hook.keep).max(1);
     let same = |id: &ObjectId, of: &HookRun| {
         of.hook == run.hook.id.name
+            && of.point != Point::Sample
             && of.release != release
             && id.namespace == run.hook.id.namespace
     };
@@ -157,7 +160,14 @@ pub fn forgotten<'a>(inventory: &'a Inventory, hooks: &[Run]) -> Vec<(&'a Object
     };
     let runs = inventory.iter().filter(|(id, entry)| {
         let run = entry.hook.as_ref();
-        run.is_some_and(|run| run.ended.is_some() && !named(id, run))
+        run.is_some_and(|run| run.point != Point::Sample && run.ended.is_some() && !named(id, run))
     });
     runs.collect()
+}
+
+/// Jobs that are run for the numbers of a rollout, or were, and are not known to be gone.
+pub fn samples(inventory: &Inventory) -> impl Iterator<Item = (&ObjectId, &Entry, &HookRun)> {
+    let runs = inventory.iter();
+    let runs = runs.filter_map(|(id, entry)| Some((id, entry, entry.hook.as_deref()?)));
+    runs.filter(|(_, _, run)| run.point == Point::Sample)
 }

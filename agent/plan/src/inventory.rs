@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use krm::{Brief, Gvk, ObjectId};
 
 use crate::point::Point;
@@ -61,10 +62,12 @@ pub struct HookRun {
     pub hook: String,
     /// When it runs.
     pub point: Point,
-    /// The release.
+    /// The release; of a number, what the rollout calls it.
     pub release: String,
     /// True once it has ended well, false once badly.
     pub ended: Option<bool>,
+    /// Of a number: when it was due, and until when it means anything.
+    pub span: Option<(Timestamp, Timestamp)>,
 }
 
 /// What the API server says we own of an object.

@@ -11,10 +11,12 @@ pub enum Point {
     After,
     /// Once the release has failed.
     Failed,
+    /// When a rollout wants to know a number. No hook of anybody's: strategies ask for it.
+    Sample,
 }
 
 impl Point {
-    /// Reads the word.
+    /// Reads the word of a hook.
     pub fn parse(word: &str) -> Option<Self> {
         let all = [Self::Before, Self::After, Self::Failed];
         all.into_iter().find(|point| point.as_str() == word)
@@ -26,6 +28,7 @@ impl Point {
             Self::Before => "before",
             Self::After => "after",
             Self::Failed => "failed",
+            Self::Sample => "sample",
         }
     }
 }

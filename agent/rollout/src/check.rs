@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod chaos;
+mod job;
 
 /// The longest time that anything may take; more is a slip of the pen.
 const LONGEST: Duration = Duration::from_hours(24 * 14);
@@ -135,7 +136,7 @@ impl Metric {
     fn check(&self, at: &str, faults: &mut Faults) {
         let limits = [
             self.max.is_some(),
-            self.min.is_some(),
+            self.least().is_some(),
             self.compare.is_some(),
         ];
         if !limits.contains(&true) && self.condition.is_none() {
@@ -158,6 +159,9 @@ impl Metric {
             Source::Prometheus(query) => query.samples.is_some(),
             Source::Web(_) | Source::Job(_) | Source::Synthetic(_) => false,
         };
+        if let Source::Job(job) = &self.from {
+            job.check(&format!("{at}.from.job"), &self.name, faults);
+        }
         if self.min_samples > 0 && !counts {
             faults.add(at, "minSamples needs `samples` beside the query");
         }

@@ -21,6 +21,8 @@ pub struct Reading {
     pub query: String,
     /// The answer.
     pub answer: Result<Numbers, Missing>,
+    /// The last lines that a Job said.
+    pub log: Vec<String>,
 }
 
 /// The numbers of both versions over the same window.
@@ -83,6 +85,9 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Why, in a sentence.
     pub why: String,
+    /// What a Job said: its last 20 lines at most, and the very last where it was good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
 }
 
 /// Judges what came back for `metric` at `at`.
@@ -99,9 +104,19 @@ pub fn judge(metric: &Metric, reading: &Reading, at: Timestamp) -> Decision {
         limit: judged.limit.unwrap_or_else(|| limits(metric)),
         bound: judged.bound.or_else(|| bound(metric, reading)),
         at,
+        log: told(&reading.log, judged.verdict),
         verdict: judged.verdict,
         why: judged.why,
     }
+}
+
+/// What is kept of a log: what is good needs few words, and there are many of it.
+fn told(log: &[String], verdict: Verdict) -> Vec<String> {
+    let from = match verdict {
+        Verdict::Good => log.len().saturating_sub(1),
+        Verdict::Bad | Verdict::Missing => 0,
+    };
+    log[from..].to_vec()
 }
 
 struct Judged {
@@ -143,7 +158,7 @@ fn weigh(metric: &Metric, numbers: &Numbers) -> Judged {
             Some(max),
         );
     }
-    if let Some(min) = metric.min.filter(|min| canary < *min) {
+    if let Some(min) = metric.least().filter(|min| canary < *min) {
         return Judged::bad(
             format!("{} is below {}", plain(canary), plain(min)),
             format!("at least {}", plain(min)),
@@ -251,7 +266,7 @@ fn bound(metric: &Metric, reading: &Reading) -> Option<f64> {
         Some(compare?.limit(stable?)).filter(|limit| limit.is_finite())
     };
     let most = metric.max.into_iter().chain(compared(false));
-    let least = metric.min.into_iter().chain(compared(true));
+    let least = metric.least().into_iter().chain(compared(true));
     most.reduce(f64::min).or_else(|| least.reduce(f64::max))
 }
 
@@ -259,7 +274,7 @@ fn bound(metric: &Metric, reading: &Reading) -> Option<f64> {
 fn limits(metric: &Metric) -> String {
     let mut all = Vec::new();
     all.extend(metric.max.map(|max| format!("at most {}", plain(max))));
-    all.extend(metric.min.map(|min| format!("at least {}", plain(min))));
+    all.extend(metric.least().map(|min| format!("at least {}", plain(min))));
     all.extend(metric.compare.as_ref().map(|compare| {
         let sign = if compare.higher_is_better { '-' } else { '+' };
         format!(

@@ -24,6 +24,8 @@ mod hooks;
 mod in_place;
 #[path = "all/isolation.rs"]
 mod isolation;
+#[path = "all/job_metrics.rs"]
+mod job_metrics;
 #[path = "all/meanwhile.rs"]
 mod meanwhile;
 #[path = "all/process.rs"]

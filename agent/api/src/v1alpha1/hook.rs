@@ -1,6 +1,6 @@
 //! Jobs that run on the way of a release, and what came of them.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +38,23 @@ pub struct HookEntry {
     pub name: String,
     /// When it runs.
     pub point: HookPoint,
-    /// The Release it belongs to.
+    /// The Release it belongs to; of a number, what the rollout calls it.
     pub release: String,
     /// How it stands.
     pub result: HookResult,
+    /// Of a number that a rollout wants to know: its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<SampleSpan>,
+}
+
+/// The time of a number that a Job is run for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SampleSpan {
+    /// When it was due.
+    pub from: MicroTime,
+    /// Until when it means anything.
+    pub until: MicroTime,
 }
 
 /// When a hook runs.
@@ -54,6 +67,8 @@ pub enum HookPoint {
     After,
     /// Once the release has failed.
     Failed,
+    /// When a rollout wants to know a number.
+    Sample,
 }
 
 /// How a hook stands.
@@ -74,6 +89,7 @@ impl HookPoint {
             Self::Before => "before",
             Self::After => "after",
             Self::Failed => "failed",
+            Self::Sample => "sample",
         }
     }
 }

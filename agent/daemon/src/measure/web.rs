@@ -25,6 +25,7 @@ pub(super) async fn ask(client: &reqwest::Client, web: &Web, about: &Value) -> R
             canary,
             ..Numbers::default()
         }),
+        log: Vec::new(),
     }
 }
 

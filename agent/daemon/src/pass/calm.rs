@@ -71,7 +71,7 @@ impl Pass<'_> {
     }
 
     /// The rollout's state as it is remembered, or else as it is stored.
-    fn stored_rollout(&self) -> Option<State> {
+    pub(super) fn stored_rollout(&self) -> Option<State> {
         match (&self.state.rollouts, &self.state.status.rollout) {
             (Some(rollouts), _) => Some(rollouts.state.clone()),
             (None, Some(status)) => State::read(&status.state).ok(),

@@ -27,7 +27,7 @@ use crate::{
     words,
 };
 
-mod log;
+pub(in crate::pass) mod log;
 mod start;
 
 /// The hooks of the release under way.

@@ -29,12 +29,14 @@ use crate::{
 mod disturb;
 mod endpoints;
 mod in_place;
+mod jobs;
 mod observe;
 mod resume;
 mod sides;
 mod strategy;
 mod tell;
 
+pub(super) use jobs::Sampling;
 pub(super) use sides::Reached;
 use sides::Two;
 
@@ -120,6 +122,11 @@ impl Pass<'_> {
             }
             Cut::Sides(two) => (self.workloads_of(two).await?, self.undisturbed()),
         };
+        let mut samples = self.samples();
+        if !self.is_resumed() {
+            // A look that decides nothing hears nothing, or what it heard would be lost.
+            samples.extend(self.job_numbers().await);
+        }
         Some(Observation {
             at: look.began,
             home: look.namespace.clone(),
@@ -127,7 +134,7 @@ impl Pass<'_> {
             toward: look.toward.clone(),
             strategy: look.strategy.clone().filter(|_| !matches!(cut, Cut::Whole)),
             workloads,
-            samples: self.samples(),
+            samples,
             approvals: self.approvals(),
             command: self.command(),
             alarms: self.alarms(),
@@ -378,9 +385,10 @@ impl Pass<'_> {
         let chosen = look.chosen.clone();
         let now = Timestamp::now();
         let said = said(self.environment);
+        let jobs = self.want_jobs(&effects.wish.checks, &state, &versions, look);
         let wake = match self.is_resumed() {
             true => Some(now),
-            false => self.wake_at(effects.wake, now),
+            false => self.wake_at(effects.wake, now).into_iter().chain(jobs).min(),
         };
         let rollouts = self.rollouts();
         rollouts.said = said;

@@ -329,6 +329,7 @@ fn run(hook: &str, release: &str, ended: Option<bool>) -> HookRun {
         point: Point::Before,
         release: release.to_owned(),
         ended,
+        span: None,
     }
 }
 
@@ -453,6 +454,29 @@ fn the_last_runs_are_kept_and_running_ones_of_other_releases_go() {
     );
     assert!(hooks::forgotten(&inventory, &[two]).is_empty());
     assert_eq!(names(hooks::forgotten(&inventory, &[])), ["a", "b"]);
+}
+
+#[test]
+fn jobs_for_numbers_are_no_hooks_and_get_in_nobodys_way() {
+    let mut inventory = Inventory::default();
+    let sample = |ended| HookRun {
+        point: Point::Sample,
+        ..run("migrate", "shop-000003#1/watch/smoke", ended)
+    };
+    inventory.expect_run(&id("at-work"), "v1", 0, sample(None));
+    inventory.expect_run(&id("done"), "v1", 0, sample(Some(true)));
+    assert!(hooks::superseded(&inventory, None).is_empty());
+    let desires = desires(vec![job("migrate", "before", "0")]);
+    let hook = &desires.hooks[0];
+    let migrate = Run {
+        job: hooks::job(hook, "shop-000004"),
+        hook: hook.clone(),
+        standing: Standing::Waiting,
+    };
+    assert!(hooks::former(&inventory, &migrate, "shop-000004").is_empty());
+    assert!(hooks::forgotten(&inventory, &[]).is_empty());
+    assert_eq!(hooks::samples(&inventory).count(), 2);
+    assert_eq!(Point::parse("sample"), None, "nobody writes it into git");
 }
 
 #[test]

@@ -155,10 +155,7 @@ impl Rollout {
         for armed in self.armed(seen).into_iter().filter(|armed| armed.is_asked) {
             let tallies = self.tallies_of(armed.is_gate);
             let metrics = armed.analysis.metrics.iter();
-            wakes.extend(
-                metrics
-                    .map(|metric| armed.wake(tallies.and_then(|all| all.get(&metric.name)), now)),
-            );
+            wakes.extend(metrics.map(|metric| armed.wake(metric, tallies, now)));
         }
         wakes
     }

@@ -89,7 +89,8 @@ impl Armed {
         samples.sort_by_key(|one| one.at);
         for sample in samples {
             let new = tally.last.is_none_or(|last| sample.at > last);
-            if !new || sample.at > now || sample.at < self.from || self.is_silent(sample.at, now) {
+            let late = self.is_silent(metric, sample.at, now);
+            if !new || sample.at > now || sample.at < self.from || late {
                 continue;
             }
             tally.last = Some(sample.at);
@@ -115,8 +116,8 @@ impl Armed {
     /// Notes silence, and says when it has lasted too long.
     fn miss(&self, metric: &Metric, tally: &mut Tally, now: Timestamp) -> Option<Cause> {
         let heard = tally.heard().unwrap_or(now);
-        if tally.missing.is_none() && self.is_silent(heard, now) {
-            tally.missing = Some(later(heard, self.silence()));
+        if tally.missing.is_none() && self.is_silent(metric, heard, now) {
+            tally.missing = Some(later(heard, self.silence(metric)));
             "no sample came".clone_into(&mut tally.why);
         }
         // Whoever takes the samples now gets the whole patience: they may be somebody new.
@@ -129,19 +130,26 @@ impl Armed {
         })
     }
 
-    fn silence(&self) -> Duration {
-        self.analysis.interval.duration() * SILENCE
+    /// After so long without a sample it is silent. One that takes its time is of when it was begun.
+    fn silence(&self, metric: &Metric) -> Duration {
+        self.analysis.interval.duration() * SILENCE + metric.takes()
     }
 
-    fn is_silent(&self, since: Timestamp, now: Timestamp) -> bool {
-        elapsed(since, now) > self.silence()
+    fn is_silent(&self, metric: &Metric, since: Timestamp, now: Timestamp) -> bool {
+        elapsed(since, now) > self.silence(metric)
     }
 
     /// When to look again because it has been silent for too long. A sample that comes in is a reason of its own.
-    pub(super) fn wake(&self, tally: Option<&Tally>, now: Timestamp) -> Timestamp {
+    pub(super) fn wake(
+        &self,
+        metric: &Metric,
+        tallies: Option<&Tallies>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let tally = tallies.and_then(|all| all.get(&metric.name));
         let heard = tally.and_then(Tally::heard);
         let silent = later(
-            later(heard.unwrap_or(now), self.silence()),
+            later(heard.unwrap_or(now), self.silence(metric)),
             Duration::from_secs(1),
         );
         let patience = self.analysis.patience.duration();

@@ -1,7 +1,10 @@
 //! What is measured, what is good enough, and what happens when there is no number.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::duration::Interval;
 
@@ -42,7 +45,8 @@ pub enum OnMissing {
     Hold,
 }
 
-/// One number and its limits. At least one of `max`, `min`, `compare` and `condition`; all that stand there count.
+/// One number and its limits. At least one of `max`, `min`, `compare` and `condition`; all that stand there count. A Job or
+/// a check needs none: it has to be 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metric {
@@ -169,14 +173,21 @@ pub struct Web {
     pub timeout: Interval,
 }
 
-/// A Job of the environment's namespace.
+/// A Job that is run for each number, in the namespace of the new version and with the rights of the environment. Its pods
+/// find in their environment what they are run for: `DRIFTLESS_ENVIRONMENT`, `DRIFTLESS_RELEASE`, `DRIFTLESS_REVISION`,
+/// `DRIFTLESS_WEIGHT`, and of the new version `DRIFTLESS_NAMESPACE`, `DRIFTLESS_WORKLOAD` and `DRIFTLESS_SERVICE`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Job {
-    /// A suspended CronJob or a Job in git whose template is run.
+    /// A CronJob or Job in git, as a rule a suspended one, whose Job is run. Either this or `spec`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    pub template: String,
-    /// How long it may take. Default `5m`.
+    pub template: Option<String>,
+    /// The spec of a Job as Kubernetes knows it. Without a `backoffLimit`, one failed pod is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub spec: Option<Value>,
+    /// How long it may take; one that takes longer is no number. Default `5m`.
     #[serde(default = "Analysis::default_patience")]
     pub timeout: Interval,
 }
@@ -240,8 +251,25 @@ impl Metric {
         if alone.compares() {
             alone.condition = None;
         }
-        let limited = alone.max.is_some() || alone.min.is_some() || alone.condition.is_some();
+        let limited = alone.max.is_some() || alone.least().is_some() || alone.condition.is_some();
         limited.then_some(alone)
+    }
+
+    /// The least that its number may be. What is 1 or 0 and has no limit at all has to be 1.
+    pub fn least(&self) -> Option<f64> {
+        let free = self.max.is_none() && self.compare.is_none() && self.condition.is_none();
+        let is_one = matches!(self.from, Source::Job(_) | Source::Synthetic(_)) && free;
+        self.min.or_else(|| is_one.then_some(1.0))
+    }
+
+    /// How long it may take until there is a number; of what answers at once, no time.
+    pub(crate) fn takes(&self) -> Duration {
+        match &self.from {
+            Source::Job(job) => job.timeout.duration(),
+            Source::Template(_) | Source::Prometheus(_) | Source::Web(_) | Source::Synthetic(_) => {
+                Duration::ZERO
+            }
+        }
     }
 
     /// True if the old version's number takes part.
@@ -267,4 +295,8 @@ impl Compare {
     const fn default_ratio() -> f64 {
         1.0
     }
+}
+
+fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }

@@ -14,6 +14,7 @@ fn verdict(metric: &Metric, numbers: Numbers) -> (Verdict, String) {
     let reading = Reading {
         query: "q".to_owned(),
         answer: Ok(numbers),
+        log: Vec::new(),
     };
     let decision = judge(metric, &reading, start());
     (decision.verdict, decision.why)
@@ -61,6 +62,7 @@ fn what_is_no_number_means_nothing() {
         let reading = Reading {
             query: "q".to_owned(),
             answer: Err(missing),
+            log: Vec::new(),
         };
         let decision = judge(&error_rate(), &reading, start());
         assert_eq!(

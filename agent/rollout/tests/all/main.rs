@@ -1,5 +1,6 @@
 //! The brain, as a black box.
 
+mod job;
 mod judge;
 mod machine;
 mod model;

@@ -284,6 +284,7 @@ impl World {
                 reading: Reading {
                     query: "errors".to_owned(),
                     answer: answer.clone(),
+                    log: Vec::new(),
                 },
             });
         }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use api::v1alpha1::{Action, HookResult, Release, ReleaseStatus, StageName, StageResult};
 
-use rollout::judge::Verdict;
+use rollout::judge::{Decision, Verdict};
 use rollout::wish::{Event, Record};
 
 use super::super::rollout::tables;
@@ -178,10 +178,31 @@ fn rollout(status: &ReleaseStatus, context: &Context, out: &mut impl Write) -> i
         tables::metrics(&rollout.metrics).write(out)?;
     }
     let told: Vec<&Record> = rollout.records.iter().filter(|one| is_told(one)).collect();
-    match told.is_empty() {
-        true => Ok(()),
-        false => tables::records(&told, usize::MAX, context.now()).write(out),
+    if !told.is_empty() {
+        tables::records(&told, usize::MAX, context.now()).write(out)?;
     }
+    told.iter().try_for_each(|record| said(record, out))
+}
+
+/// What a Job said whose number was none or a bad one.
+fn said(record: &Record, out: &mut impl Write) -> io::Result<()> {
+    let decision = record.decision.as_ref();
+    let judged = decision.filter(|one| record.event == Event::Judged && !one.log.is_empty());
+    let Some(decision) = judged else {
+        return Ok(());
+    };
+    let (bad, dim) = (style::BAD, style::DIM);
+    let Decision { metric, query, .. } = decision;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "metric {metric} {bad}✗ {}{bad:#} as {query}",
+        decision.why
+    )?;
+    for line in &decision.log {
+        writeln!(out, "  {dim}│{dim:#} {line}")?;
+    }
+    Ok(())
 }
 
 fn is_told(record: &Record) -> bool {

@@ -23,6 +23,9 @@ const AROUND: usize = 18;
 /// What the facts begin with: two spaces, the word, two spaces.
 const INDENT: usize = 12;
 
+/// Lines of what a Job said last.
+const LOG: usize = 5;
+
 /// How much fits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
@@ -201,6 +204,11 @@ fn rejected(held: &HeldRevision, now: Timestamp) -> Vec<Fact> {
             let text = format!("{} was {number}{by} ({limit})", decision.metric);
             facts.push(("number", text, style::BAD));
             facts.push(("asked", decision.query.clone(), style::DIM));
+            let from = decision.log.len().saturating_sub(LOG);
+            for (place, line) in decision.log[from..].iter().enumerate() {
+                let key = if place == 0 { "said" } else { "" };
+                facts.push((key, line.clone(), style::DIM));
+            }
         }
         None => facts.push(("because", held.message.clone(), style::BAD)),
     }

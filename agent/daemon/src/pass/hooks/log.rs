@@ -18,7 +18,7 @@ const BYTES: i64 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The end of the log of the Job's newest pod, or why there is none.
-pub(super) async fn tail(cluster: &Cluster, namespace: &str, job: &str) -> Vec<String> {
+pub(in crate::pass) async fn tail(cluster: &Cluster, namespace: &str, job: &str) -> Vec<String> {
     let read = tokio::time::timeout(PATIENCE, read(cluster, namespace, job));
     let text = match read.await {
         Ok(Ok(text)) => text,

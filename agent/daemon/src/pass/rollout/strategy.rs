@@ -9,7 +9,7 @@ use api::{
 use krm::ObjectId;
 use kube::Api;
 use rollout::{
-    State, Strategy,
+    State, Strategy, job,
     split::{Changed, Fault, Given, Object, changed, workloads},
     strategy::{Source, Step, builtin},
 };
@@ -60,7 +60,7 @@ impl Pass<'_> {
             }
             return Ok((None, chosen));
         }
-        let strategy = self.find(&chosen.name).await?;
+        let strategy = self.find(&chosen.name, new).await?;
         let is_away = state.side.as_ref().is_some_and(|side| *side != namespace);
         if is_away && strategy.namespaces.is_none() {
             let message = format!(
@@ -79,7 +79,7 @@ impl Pass<'_> {
             .iter()
             .filter_map(|workload| named(workload, &self.environment.spec.strategies));
         for name in names.collect::<BTreeSet<_>>() {
-            let strategy = self.find(&name).await?;
+            let strategy = self.find(&name, new).await?;
             if strategy.namespaces.is_some() {
                 let workloads = Vec::new();
                 return Ok((Some(strategy), Chosen { workloads, name }));
@@ -94,7 +94,7 @@ impl Pass<'_> {
         ledger.is_none_or(|ledger| ledger.inventory.is_empty())
     }
 
-    async fn find(&self, name: &str) -> Result<Strategy, Stop> {
+    async fn find(&self, name: &str, new: &[Object]) -> Result<Strategy, Stop> {
         let namespace = &self.key.namespace;
         if let Some(strategy) = builtin(name) {
             return Ok(strategy);
@@ -116,7 +116,7 @@ impl Pass<'_> {
         };
         let strategy = document.spec.strategy;
         let mut faults: Vec<_> = strategy.faults().iter().map(ToString::to_string).collect();
-        faults.extend(unserved(&strategy));
+        faults.extend(job::faults(&strategy, new));
         faults.extend(unknown(&strategy, &self.environment.spec.checks));
         if faults.is_empty() {
             return Ok(strategy);
@@ -140,40 +140,6 @@ const fn invalid(message: String, retry: Retry) -> Stop {
         message,
         retry,
     }
-}
-
-/// What this agent does not do yet. To leave it out without a word would bring out what nobody has watched.
-fn unserved(strategy: &Strategy) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut add = |at: String, what: &str| {
-        faults.push(format!(
-            "{at}: {what} is not served by this version; take it out"
-        ));
-    };
-    let analyses = strategy
-        .analysis
-        .iter()
-        .map(|one| ("analysis".to_owned(), one));
-    let mut gates = Vec::new();
-    for (place, step) in strategy.steps.iter().enumerate() {
-        let at = format!("steps[{place}]");
-        if let Step::Analysis(own) = step {
-            gates.push((format!("{at}.analysis"), own));
-        }
-    }
-    for (at, analysis) in analyses.chain(gates) {
-        for metric in &analysis.metrics {
-            let at = format!("{at}.metrics.{}", metric.name);
-            match metric.from {
-                Source::Job(_) => add(at, "a Job as a metric"),
-                Source::Template(_)
-                | Source::Prometheus(_)
-                | Source::Web(_)
-                | Source::Synthetic(_) => {}
-            }
-        }
-    }
-    faults
 }
 
 /// Checks that the strategy names and the Environment does not have.

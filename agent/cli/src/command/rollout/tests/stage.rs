@@ -178,6 +178,7 @@ impl Stage {
                         },
                         ..Numbers::default()
                     }),
+                    log: Vec::new(),
                 },
             })
             .collect();

@@ -1,0 +1,424 @@
+//! Jobs as numbers of a rollout: what their end does to it, how many there are, and with whose rights they run.
+
+use anyhow::{Context as _, Result, ensure};
+use api::v1alpha1::{Release, RolloutPhase};
+use e2e::{PATIENCE, Shop};
+use k8s_openapi::api::batch::v1::Job;
+use kube::{Api, api::ListParams};
+use lab::{audit, eventually};
+use rollout::{judge::Verdict, wish::Record};
+use serde_json::{Value, json};
+
+/// A Deployment of four pods that goes by the strategy `tested`.
+fn deployment(tag: &str) -> Value {
+    let labels = json!({ "app": "web" });
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "web", "annotations": { api::names::STRATEGY: "tested" } },
+        "spec": {
+            "replicas": 4,
+            "selector": { "matchLabels": labels },
+            "template": {
+                "metadata": { "labels": labels },
+                "spec": { "containers": [{ "name": "app", "image": format!("registry.example/web:{tag}") }] },
+            },
+        },
+    })
+}
+
+/// A CronJob that never runs by itself. The image decides how its Jobs end; see the lab's stages.
+fn smoke(tag: &str) -> Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "CronJob", "metadata": { "name": "smoke" },
+        "spec": { "suspend": true, "schedule": "0 0 1 1 *", "jobTemplate": { "spec": spec(tag) } },
+    })
+}
+
+fn spec(tag: &str) -> Value {
+    let main = json!({ "name": "main", "image": format!("smoke:{tag}"), "args": ["$(DRIFTLESS_WORKLOAD)"] });
+    json!({ "template": { "spec": { "restartPolicy": "Never", "containers": [main] } } })
+}
+
+fn push(shop: &Shop, tag: &str, smoke_tag: &str) -> Result<String> {
+    let text = format!("---\n{}\n---\n{}\n", deployment(tag), smoke(smoke_tag));
+    let files = [
+        ("kustomization.yaml", Some("resources: [shop.yaml]\n")),
+        ("shop.yaml", Some(&*text)),
+    ];
+    shop.push("a version", &files)
+}
+
+/// One pod of the new version, then as many Jobs as `count` says.
+async fn strategy(shop: &Shop, job: Value, analysis: Value) -> Result<()> {
+    let namespace = &shop.namespace;
+    let path = format!("/apis/driftless.dev/v1alpha1/namespaces/{namespace}/strategies/tested");
+    let mut gate =
+        json!({ "interval": "1s", "metrics": [{ "name": "smoke", "from": { "job": job } }] });
+    for (key, value) in analysis.as_object().into_iter().flatten() {
+        gate[key] = value.clone();
+    }
+    let strategy = json!({
+        "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy", "metadata": { "name": "tested" },
+        "spec": { "steps": [{ "replicas": 1 }, { "analysis": gate }], "progressDeadline": "60s" },
+    });
+    shop.world
+        .control_plane
+        .api()?
+        .apply(&path, &strategy)
+        .await?;
+    Ok(())
+}
+
+/// Jobs that were made since `mark`.
+fn made(shop: &Shop, mark: audit::Mark) -> Result<audit::Entries> {
+    let made = |entry: &audit::Entry| entry.verb == "patch" && entry.code == 201;
+    Ok(shop.requests(mark)?.of("jobs").only(made))
+}
+
+async fn jobs(shop: &Shop) -> Result<Vec<Job>> {
+    let api: Api<Job> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    Ok(api.list(&ListParams::default()).await?.items)
+}
+
+/// Waits until no Job is left, in the cluster and in the records.
+async fn are_gone(shop: &Shop) -> Result<()> {
+    eventually(PATIENCE, || async {
+        let left = jobs(shop).await?;
+        ensure!(left.is_empty(), "{} Jobs are left", left.len());
+        let records: Api<api::v1alpha1::Inventory> =
+            Api::namespaced(shop.client.clone(), "driftless-system");
+        for record in records.list(&ListParams::default()).await?.items {
+            let mine = record.spec.owner.namespace == shop.namespace;
+            let held = record.spec.entries.iter().any(|entry| entry.hook.is_some());
+            ensure!(!mine || !held, "still in the inventory");
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Numbers that were judged, of the newest release.
+async fn judged(shop: &Shop) -> Result<Vec<Record>> {
+    let release: Release = shop.releases().await?.pop().context("a Release")?;
+    let rollout = release.status.unwrap_or_default().rollout;
+    let records = rollout.map(|rollout| rollout.records).unwrap_or_default();
+    let judged = records.into_iter().filter(|one| one.decision.is_some());
+    Ok(judged.collect())
+}
+
+async fn held(shop: &Shop, reason: &str) -> Result<api::v1alpha1::HeldRevision> {
+    let is_held = |status: &api::v1alpha1::EnvironmentStatus| {
+        let rollout = status.rollout.as_ref();
+        rollout.is_some_and(|one| one.phase == RolloutPhase::Held)
+    };
+    let status = shop.status("held", is_held).await?;
+    let held = status.rollout.and_then(|rollout| rollout.held);
+    let held = held.context("nothing is held")?;
+    ensure!(held.reason == reason, "{held:?}");
+    Ok(held)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_number_is_one_job_and_enough_good_ones_let_it_pass() -> Result<()> {
+    let shop = Shop::new("jobgood").await?;
+    strategy(&shop, json!({ "template": "smoke" }), json!({ "count": 3 })).await?;
+    let first = push(&shop, "1", "1")?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    let mark = shop.mark()?;
+    let second = push(&shop, "2", "1")?;
+    shop.ready_at(&second).await?;
+    let made = made(&shop, mark)?;
+    assert_eq!(made.len(), 3, "{}", made.summary());
+    ensure!(
+        made.iter().all(|one| one.name.starts_with("smoke-")),
+        "{}",
+        made.summary()
+    );
+    let body = made[0].request.clone().context("what was sent")?;
+    let env = &body["spec"]["template"]["spec"]["containers"][0]["env"];
+    let workload = json!({ "name": "DRIFTLESS_WORKLOAD", "value": "web-canary" });
+    ensure!(
+        env.as_array().is_some_and(|all| all.contains(&workload)),
+        "{env}"
+    );
+    are_gone(&shop).await?;
+    let told = judged(&shop).await?;
+    assert_eq!(told.len(), 3, "{told:?}");
+    for record in told {
+        let decision = record.decision.context("a number")?;
+        assert_eq!(
+            (decision.verdict, decision.number),
+            (Verdict::Good, Some(1.0))
+        );
+        assert_eq!(decision.log, ["line 30 of the lab's log"]);
+        ensure!(
+            decision
+                .query
+                .starts_with(&format!("Job/{}/smoke-", shop.namespace))
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_job_sends_the_revision_back_with_its_last_words() -> Result<()> {
+    let shop = Shop::new("jobbad").await?;
+    strategy(
+        &shop,
+        json!({ "spec": spec("failing") }),
+        json!({ "failureLimit": 1 }),
+    )
+    .await?;
+    let first = push(&shop, "1", "1")?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    let mark = shop.mark()?;
+    let second = push(&shop, "2", "1")?;
+    let held = held(&shop, "AnalysisFailed").await?;
+    assert_eq!(held.revision, second);
+    let decision = held.decision.context("the number")?;
+    assert_eq!(
+        (decision.metric.as_str(), decision.number),
+        ("smoke", Some(0.0))
+    );
+    assert_eq!(decision.log.len(), 20, "{:?}", decision.log);
+    assert_eq!(
+        made(&shop, mark)?.len(),
+        2,
+        "one bad one is borne: {}",
+        made(&shop, mark)?.summary()
+    );
+    are_gone(&shop).await?;
+    let view = shop.driftless(&["rollout", "shop"])?;
+    let view = String::from_utf8_lossy(&view.stdout);
+    ensure!(
+        view.contains("✗ smoke") && view.contains("line 30 of the lab's log"),
+        "{view}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_takes_too_long_is_no_number_and_lets_nothing_pass() -> Result<()> {
+    let shop = Shop::new("joblate").await?;
+    let job = json!({ "template": "smoke", "timeout": "3s" });
+    strategy(&shop, job, json!({ "patience": "5s" })).await?;
+    let first = push(&shop, "1", "1")?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    let second = push(&shop, "2", "broken")?;
+    let held = held(&shop, "AnalysisMissing").await?;
+    assert_eq!(held.revision, second);
+    ensure!(
+        held.message.contains("no answer in time"),
+        "{}",
+        held.message
+    );
+    are_gone(&shop).await?;
+    let told = judged(&shop).await?;
+    ensure!(!told.is_empty(), "nothing was told");
+    for record in told {
+        let decision = record.decision.context("a number")?;
+        assert_eq!(
+            (decision.verdict, decision.number),
+            (Verdict::Missing, None),
+            "{decision:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Waits until there are so many Jobs.
+async fn runs(shop: &Shop, count: usize) -> Result<()> {
+    eventually(PATIENCE, || async {
+        let jobs = jobs(shop).await?;
+        ensure!(jobs.len() == count, "{} Jobs", jobs.len());
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_that_is_over_takes_its_job_along() -> Result<()> {
+    let shop = Shop::new("jobover").await?;
+    strategy(&shop, json!({ "template": "smoke" }), json!({ "count": 1 })).await?;
+    let first = push(&shop, "1", "1")?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({ "onDelete": "prune" })).await?;
+    shop.ready_at(&first).await?;
+    let mark = shop.mark()?;
+    push(&shop, "2", "broken")?;
+    runs(&shop, 1).await?;
+    // A newer commit, of which the Job is another one.
+    push(&shop, "3", "broken")?;
+    eventually(PATIENCE, || async {
+        ensure!(
+            made(&shop, mark)?.len() == 2,
+            "{}",
+            made(&shop, mark)?.summary()
+        );
+        Ok(())
+    })
+    .await?;
+    runs(&shop, 1).await?;
+    let abort = json!({ "id": "stop", "action": "abort", "by": "ada" });
+    let annotations = json!({ api::names::ROLLOUT_COMMAND: abort.to_string() });
+    shop.change(json!({ "metadata": { "annotations": annotations } }))
+        .await?;
+    held(&shop, "RolloutAborted").await?;
+    are_gone(&shop).await?;
+    let retry = json!({ "id": "again", "action": "retry", "by": "ada" });
+    let annotations = json!({ api::names::ROLLOUT_COMMAND: retry.to_string() });
+    shop.change(json!({ "metadata": { "annotations": annotations } }))
+        .await?;
+    runs(&shop, 1).await?;
+    let all = made(&shop, mark)?;
+    assert_eq!(
+        all.len(),
+        3,
+        "a second chance has numbers of its own: {}",
+        all.summary()
+    );
+    shop.delete("shop").await?;
+    shop.gone("shop").await?;
+    runs(&shop, 0).await
+}
+
+/// Gives the account `tenant` what a canary takes, and `more`.
+async fn may(shop: &Shop, more: &[Value]) -> Result<()> {
+    let all = ["get", "list", "watch", "create", "patch", "delete"];
+    let mut rules = vec![
+        json!({ "apiGroups": ["apps"], "resources": ["deployments"], "verbs": all }),
+        json!({ "apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": all }),
+        json!({ "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"] }),
+    ];
+    rules.extend_from_slice(more);
+    let group = "rbac.authorization.k8s.io";
+    let version = format!("{group}/v1");
+    let account =
+        json!({ "kind": "ServiceAccount", "name": "tenant", "namespace": shop.namespace });
+    let api = shop.world.control_plane.api()?;
+    for (plural, object) in [
+        (
+            "roles",
+            json!({ "apiVersion": version, "kind": "Role", "metadata": { "name": "tenant" }, "rules": rules }),
+        ),
+        (
+            "rolebindings",
+            json!({
+                "apiVersion": version, "kind": "RoleBinding", "metadata": { "name": "tenant" },
+                "roleRef": { "apiGroup": group, "kind": "Role", "name": "tenant" }, "subjects": [account],
+            }),
+        ),
+    ] {
+        let path = format!(
+            "/apis/{version}/namespaces/{}/{plural}/tenant",
+            shop.namespace
+        );
+        api.apply(&path, &object).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_without_the_right_to_run_jobs_is_told_which_it_takes() -> Result<()> {
+    let shop = Shop::new("jobright").await?;
+    shop.lend("tenant").await?;
+    strategy(
+        &shop,
+        json!({ "spec": spec("1") }),
+        json!({ "onMissing": "hold", "count": 1 }),
+    )
+    .await?;
+    may(&shop, &[]).await?;
+    let first = push(&shop, "1", "1")?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({ "target": { "serviceAccountName": "tenant" } }))
+        .await?;
+    shop.ready_at(&first).await?;
+    let mark = shop.mark()?;
+    let second = push(&shop, "2", "1")?;
+    let told = |status: &api::v1alpha1::EnvironmentStatus| {
+        let message = status
+            .rollout
+            .as_ref()
+            .map(|rollout| rollout.message.as_str());
+        message.is_some_and(|message| {
+            [
+                "smoke: its Job may not be run",
+                "create, get, patch and delete on jobs.batch",
+            ]
+            .iter()
+            .all(|words| message.contains(words))
+        })
+    };
+    shop.status("told what it takes", told).await?;
+    assert!(made(&shop, mark)?.is_empty());
+    let jobs = json!({ "apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "patch", "delete"] });
+    let logs = json!({ "apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"] });
+    may(&shop, &[jobs, logs]).await?;
+    shop.ready_at(&second).await?;
+    let who = format!("system:serviceaccount:{}:tenant", shop.namespace);
+    let asked = shop.requests(mark)?.of("jobs");
+    let own = asked.only(|entry| {
+        !entry.is_watch() && entry.verb != "list" && entry.impersonated.as_deref() != Some(&who)
+    });
+    ensure!(own.is_empty() && !asked.is_empty(), "{}", own.summary());
+    assert_eq!(made(&shop, mark)?.len(), 1);
+    are_gone(&shop).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_cannot_be_is_refused_with_strategy_metric_and_field() -> Result<()> {
+    let shop = Shop::new("jobwrong").await?;
+    strategy(&shop, json!({ "template": "smoke" }), json!({})).await?;
+    let first = push(&shop, "1", "1")?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    strategy(&shop, json!({ "template": "gone" }), json!({})).await?;
+    let mark = shop.mark()?;
+    push(&shop, "2", "1")?;
+    let message = shop.not_ready("InvalidStrategy").await?.message;
+    for words in [
+        "/tested: steps[1].analysis.metrics[0].from.job.template: metric smoke",
+        "\"gone\"",
+    ] {
+        ensure!(message.contains(words), "{message}");
+    }
+    assert!(made(&shop, mark)?.is_empty());
+    // What only the API server can tell: found out when the number is due, and never a pass.
+    let mut wrong = spec("1");
+    wrong["template"]["spec"]["containers"][0]["volumeMounts"] =
+        json!([{ "name": "nowhere", "mountPath": "/data" }]);
+    strategy(
+        &shop,
+        json!({ "spec": wrong }),
+        json!({ "onMissing": "hold" }),
+    )
+    .await?;
+    push(&shop, "3", "1")?;
+    let told = |status: &api::v1alpha1::EnvironmentStatus| {
+        let message = status
+            .rollout
+            .as_ref()
+            .map(|rollout| rollout.message.as_str());
+        message.is_some_and(|message| {
+            [
+                "/tested, metric smoke, from.job.spec: ",
+                "spec.template.spec.containers[0].volumeMounts[0].name",
+            ]
+            .iter()
+            .all(|words| message.contains(words))
+        })
+    };
+    shop.status("told which field", told).await?;
+    assert!(made(&shop, mark)?.is_empty());
+    Ok(())
+}
