@@ -22,9 +22,9 @@ use tokio::{
 
 use crate::{checked::Found, key::EnvironmentKey};
 
+mod held;
 mod probe;
 mod reach;
-mod secret;
 
 pub(crate) use probe::{Probe, Visitor};
 
@@ -81,6 +81,8 @@ impl Checks {
             if !keep {
                 task.abort();
                 probe.metrics.forget_check(&probe.key, name);
+                // The next one of that name may take other things.
+                probe.forget(name);
             }
             keep
         });

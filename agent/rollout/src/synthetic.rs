@@ -37,6 +37,9 @@ pub struct HttpCheck {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub headers: Vec<Header>,
+    /// The certificates that the server's has to be signed by, instead of those that everybody trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Authority>,
     /// How often. From `5s` to `1h`. Default `1m`.
     #[serde(default = "HttpCheck::default_interval")]
     pub interval: Interval,
@@ -94,6 +97,31 @@ pub struct SecretKey {
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// Where the certificates of an authority are, as PEM: in a Secret or a ConfigMap of the Environment's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Authority {
+    /// In a Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<AuthorityKey>,
+    /// In a ConfigMap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map: Option<AuthorityKey>,
+}
+
+/// A key with certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuthorityKey {
+    /// The Secret or ConfigMap.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key. Default `ca.crt`.
+    #[serde(default = "AuthorityKey::default_key")]
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
@@ -193,14 +221,28 @@ impl HttpCheck {
                 add("headers", message);
             }
         }
+        if let Some(ca) = &self.ca
+            && ca.secret.is_some() == ca.config_map.is_some()
+        {
+            add("ca", "needs either secret or configMap".to_owned());
+        }
         if let Err(error) = self.expect.pattern().transpose() {
             add("expect.matches", error);
         }
         let tls = self.url.starts_with("https://");
+        if self.ca.is_some() && !tls {
+            add("ca", "only https has a certificate".to_owned());
+        }
         if self.expect.certificate_days.is_some() && !tls {
             let message = "only https has a certificate".to_owned();
             add("expect.certificateDays", message);
         }
+    }
+}
+
+impl AuthorityKey {
+    fn default_key() -> String {
+        "ca.crt".to_owned()
     }
 }
 
@@ -377,6 +419,16 @@ mod tests {
     }
 
     #[test]
+    fn certificates_are_under_the_usual_key_unless_another_is_named() {
+        let ca = |value: Value| serde_json::from_value::<Authority>(value);
+        let usual = ca(json!({ "configMap": { "name": "trust" } })).unwrap();
+        assert_eq!(usual.config_map.unwrap().key, "ca.crt");
+        let named = ca(json!({ "secret": { "name": "trust", "key": "root.pem" } })).unwrap();
+        assert_eq!(named.secret.unwrap().key, "root.pem");
+        assert!(ca(json!({ "file": "/etc/ssl" })).is_err());
+    }
+
+    #[test]
     fn all_faults_are_told() {
         let check = |value: Value| serde_json::from_value::<HttpCheck>(value).unwrap();
         let checks = [
@@ -385,7 +437,7 @@ mod tests {
             ),
             check(json!({
                 "name": "a", "url": "http://a.example", "interval": "1s", "timeout": "2m",
-                "headers": [{"name": "x"}], "expect": {"matches": "(", "certificateDays": 1},
+                "headers": [{"name": "x"}], "ca": {}, "expect": {"matches": "(", "certificateDays": 1},
             })),
         ];
         let told: Vec<_> = faults(&checks).iter().map(ToString::to_string).collect();
@@ -396,7 +448,9 @@ mod tests {
                 "checks[1].interval: is not between 5s and 1h",
                 "checks[1].timeout: is none, or longer than 1m",
                 "checks[1].headers: x needs either value or secret",
+                "checks[1].ca: needs either secret or configMap",
                 "checks[1].expect.matches: is no regular expression",
+                "checks[1].ca: only https has a certificate",
                 "checks[1].expect.certificateDays: only https has a certificate",
             ]
         );

@@ -10,6 +10,8 @@ mod by_hand;
 mod canaries;
 #[path = "all/change.rs"]
 mod change;
+#[path = "all/checks.rs"]
+mod checks;
 #[path = "all/drift.rs"]
 mod drift;
 #[path = "all/faults.rs"]

@@ -21,6 +21,7 @@ pub mod process;
 mod progress;
 pub mod prometheus;
 pub mod serving;
+mod site;
 mod slow;
 mod wait;
 
@@ -32,5 +33,6 @@ pub use process::Process;
 pub use progress::{Progress, Step};
 pub use prometheus::Prometheus;
 pub use serving::Serving;
+pub use site::{Identity, Site};
 pub use slow::{Silent, SlowWebhook};
 pub use wait::{NotYet, eventually, unique};

@@ -1,5 +1,6 @@
 //! A certificate authority that lives as long as one control plane or one Git server.
 
+use jiff::{Span, Timestamp, tz::TimeZone};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
@@ -38,6 +39,23 @@ impl Authority {
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name = named("lab server", None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(&params)
+    }
+
+    /// The same, good for so many whole days from now.
+    pub(crate) fn server_for(&self, names: &[&str], days: i32) -> Result<Pair, rcgen::Error> {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name = named("lab server", None);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        // Midnight after the last of them.
+        let end = Timestamp::now()
+            .to_zoned(TimeZone::UTC)
+            .date()
+            .saturating_add(Span::new().days(days + 1));
+        let part = |part: i8| u8::try_from(part).unwrap_or(1);
+        params.not_after =
+            rcgen::date_time_ymd(end.year().into(), part(end.month()), part(end.day()));
         self.sign(&params)
     }
 

@@ -9,7 +9,7 @@ use std::{
 use api::v1alpha1::HttpCheck;
 use cluster::Cluster;
 use reqwest::{
-    Client, Method, Response, Url,
+    Certificate, Client, ClientBuilder, Method, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
     tls::TlsInfo,
@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use x509_parser::{parse_x509_certificate, time::ASN1Time};
 
 use super::{
+    held::{Held, Values, takes_any},
     reach::{NOWHERE, Reach},
-    secret::{self, Values},
 };
 use crate::{checked::Found, key::EnvironmentKey, metrics::Metrics};
 
@@ -33,15 +33,15 @@ pub(crate) struct Probe {
     pub(crate) key: EnvironmentKey,
     pub(crate) cluster: Cluster,
     pub(crate) metrics: Arc<Metrics>,
-    visitor: Visitor,
-    /// Values of headers, by check.
-    secrets: Arc<Mutex<BTreeMap<String, Values>>>,
+    pub(super) visitor: Visitor,
+    /// What each check has taken from the cluster.
+    held: Arc<Mutex<BTreeMap<String, Held>>>,
 }
 
 /// Who asks servers, for all environments.
 #[derive(Clone)]
 pub(crate) struct Visitor {
-    client: Client,
+    pub(super) client: Client,
     reach: Reach,
 }
 
@@ -49,15 +49,21 @@ impl Visitor {
     /// `loopback` lets it ask this very machine.
     pub(crate) fn new(loopback: bool) -> Self {
         let reach = Reach { loopback };
+        let built = client(reach).build();
         Self {
-            client: client(reach),
+            client: built.expect("a client, because nothing in it can be refused"),
             reach,
         }
     }
+
+    /// The same visitor, who believes servers with certificates of `trusted` only.
+    pub(super) fn trusting(&self, trusted: Vec<Certificate>) -> reqwest::Result<Client> {
+        client(self.reach).tls_certs_only(trusted).build()
+    }
 }
 
-fn client(reach: Reach) -> Client {
-    let built = Client::builder()
+fn client(reach: Reach) -> ClientBuilder {
+    Client::builder()
         .no_proxy()
         .redirect(Policy::none())
         // Every run is a visitor of its own, with a connection of its own.
@@ -65,8 +71,6 @@ fn client(reach: Reach) -> Client {
         .tls_info(true)
         .dns_resolver(Arc::new(reach))
         .user_agent(concat!("driftless/", env!("CARGO_PKG_VERSION")))
-        .build();
-    built.expect("a client, because nothing in it can be refused")
 }
 
 impl Probe {
@@ -81,19 +85,19 @@ impl Probe {
             cluster,
             metrics,
             visitor,
-            secrets: Arc::default(),
+            held: Arc::default(),
         }
     }
 
     /// Runs `check` once and counts it.
     pub(crate) async fn run(&self, check: &HttpCheck) -> Found {
         let mut found = self.try_once(check).await;
-        if found.fault.is_some() && check.headers.iter().any(|header| header.secret.is_some()) {
-            // What is in the Secret may have changed; then the fault says nothing.
-            let before = self.held(&check.name);
-            self.locked().remove(&check.name);
-            let again = self.values(check).await;
-            if again.is_ok_and(|now| Some(now) != before) {
+        if found.fault.is_some() && takes_any(check) {
+            // What it has taken may have changed; then the fault says nothing.
+            let before = self.known(&check.name);
+            self.forget(&check.name);
+            let same = |now: &Held| before.is_some_and(|before| before.is_same(now));
+            if self.take(check).await.is_ok_and(|now| !same(&now)) {
                 found = self.try_once(check).await;
             }
         }
@@ -132,9 +136,9 @@ impl Probe {
 
     async fn ask(&self, check: &HttpCheck) -> Result<(u16, Vec<u8>, Option<i64>), Unasked> {
         let url = self.url(&check.url).map_err(Unasked::Cannot)?;
-        let values = self.values(check).await.map_err(Unasked::Cannot)?;
-        let headers = headers(&check.headers, &values).map_err(Unasked::Cannot)?;
-        let request = self.visitor.client.request(method(check.method), url);
+        let held = self.take(check).await.map_err(Unasked::Cannot)?;
+        let headers = headers(&check.headers, &held.headers).map_err(Unasked::Cannot)?;
+        let request = held.client.request(method(check.method), url);
         let answer = request.headers(headers).send().await;
         let answer = answer.map_err(|error| Unasked::Failed(fault(&error)))?;
         let (status, days) = (answer.status().as_u16(), certificate_days(&answer));
@@ -158,21 +162,27 @@ impl Probe {
         }
     }
 
-    async fn values(&self, check: &HttpCheck) -> Result<Values, String> {
-        if let Some(known) = self.held(&check.name) {
+    /// What `check` takes from the cluster: known already, or read.
+    async fn take(&self, check: &HttpCheck) -> Result<Held, String> {
+        if let Some(known) = self.known(&check.name) {
             return Ok(known);
         }
-        let values = secret::read(self, &check.headers).await?;
-        self.locked().insert(check.name.clone(), values.clone());
-        Ok(values)
+        let held = Held::read(self, check).await?;
+        self.locked().insert(check.name.clone(), held.clone());
+        Ok(held)
     }
 
-    fn held(&self, name: &str) -> Option<Values> {
+    fn known(&self, name: &str) -> Option<Held> {
         self.locked().get(name).cloned()
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Values>> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets the check called `name` read what it takes anew.
+    pub(super) fn forget(&self, name: &str) {
+        self.locked().remove(name);
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
