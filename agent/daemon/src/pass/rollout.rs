@@ -388,7 +388,11 @@ impl Pass<'_> {
         let jobs = self.want_jobs(&effects.wish.checks, &state, &versions, look);
         let wake = match self.is_resumed() {
             true => Some(now),
-            false => self.wake_at(effects.wake, now).into_iter().chain(jobs).min(),
+            false => self
+                .wake_at(effects.wake, now)
+                .into_iter()
+                .chain(jobs)
+                .min(),
         };
         let rollouts = self.rollouts();
         rollouts.said = said;

@@ -3,8 +3,11 @@
 use anyhow::{Context as _, Result, ensure};
 use api::v1alpha1::{Release, RolloutPhase};
 use e2e::{PATIENCE, Shop};
-use k8s_openapi::api::batch::v1::Job;
-use kube::{Api, api::ListParams};
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
+use kube::{
+    Api,
+    api::{ListParams, Patch, PatchParams},
+};
 use lab::{audit, eventually};
 use rollout::{judge::Verdict, wish::Record};
 use serde_json::{Value, json};
@@ -230,6 +233,67 @@ async fn a_job_that_takes_too_long_is_no_number_and_lets_nothing_pass() -> Resul
             "{decision:?}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_agent_makes_no_second_job_for_a_number_and_hears_of_the_first() -> Result<()> {
+    let shop = Shop::new("jobkill").await?;
+    strategy(&shop, json!({ "template": "smoke" }), json!({ "count": 1 })).await?;
+    let first = push(&shop, "1", "1")?;
+    let agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    let mark = shop.mark()?;
+    // Its pod never starts until somebody gives it an image that does.
+    let second = push(&shop, "2", "broken")?;
+    let at_work =
+        |_: &api::v1alpha1::EnvironmentStatus| made(&shop, mark).is_ok_and(|made| made.len() == 1);
+    shop.status("the Job", at_work).await?;
+    let job = jobs(&shop)
+        .await?
+        .pop()
+        .context("a Job")?
+        .metadata
+        .name
+        .context("a name")?;
+    drop(agent);
+    let _agent = shop.agent()?;
+    let asked = json!({ "metadata": { "annotations": { api::names::REQUESTED_AT: "now" } } });
+    shop.change(asked).await?;
+    let handled = |status: &api::v1alpha1::EnvironmentStatus| {
+        status.handled_request.as_deref() == Some("now")
+    };
+    shop.status("looked at by the new agent", handled).await?;
+    heal(&shop, &job).await?;
+    shop.ready_at(&second).await?;
+    let all = made(&shop, mark)?;
+    assert_eq!(all.len(), 1, "{}", all.summary());
+    are_gone(&shop).await?;
+    let told = judged(&shop).await?;
+    ensure!(
+        told.len() == 1
+            && told[0]
+                .decision
+                .as_ref()
+                .is_some_and(|one| one.query.contains(&job)),
+        "{told:?}"
+    );
+    Ok(())
+}
+
+/// Gives the pod of `job` an image that can be had.
+async fn heal(shop: &Shop, job: &str) -> Result<()> {
+    let pods: Api<Pod> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    let of_job = ListParams::default().labels(&format!("job-name={job}"));
+    let pod = eventually(PATIENCE, || async {
+        let found = pods.list(&of_job).await?.items.pop();
+        found.context("its pod")
+    });
+    let name = pod.await?.metadata.name.context("a name")?;
+    let image = json!({ "spec": { "containers": [{ "name": "main", "image": "smoke:1" }] } });
+    pods.patch(&name, &PatchParams::default(), &Patch::Strategic(image))
+        .await?;
     Ok(())
 }
 
