@@ -51,7 +51,9 @@ pub fn step(state: &State, seen: &Observation, now: Timestamp) -> (State, Effect
         looks_again: false,
     };
     run.look_again();
-    run.heed();
+    if !seen.leaving {
+        run.heed();
+    }
     if now.duration_since(seen.at) <= FRESH {
         run.recover();
         run.leave();

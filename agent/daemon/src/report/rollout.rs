@@ -161,3 +161,83 @@ fn rejected(word: &str) -> Reason {
 fn short(commit: &str) -> &str {
     commit.get(..7).unwrap_or(commit)
 }
+
+#[cfg(test)]
+mod tests {
+    use api::v1alpha1::RolloutStatus;
+    use jiff::Timestamp;
+    use rollout::wish::{Event as Decided, Record};
+
+    use super::*;
+
+    fn record(event: Decided, message: &str) -> Record {
+        Record {
+            at: Timestamp::UNIX_EPOCH,
+            event,
+            message: message.to_owned(),
+            by: None,
+            decision: None,
+        }
+    }
+
+    fn outcome(step_kind: &str, records: Vec<Record>) -> Outcome {
+        let release = ReleaseRollout {
+            id: "production-000042#1".to_owned(),
+            strategy: "canary".to_owned(),
+            phase: RolloutPhase::Stepping,
+            step: 2,
+            steps: 4,
+            step_kind: step_kind.to_owned(),
+            step_since: None,
+            step_until: None,
+            weight: 10,
+            message: String::new(),
+            workloads: Vec::new(),
+            metrics: Vec::new(),
+            records: Vec::new(),
+        };
+        let told = Told {
+            status: RolloutStatus::default(),
+            release: Some(release),
+            metrics: Vec::new(),
+            records,
+            current: false,
+        };
+        Outcome {
+            rollout: Some(told),
+            ..Outcome::default()
+        }
+    }
+
+    #[test]
+    fn what_the_release_tells_already_is_not_told_again() {
+        let ending = record(Decided::Ending, "error-rate is 0.3");
+        let ended = record(Decided::Ended, "4f2c1aa is off");
+        let first = release(&outcome("pause", vec![ending.clone()]), None);
+        // Whoever comes next does not know whether the first one was written.
+        let again = outcome("pause", vec![ending.clone(), ended.clone()]);
+        let second = release(&again, first.as_ref()).map(|told| told.records);
+        assert_eq!(second, Some(vec![ending, ended]));
+    }
+
+    #[test]
+    fn one_look_makes_one_event_for_each_reason() {
+        let step = record(Decided::StepStarted, "step 2 of 4: weight");
+        let share = record(Decided::Weighted, "10 % -> 25 %");
+        let judged = record(Decided::Judged, "error-rate is 0.001");
+        let said = |outcome: &Outcome| -> Vec<String> {
+            let events = events(outcome).into_iter();
+            events.map(|event| event.message).collect()
+        };
+        let begins = outcome("weight", vec![step.clone()]);
+        assert_eq!(said(&begins), [""; 0], "the share will tell it");
+        let weighed = outcome("weight", vec![step, judged, share.clone()]);
+        assert_eq!(said(&weighed), ["10 % -> 25 %"]);
+        let pause = record(Decided::StepStarted, "step 3 of 4: pause");
+        let both = outcome("pause", vec![share, pause]);
+        assert_eq!(said(&both), ["10 % -> 25 %; step 3 of 4: pause"]);
+        let back = record(Decided::Ending, "error-rate is 0.3");
+        let warned = events(&outcome("pause", vec![back]));
+        assert!(warned[0].warning);
+    }
+}

@@ -200,11 +200,11 @@ impl Tally {
 }
 
 impl Rollout {
-    /// While nobody is served there are no numbers, and none is missing.
+    /// While nobody is served there are no numbers, and none is missing; those from before prove nothing after it.
     fn rest(&mut self) {
         if let Phase::Stepping(Stepping { watch, .. }) = &mut self.phase {
             for tally in watch.values_mut() {
-                tally.expected = None;
+                (tally.good, tally.expected) = (0, None);
                 tally.clear();
             }
         }
