@@ -76,6 +76,8 @@ impl Agent {
             .port();
         let mut command = Command::new(program()?);
         command
+            // As in deploy/.
+            .env("_RJEM_MALLOC_CONF", "dirty_decay_ms:0")
             .arg("agent")
             .arg("--kubeconfig")
             .arg(&world.agent_kubeconfig)

@@ -113,6 +113,8 @@ fn apiserver(files: &Files, ports: Ports, options: &Options) -> Vec<String> {
         format!("--audit-log-path={}", path("audit.log")),
         // An entry is on disk before the answer is out, so a test that got its answer finds the entry.
         "--audit-log-mode=blocking".into(),
+        // A log that begins anew after so many megabytes would hide from a reader what is in the old one.
+        "--audit-log-maxsize=100000".into(),
     ];
     if !options.feature_gates.is_empty() {
         flags.push(format!(
