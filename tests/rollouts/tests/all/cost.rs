@@ -45,7 +45,10 @@ pub(crate) async fn a_pause_costs_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Waits until a second passes without a request, and gives the place in the log.
+/// What may wait for other words is written every other second, so that only a longer silence is one.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// Waits for a [`SILENCE`] without a request, and gives the place in the log at which it began.
 async fn settled(show: &Show, mut mark: Mark) -> Result<Mark> {
     let quiet = eventually(PATIENCE, || {
         let from = mark;
@@ -53,10 +56,10 @@ async fn settled(show: &Show, mut mark: Mark) -> Result<Mark> {
         mark = now.as_ref().copied().unwrap_or(from);
         async move {
             let mark = now?;
-            tokio::time::sleep(Duration::from_secs(1)).await; // sleeps because a second without a request is waited for
+            tokio::time::sleep(SILENCE).await; // sleeps because a time without a request is waited for
             match show.shop.requests(mark)?.work().len() {
                 0 => Ok(mark),
-                some => Err(anyhow!("{some} requests in a second")),
+                some => Err(anyhow!("{some} requests in {} s", SILENCE.as_secs())),
             }
         }
     });
