@@ -50,6 +50,11 @@ pub fn read(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>,
     read_with(text, source, limits, (Rules::V3, Layout::Forgotten))
 }
 
+/// True if [`read`] cuts the text into pieces, even if only one of them holds a document.
+pub fn is_cut(text: &[u8]) -> bool {
+    split::is_cut(text)
+}
+
 /// As [`read`], for a text that is to be printed in its own layout: notes which maps and lists are in brackets.
 pub fn read_layout(text: &[u8], source: SourceId, limits: &Limits) -> Result<Vec<Node>, YamlError> {
     read_with(text, source, limits, (Rules::V3, Layout::Kept))

@@ -157,8 +157,8 @@ impl<'s> Layer<'s> {
                 gathered.merge(layer.gather(Gathered::default())?, &self.schema(), path.pos)
             }
             EntryKind::File => {
-                let documents = self.files.load_yaml(path)?;
-                let objects = objects::from_documents(documents)?;
+                let (documents, is_cut) = self.files.load_yaml(path)?;
+                let objects = objects::from_documents(documents, is_cut)?;
                 let origin = self
                     .tracked
                     .as_ref()

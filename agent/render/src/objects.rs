@@ -6,10 +6,14 @@ use krm::{Kind, Node, json};
 
 use crate::problem::{Gather, Outcome, Problem};
 
-/// The objects in the documents of one file. A list's items come after the other documents, as in kustomize.
-pub(crate) fn from_documents(documents: Vec<Node>) -> Outcome<Vec<Node>> {
+/// The objects in the documents of one file. A list that is all of a file is its items; where the file is cut, be it before
+/// nothing, its items come after the other documents by way of JSON, as in kustomize.
+pub(crate) fn from_documents(documents: Vec<Node>, is_cut: bool) -> Outcome<Vec<Node>> {
     let mut gather = Gather::default();
-    let mut waiting: VecDeque<Node> = unwrap_list(documents).into();
+    let mut waiting: VecDeque<Node> = match is_cut {
+        true => documents.into(),
+        false => unwrap_list(documents).into(),
+    };
     let mut objects = Vec::new();
     while let Some(mut node) = waiting.pop_front() {
         if is_empty(&node) {

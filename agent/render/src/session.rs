@@ -207,10 +207,10 @@ impl<'s> Files<'s> {
             .map_err(|error| Problem::at(path.pos, error.to_string()))
     }
 
-    /// Reads the documents of the YAML file at `path`.
-    pub(crate) fn load_yaml(&self, path: &Text) -> Result<Vec<Node>, Problem> {
+    /// Reads the documents of the YAML file at `path`, and says whether it is cut into pieces.
+    pub(crate) fn load_yaml(&self, path: &Text) -> Result<(Vec<Node>, bool), Problem> {
         let loaded = self.load(path)?;
-        parse(&loaded)
+        Ok((parse(&loaded)?, yaml::is_cut(&loaded.bytes)))
     }
 
     /// Reads the documents of a settings file at `path`.

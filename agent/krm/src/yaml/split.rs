@@ -47,6 +47,18 @@ pub(super) fn whole(text: &str) -> Vec<Piece<'_>> {
     vec![Piece { text, line: 0 }]
 }
 
+/// Whether there is a separator line to cut at, be it before nothing or behind nothing.
+pub(super) fn is_cut(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.windows(4).position(|four| four == b"\n---") {
+        rest = &rest[at + 4..];
+        if rest.contains(&b'\n') {
+            return true;
+        }
+    }
+    false
+}
+
 /// Cuts `text` at its separator lines.
 pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, YamlError> {
     let mut pieces = Vec::new();

@@ -77,7 +77,9 @@ impl Layer<'_> {
 fn inline(entry: &Text) -> Outcome<Option<Vec<krm::Node>>> {
     let read = session::parse_inline(entry)
         .map_err(Into::into)
-        .and_then(objects::from_documents);
+        .and_then(|documents| {
+            objects::from_documents(documents, krm::yaml::is_cut(entry.value.as_bytes()))
+        });
     match read {
         Ok(objects) => Ok(Some(objects)),
         // A path is one line; what has more was meant as YAML.

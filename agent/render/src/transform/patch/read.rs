@@ -104,7 +104,7 @@ pub(crate) fn objects(text: &PatchText<'_>) -> Outcome<Vec<Node>> {
     for document in &mut documents {
         text.place(document);
     }
-    from_documents(documents)
+    from_documents(documents, yaml::is_cut(&text.bytes))
 }
 
 /// The operations of a JSON patch; of several documents only the first is read.
