@@ -296,8 +296,10 @@ async fn two_releases() -> Place {
     place
         .environment("develop", json!({}), ready("develop-000002"))
         .await;
+    // Asked for once: between two looks at the clock a millisecond may pass.
+    let then = ago(5);
     let good = json!({
-        "phase": "Healthy", "startedAt": ago(5), "endedAt": ago(5),
+        "phase": "Healthy", "startedAt": then, "endedAt": then,
         "counts": { "created": 17, "updated": 0, "deleted": 0, "unchanged": 0, "failed": 0 },
     });
     place.release("develop", 1, OLD, good).await;
