@@ -123,6 +123,19 @@ impl Shop {
         Ok(self.repo.commit(commit)?)
     }
 
+    /// Sees to it that there is a Strategy of this name.
+    pub async fn strategy(&self, name: &str, spec: Value) -> Result<()> {
+        let namespace = &self.namespace;
+        let path = format!("/apis/driftless.dev/v1alpha1/namespaces/{namespace}/strategies/{name}");
+        let strategy = json!({
+            "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy",
+            "metadata": { "name": name }, "spec": spec,
+        });
+        let api = self.world.control_plane.api()?;
+        api.apply(&path, &strategy).await?;
+        Ok(())
+    }
+
     /// Makes the Environment, with `spec` merged over the usual one.
     pub async fn environment(&self, spec: Value) -> Result<()> {
         self.environment_named(NAME, spec).await

@@ -11,10 +11,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -96,19 +92,8 @@ impl Identity {
         let authority = Authority::new("lab site").map_err(other)?;
         let names = ["127.0.0.1", "localhost"];
         let pair = authority.server_for(&names, days).map_err(other)?;
-        let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
-        let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.map_err(io::Error::other)?],
-                key.map_err(io::Error::other)?,
-            )
-            .map_err(io::Error::other)?;
         Ok(Self {
-            tls: TlsAcceptor::from(Arc::new(config)),
+            tls: pair.acceptor()?,
             ca: authority.certificate(),
         })
     }

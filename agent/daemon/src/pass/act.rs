@@ -285,6 +285,18 @@ impl Pass<'_> {
 
     /// Records what the API server said in answer to an apply.
     pub(super) fn wrote(&mut self, object: &Desired, applied: &Applied) {
+        let rest = Entry {
+            wave: object.wave_in_git(),
+            keep: object.keep,
+            temporary: object.temporary,
+            disturbance: object.disturbance,
+            ..Entry::default()
+        };
+        self.record(object, applied, rest);
+    }
+
+    /// Records the answer to an apply, and of what the object is besides the `rest`.
+    pub(super) fn record(&mut self, object: &Desired, applied: &Applied, rest: Entry) {
         let facts = &applied.facts;
         if let Some(ledger) = &mut self.state.ledger {
             let entry = Entry {
@@ -292,12 +304,7 @@ impl Pass<'_> {
                 uid: Some(Brief::from(&facts.uid)),
                 applied: Some(Brief::from(&object.digest)),
                 owned: facts.owner.as_ref().map(ownership),
-                wave: object.wave_in_git(),
-                keep: object.keep,
-                temporary: object.temporary,
-                disturbance: object.disturbance,
-                fate: None,
-                hook: None,
+                ..rest
             };
             ledger.inventory.applied(&object.id, entry);
         }

@@ -6,11 +6,6 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, ensure};
 use api::v1alpha1::{EnvironmentStatus, Phase, RolloutPhase};
 use e2e::{Agent, Shop};
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-    core::{ApiResource, DynamicObject},
-};
 use serde_json::json;
 
 /// A shop whose Deployment goes by pods, and whose steps mostly wait for somebody.
@@ -47,20 +42,11 @@ impl Hand {
 
     async fn new() -> Result<Self> {
         let shop = Shop::new("by-hand").await?;
-        let strategy = json!({
-            "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy", "metadata": { "name": "by-hand" },
-            "spec": { "steps": [
-                { "weight": 10 }, { "pause": {} }, { "weight": 20 }, { "pause": { "for": "1h" } }, { "approve": {} },
-                { "weight": 50 }, { "pause": {} },
-            ] },
-        });
-        let kind = ApiResource::erase::<api::v1alpha1::Strategy>(&());
-        let strategies: Api<DynamicObject> =
-            Api::namespaced_with(shop.client.clone(), &shop.namespace, &kind);
-        let params = PatchParams::apply("e2e");
-        strategies
-            .patch("by-hand", &params, &Patch::Apply(strategy))
-            .await?;
+        let steps = json!([
+            { "weight": 10 }, { "pause": {} }, { "weight": 20 }, { "pause": { "for": "1h" } }, { "approve": {} },
+            { "weight": 50 }, { "pause": {} },
+        ]);
+        shop.strategy("by-hand", json!({ "steps": steps })).await?;
         Ok(Self { shop })
     }
 

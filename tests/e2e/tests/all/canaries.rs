@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::remote::{Far, away, lend};
 
 /// A Deployment of four pods, which names its strategy itself.
-fn deployment(name: &str, tag: &str, strategy: &str) -> Value {
+pub(crate) fn deployment(name: &str, tag: &str, strategy: &str) -> Value {
     let labels = json!({ "app": name });
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
@@ -27,7 +27,8 @@ fn deployment(name: &str, tag: &str, strategy: &str) -> Value {
     })
 }
 
-fn push(shop: &Shop, objects: &[Value]) -> Result<String> {
+/// Commits objects as all that there is.
+pub(crate) fn push(shop: &Shop, objects: &[Value]) -> Result<String> {
     let text: String = objects
         .iter()
         .map(|object| format!("---\n{object}\n"))
@@ -41,20 +42,8 @@ fn push(shop: &Shop, objects: &[Value]) -> Result<String> {
 
 /// A strategy that stops with one pod of the new version until somebody says so.
 async fn strategy(shop: &Shop) -> Result<()> {
-    let path = format!(
-        "/apis/driftless.dev/v1alpha1/namespaces/{}/strategies/one",
-        shop.namespace
-    );
-    let strategy = json!({
-        "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy", "metadata": { "name": "one" },
-        "spec": { "steps": [{ "replicas": 1 }, { "pause": {} }], "progressDeadline": "60s" },
-    });
-    shop.world
-        .control_plane
-        .api()?
-        .apply(&path, &strategy)
-        .await?;
-    Ok(())
+    let spec = json!({ "steps": [{ "replicas": 1 }, { "pause": {} }], "progressDeadline": "60s" });
+    shop.strategy("one", spec).await
 }
 
 /// The images in `namespace`, by the name of the Deployment, and how many pods of each are ready.

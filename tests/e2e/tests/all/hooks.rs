@@ -44,7 +44,7 @@ async fn job_names(shop: &Shop) -> Result<Vec<String>> {
 }
 
 /// Jobs that were made since `mark`.
-fn made(shop: &Shop, mark: audit::Mark) -> Result<audit::Entries> {
+pub(crate) fn made(shop: &Shop, mark: audit::Mark) -> Result<audit::Entries> {
     let made = |entry: &audit::Entry| entry.verb == "patch" && entry.code == 201;
     Ok(shop.requests(mark)?.of("jobs").only(made))
 }

@@ -16,16 +16,8 @@ use serde_json::{Value, json};
 /// A shop of one workload, and a strategy that waits for somebody at each step.
 async fn open(name: &str, kind: &str, steps: Value) -> Result<(Shop, Agent)> {
     let shop = Shop::new(name).await?;
-    let api = shop.world.control_plane.api()?;
-    let path = format!(
-        "/apis/driftless.dev/v1alpha1/namespaces/{}/strategies/stepwise",
-        shop.namespace
-    );
-    let strategy = json!({
-        "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy", "metadata": { "name": "stepwise" },
-        "spec": { "steps": steps, "progressDeadline": "8s" },
-    });
-    api.apply(&path, &strategy).await?;
+    let strategy = json!({ "steps": steps, "progressDeadline": "8s" });
+    shop.strategy("stepwise", strategy).await?;
     let agent = shop.agent()?;
     let commit = push(&shop, kind, "one")?;
     let rules = json!([{ "strategy": "stepwise" }]);

@@ -1,33 +1,18 @@
 //! Jobs as numbers of a rollout: what their end does to it, how many there are, and with whose rights they run.
 
 use anyhow::{Context as _, Result, ensure};
-use api::v1alpha1::{Release, RolloutPhase};
-use e2e::{PATIENCE, Shop};
+use api::v1alpha1::{EnvironmentStatus, Release, RolloutPhase};
+use e2e::{Agent, PATIENCE, Shop};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     Api,
     api::{ListParams, Patch, PatchParams},
 };
-use lab::{audit, eventually};
+use lab::eventually;
 use rollout::{judge::Verdict, wish::Record};
 use serde_json::{Value, json};
 
-/// A Deployment of four pods that goes by the strategy `tested`.
-fn deployment(tag: &str) -> Value {
-    let labels = json!({ "app": "web" });
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "web", "annotations": { api::names::STRATEGY: "tested" } },
-        "spec": {
-            "replicas": 4,
-            "selector": { "matchLabels": labels },
-            "template": {
-                "metadata": { "labels": labels },
-                "spec": { "containers": [{ "name": "app", "image": format!("registry.example/web:{tag}") }] },
-            },
-        },
-    })
-}
+use crate::{canaries, hooks::made};
 
 /// A CronJob that never runs by itself. The image decides how its Jobs end; see the lab's stages.
 fn smoke(tag: &str) -> Value {
@@ -43,39 +28,47 @@ fn spec(tag: &str) -> Value {
 }
 
 fn push(shop: &Shop, tag: &str, smoke_tag: &str) -> Result<String> {
-    let text = format!("---\n{}\n---\n{}\n", deployment(tag), smoke(smoke_tag));
-    let files = [
-        ("kustomization.yaml", Some("resources: [shop.yaml]\n")),
-        ("shop.yaml", Some(&*text)),
-    ];
-    shop.push("a version", &files)
+    let web = canaries::deployment("web", tag, "tested");
+    canaries::push(shop, &[web, smoke(smoke_tag)])
 }
 
 /// One pod of the new version, then as many Jobs as `count` says.
 async fn strategy(shop: &Shop, job: Value, analysis: Value) -> Result<()> {
-    let namespace = &shop.namespace;
-    let path = format!("/apis/driftless.dev/v1alpha1/namespaces/{namespace}/strategies/tested");
     let mut gate =
         json!({ "interval": "1s", "metrics": [{ "name": "smoke", "from": { "job": job } }] });
     for (key, value) in analysis.as_object().into_iter().flatten() {
         gate[key] = value.clone();
     }
-    let strategy = json!({
-        "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy", "metadata": { "name": "tested" },
-        "spec": { "steps": [{ "replicas": 1 }, { "analysis": gate }], "progressDeadline": "60s" },
-    });
-    shop.world
-        .control_plane
-        .api()?
-        .apply(&path, &strategy)
-        .await?;
-    Ok(())
+    let spec =
+        json!({ "steps": [{ "replicas": 1 }, { "analysis": gate }], "progressDeadline": "60s" });
+    shop.strategy("tested", spec).await
 }
 
-/// Jobs that were made since `mark`.
-fn made(shop: &Shop, mark: audit::Mark) -> Result<audit::Entries> {
-    let made = |entry: &audit::Entry| entry.verb == "patch" && entry.code == 201;
-    Ok(shop.requests(mark)?.of("jobs").only(made))
+/// A shop whose first version is there, with an agent.
+async fn opened(name: &str, job: Value, analysis: Value) -> Result<(Shop, Agent)> {
+    let shop = Shop::new(name).await?;
+    strategy(&shop, job, analysis).await?;
+    let agent = with_the_first(&shop, json!({})).await?;
+    Ok((shop, agent))
+}
+
+/// Brings out a first version by an Environment with `spec`.
+async fn with_the_first(shop: &Shop, spec: Value) -> Result<Agent> {
+    let first = push(shop, "1", "1")?;
+    let agent = shop.agent()?;
+    shop.environment(spec).await?;
+    shop.ready_at(&first).await?;
+    Ok(agent)
+}
+
+/// Waits until the rollout says all of `words`.
+async fn says(shop: &Shop, words: &[&str]) -> Result<()> {
+    let told = |status: &EnvironmentStatus| {
+        let rollout = status.rollout.as_ref();
+        rollout.is_some_and(|one| words.iter().all(|words| one.message.contains(words)))
+    };
+    shop.status(&words.join(" and "), told).await?;
+    Ok(())
 }
 
 async fn jobs(shop: &Shop) -> Result<Vec<Job>> {
@@ -111,7 +104,7 @@ async fn judged(shop: &Shop) -> Result<Vec<Record>> {
 }
 
 async fn held(shop: &Shop, reason: &str) -> Result<api::v1alpha1::HeldRevision> {
-    let is_held = |status: &api::v1alpha1::EnvironmentStatus| {
+    let is_held = |status: &EnvironmentStatus| {
         let rollout = status.rollout.as_ref();
         rollout.is_some_and(|one| one.phase == RolloutPhase::Held)
     };
@@ -124,12 +117,12 @@ async fn held(shop: &Shop, reason: &str) -> Result<api::v1alpha1::HeldRevision> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_number_is_one_job_and_enough_good_ones_let_it_pass() -> Result<()> {
-    let shop = Shop::new("jobgood").await?;
-    strategy(&shop, json!({ "template": "smoke" }), json!({ "count": 3 })).await?;
-    let first = push(&shop, "1", "1")?;
-    let _agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
+    let (shop, _agent) = opened(
+        "jobgood",
+        json!({ "template": "smoke" }),
+        json!({ "count": 3 }),
+    )
+    .await?;
     let mark = shop.mark()?;
     let second = push(&shop, "2", "1")?;
     shop.ready_at(&second).await?;
@@ -168,17 +161,12 @@ async fn each_number_is_one_job_and_enough_good_ones_let_it_pass() -> Result<()>
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_job_sends_the_revision_back_with_its_last_words() -> Result<()> {
-    let shop = Shop::new("jobbad").await?;
-    strategy(
-        &shop,
+    let (shop, _agent) = opened(
+        "jobbad",
         json!({ "spec": spec("failing") }),
         json!({ "failureLimit": 1 }),
     )
     .await?;
-    let first = push(&shop, "1", "1")?;
-    let _agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
     let mark = shop.mark()?;
     let second = push(&shop, "2", "1")?;
     let held = held(&shop, "AnalysisFailed").await?;
@@ -207,13 +195,12 @@ async fn a_failed_job_sends_the_revision_back_with_its_last_words() -> Result<()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_takes_too_long_is_no_number_and_lets_nothing_pass() -> Result<()> {
-    let shop = Shop::new("joblate").await?;
-    let job = json!({ "template": "smoke", "timeout": "3s" });
-    strategy(&shop, job, json!({ "patience": "5s" })).await?;
-    let first = push(&shop, "1", "1")?;
-    let _agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
+    let (shop, _agent) = opened(
+        "joblate",
+        json!({ "template": "smoke", "timeout": "3s" }),
+        json!({ "patience": "5s" }),
+    )
+    .await?;
     let second = push(&shop, "2", "broken")?;
     let held = held(&shop, "AnalysisMissing").await?;
     assert_eq!(held.revision, second);
@@ -238,17 +225,16 @@ async fn a_job_that_takes_too_long_is_no_number_and_lets_nothing_pass() -> Resul
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_agent_makes_no_second_job_for_a_number_and_hears_of_the_first() -> Result<()> {
-    let shop = Shop::new("jobkill").await?;
-    strategy(&shop, json!({ "template": "smoke" }), json!({ "count": 1 })).await?;
-    let first = push(&shop, "1", "1")?;
-    let agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
+    let (shop, agent) = opened(
+        "jobkill",
+        json!({ "template": "smoke" }),
+        json!({ "count": 1 }),
+    )
+    .await?;
     let mark = shop.mark()?;
     // Its pod never starts until somebody gives it an image that does.
     let second = push(&shop, "2", "broken")?;
-    let at_work =
-        |_: &api::v1alpha1::EnvironmentStatus| made(&shop, mark).is_ok_and(|made| made.len() == 1);
+    let at_work = |_: &EnvironmentStatus| made(&shop, mark).is_ok_and(|made| made.len() == 1);
     shop.status("the Job", at_work).await?;
     let job = jobs(&shop)
         .await?
@@ -261,9 +247,7 @@ async fn a_killed_agent_makes_no_second_job_for_a_number_and_hears_of_the_first(
     let _agent = shop.agent()?;
     let asked = json!({ "metadata": { "annotations": { api::names::REQUESTED_AT: "now" } } });
     shop.change(asked).await?;
-    let handled = |status: &api::v1alpha1::EnvironmentStatus| {
-        status.handled_request.as_deref() == Some("now")
-    };
+    let handled = |status: &EnvironmentStatus| status.handled_request.as_deref() == Some("now");
     shop.status("looked at by the new agent", handled).await?;
     heal(&shop, &job).await?;
     shop.ready_at(&second).await?;
@@ -312,10 +296,7 @@ async fn runs(shop: &Shop, count: usize) -> Result<()> {
 async fn a_rollout_that_is_over_takes_its_job_along() -> Result<()> {
     let shop = Shop::new("jobover").await?;
     strategy(&shop, json!({ "template": "smoke" }), json!({ "count": 1 })).await?;
-    let first = push(&shop, "1", "1")?;
-    let _agent = shop.agent()?;
-    shop.environment(json!({ "onDelete": "prune" })).await?;
-    shop.ready_at(&first).await?;
+    let _agent = with_the_first(&shop, json!({ "onDelete": "prune" })).await?;
     let mark = shop.mark()?;
     push(&shop, "2", "broken")?;
     runs(&shop, 1).await?;
@@ -401,28 +382,18 @@ async fn a_tenant_without_the_right_to_run_jobs_is_told_which_it_takes() -> Resu
     )
     .await?;
     may(&shop, &[]).await?;
-    let first = push(&shop, "1", "1")?;
-    let _agent = shop.agent()?;
-    shop.environment(json!({ "target": { "serviceAccountName": "tenant" } }))
-        .await?;
-    shop.ready_at(&first).await?;
+    let target = json!({ "target": { "serviceAccountName": "tenant" } });
+    let _agent = with_the_first(&shop, target).await?;
     let mark = shop.mark()?;
     let second = push(&shop, "2", "1")?;
-    let told = |status: &api::v1alpha1::EnvironmentStatus| {
-        let message = status
-            .rollout
-            .as_ref()
-            .map(|rollout| rollout.message.as_str());
-        message.is_some_and(|message| {
-            [
-                "smoke: its Job may not be run",
-                "create, get, patch and delete on jobs.batch",
-            ]
-            .iter()
-            .all(|words| message.contains(words))
-        })
-    };
-    shop.status("told what it takes", told).await?;
+    says(
+        &shop,
+        &[
+            "smoke: its Job may not be run",
+            "create, get, patch and delete on jobs.batch",
+        ],
+    )
+    .await?;
     assert!(made(&shop, mark)?.is_empty());
     let jobs = json!({ "apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "patch", "delete"] });
     let logs = json!({ "apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"] });
@@ -440,12 +411,7 @@ async fn a_tenant_without_the_right_to_run_jobs_is_told_which_it_takes() -> Resu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_cannot_be_is_refused_with_strategy_metric_and_field() -> Result<()> {
-    let shop = Shop::new("jobwrong").await?;
-    strategy(&shop, json!({ "template": "smoke" }), json!({})).await?;
-    let first = push(&shop, "1", "1")?;
-    let _agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
+    let (shop, _agent) = opened("jobwrong", json!({ "template": "smoke" }), json!({})).await?;
     strategy(&shop, json!({ "template": "gone" }), json!({})).await?;
     let mark = shop.mark()?;
     push(&shop, "2", "1")?;
@@ -468,21 +434,14 @@ async fn a_job_that_cannot_be_is_refused_with_strategy_metric_and_field() -> Res
     )
     .await?;
     push(&shop, "3", "1")?;
-    let told = |status: &api::v1alpha1::EnvironmentStatus| {
-        let message = status
-            .rollout
-            .as_ref()
-            .map(|rollout| rollout.message.as_str());
-        message.is_some_and(|message| {
-            [
-                "/tested, metric smoke, from.job.spec: ",
-                "spec.template.spec.containers[0].volumeMounts[0].name",
-            ]
-            .iter()
-            .all(|words| message.contains(words))
-        })
-    };
-    shop.status("told which field", told).await?;
+    says(
+        &shop,
+        &[
+            "/tested, metric smoke, from.job.spec: ",
+            "spec.template.spec.containers[0].volumeMounts[0].name",
+        ],
+    )
+    .await?;
     assert!(made(&shop, mark)?.is_empty());
     Ok(())
 }

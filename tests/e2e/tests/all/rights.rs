@@ -127,16 +127,8 @@ fn commit(text: &str, files: &[(&str, String)]) -> Commit {
 
 /// A Strategy of the namespace's own, and a Deployment that names it.
 async fn strategy(shop: &Shop) -> Result<String> {
-    let path = format!(
-        "/apis/driftless.dev/v1alpha1/namespaces/{}/strategies/one",
-        shop.namespace
-    );
-    let strategy = json!({
-        "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy", "metadata": { "name": "one" },
-        "spec": { "steps": [{ "weight": 100 }] },
-    });
-    let api = shop.world.control_plane.api()?;
-    api.apply(&path, &strategy).await?;
+    shop.strategy("one", json!({ "steps": [{ "weight": 100 }] }))
+        .await?;
     Ok("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  annotations: { driftless.dev/strategy: one }\nspec:\n  selector: { matchLabels: { app: web } }\n  template:\n    metadata: { labels: { app: web } }\n    spec:\n      containers: [{ name: main, image: \"web:1\" }]\n".to_owned())
 }
 

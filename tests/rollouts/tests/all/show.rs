@@ -148,15 +148,7 @@ impl Show {
 
     /// Puts the Strategy into the cluster.
     pub(crate) async fn strategy(&self, spec: Value) -> Result<()> {
-        let namespace = &self.shop.namespace;
-        let object = json!({
-            "apiVersion": "driftless.dev/v1alpha1", "kind": "Strategy",
-            "metadata": { "name": "stepwise" }, "spec": spec,
-        });
-        let path =
-            format!("/apis/driftless.dev/v1alpha1/namespaces/{namespace}/strategies/stepwise");
-        self.api.apply(&path, &object).await?;
-        Ok(())
+        self.shop.strategy("stepwise", spec).await
     }
 
     /// Commits a version.

@@ -143,6 +143,23 @@ impl Pair {
         Ok(())
     }
 
+    /// Waits until users are answered, and by this one alone.
+    pub(crate) async fn answers_as(&self, name: &str) -> Result<()> {
+        let load = Load::start(self.stage.gateway.address(), &self.host, 50)?;
+        eventually(PATIENCE, || async {
+            let from = load.now();
+            tokio::time::sleep(Duration::from_millis(200)).await; // sleeps because the answers over a time are looked at
+            let samples = load.since(from);
+            let by_version = samples.by_version();
+            match samples.failed().count() == 0 && by_version.keys().eq([name]) {
+                true => Ok(()),
+                false => Err(anyhow!("answers come from {by_version:?}")),
+            }
+        })
+        .await?;
+        Ok(())
+    }
+
     /// Changes the number of pods.
     pub(crate) async fn scale(&self, name: &str, replicas: u32) -> Result<()> {
         let path = format!(

@@ -4,7 +4,6 @@ use api::v1alpha1::{Action, Failure, HookResult};
 use cluster::Propagation;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use krm::Brief;
 use plan::{
     hooks::{self, Run, Standing},
     inventory::Entry,
@@ -12,10 +11,7 @@ use plan::{
 };
 
 use super::{Pass, record};
-use crate::{
-    live::ownership,
-    pass::apply::{Carried, Carrier, Unapplied},
-};
+use crate::pass::apply::{Carried, Carrier, Unapplied};
 
 impl Pass<'_> {
     /// Makes the Jobs of these hooks; says of each whether it was made.
@@ -98,20 +94,13 @@ impl Pass<'_> {
     }
 
     fn made(&mut self, run: &Run, carried: &Carried, release: &str) {
-        let (job, facts) = (&run.job, &carried.applied.facts);
-        if let Some(ledger) = &mut self.state.ledger {
-            let entry = Entry {
-                version: Brief::from(&job.gvk.version),
-                uid: Some(Brief::from(&facts.uid)),
-                applied: Some(Brief::from(&job.digest)),
-                owned: facts.owner.as_ref().map(ownership),
-                wave: job.wave.wave,
-                hook: Some(Box::new(run.entry(release))),
-                ..Entry::default()
-            };
-            ledger.inventory.applied(&job.id, entry);
-        }
-        self.target().live.wrote(facts, carried.applied.changed);
+        let job = &run.job;
+        let rest = Entry {
+            wave: job.wave.wave,
+            hook: Some(Box::new(run.entry(release))),
+            ..Entry::default()
+        };
+        self.record(job, &carried.applied, rest);
         self.changed(Action::Created, &job.id);
         let mut record = record(run, HookResult::Running);
         record.started_at = Some(Time(Timestamp::now()));

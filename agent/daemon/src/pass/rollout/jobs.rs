@@ -258,9 +258,10 @@ impl Pass<'_> {
 
     /// What is of no use any more. A pass that did not get as far as to look at the rollout knows only that none is.
     fn over(&self, sampling: &Sampling) -> Vec<ObjectId> {
-        let is_rolling = self
-            .stored_rollout()
-            .is_some_and(|state| state.rollout.is_some());
+        let is_rolling = || {
+            self.stored_rollout()
+                .is_some_and(|state| state.rollout.is_some())
+        };
         let is_over = |(id, entry): &(ObjectId, Entry)| {
             let Some(run) = run_of(entry) else {
                 return false;
@@ -269,7 +270,7 @@ impl Pass<'_> {
             let wanted = || sampling.wanted.iter().any(|one| one.key == run.release);
             match sampling.looked {
                 true => run.ended.is_some() || heard() || !wanted(),
-                false => !is_rolling,
+                false => !is_rolling(),
             }
         };
         let runs = self.sample_runs().into_iter();

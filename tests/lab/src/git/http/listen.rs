@@ -6,10 +6,6 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -25,21 +21,7 @@ pub(crate) fn tls() -> io::Result<(Option<TlsAcceptor>, Option<String>)> {
     let pair = authority
         .server(&["127.0.0.1", "localhost"])
         .map_err(io::Error::other)?;
-    let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
-    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.map_err(io::Error::other)?],
-            key.map_err(io::Error::other)?,
-        )
-        .map_err(io::Error::other)?;
-    Ok((
-        Some(TlsAcceptor::from(Arc::new(config))),
-        Some(authority.certificate()),
-    ))
+    Ok((Some(pair.acceptor()?), Some(authority.certificate())))
 }
 
 /// Accepts connections until aborted; `up` tells whether anybody listens now.

@@ -2,7 +2,7 @@
 
 use cluster::{Apply, ApplyError, CallError};
 use jiff::Timestamp;
-use krm::{Brief, ObjectId};
+use krm::ObjectId;
 use plan::{
     desired::{Desired, Target, desire, reach::restrict},
     inventory::{Entry, HookRun},
@@ -14,10 +14,7 @@ use rollout::{
 };
 
 use super::{AGAIN, LEFT, Pass, Wanted, gvk, later, run_of, span};
-use crate::{
-    live::ownership,
-    pass::{apply::Carrier, scopes::Kinds},
-};
+use crate::pass::{apply::Carrier, scopes::Kinds};
 
 /// A Job that is to be made.
 pub(super) struct Due {
@@ -151,19 +148,11 @@ impl Pass<'_> {
             dry_run: false,
         };
         let applied = carrier.acting().apply(apply).await?;
-        let facts = &applied.facts;
-        if let Some(ledger) = &mut self.state.ledger {
-            let entry = Entry {
-                version: Brief::from(&job.gvk.version),
-                uid: Some(Brief::from(&facts.uid)),
-                applied: Some(Brief::from(&job.digest)),
-                owned: facts.owner.as_ref().map(ownership),
-                hook: Some(Box::new(run.clone())),
-                ..Entry::default()
-            };
-            ledger.inventory.applied(&job.id, entry);
-        }
-        self.target().live.wrote(facts, applied.changed);
+        let rest = Entry {
+            hook: Some(Box::new(run.clone())),
+            ..Entry::default()
+        };
+        self.record(job, &applied, rest);
         tracing::info!(environment = %self.key, job = %job.id, "a Job for a number is at work");
         Ok(())
     }
