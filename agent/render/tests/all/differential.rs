@@ -20,7 +20,7 @@ mod tree;
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -101,18 +101,18 @@ fn report(mut outcomes: Vec<(u64, Outcome)>) {
         }
     }
     assert!(all.is_empty(), "{all}");
-    assert!(same * 5 > outcomes.len() * 2, "too few trees are good ones");
+    let good_enough = same * 5 > outcomes.len() * 2;
+    assert!(
+        good_enough || outcomes.len() < 100,
+        "too few trees are good ones"
+    );
 }
 
 fn compare(seed: u64, program: &Path, folder: &Path) -> Outcome {
     let (files, root) = tree::tree(seed);
     let place = folder.join(seed.to_string());
     write(&files, &place);
-    let theirs = Command::new(program)
-        .args(["build", root])
-        .current_dir(&place)
-        .output()
-        .expect("kustomize runs");
+    let theirs = build(program, &place, root);
     let ours = render_text(&files, root);
     let outcome = match (theirs.status.success(), ours) {
         (true, Ok(ours)) if ours.as_bytes() == theirs.stdout => Outcome::Same,
@@ -126,7 +126,9 @@ fn compare(seed: u64, program: &Path, folder: &Path) -> Outcome {
             Outcome::BothFail
         }
         (true, Err(error)) => Outcome::Differs(format!("only we fail: {error}")),
-        (false, Ok(_)) if trips_over_comment(&theirs.stderr) => Outcome::TheirComment,
+        (false, Ok(ours)) if trips_over_comment(program, &files, root, &ours) => {
+            Outcome::TheirComment
+        }
         (false, Ok(_)) => Outcome::Differs(format!(
             "only kustomize fails: {}",
             String::from_utf8_lossy(&theirs.stderr)
@@ -139,9 +141,25 @@ fn compare(seed: u64, program: &Path, folder: &Path) -> Outcome {
     outcome
 }
 
-/// go-yaml puts a comment between a key and its list under some circumstances, and reads the list as the key.
-fn trips_over_comment(stderr: &[u8]) -> bool {
-    String::from_utf8_lossy(stderr).contains("yaml: invalid map key: ")
+/// go-yaml puts a comment between a key and its list, or into brackets, where it swallows what comes behind it. That the
+/// comments are to blame is proved by the same tree without them: kustomize renders it, to what we made of the tree with them.
+fn trips_over_comment(program: &Path, files: &Files, root: &str, ours: &str) -> bool {
+    let plain: Files = files
+        .iter()
+        .map(|(path, text)| (path.clone(), spelling::uncommented(text)))
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder for a tree");
+    write(&plain, folder.path());
+    let theirs = build(program, folder.path(), root);
+    theirs.status.success() && theirs.stdout == spelling::uncommented(ours).as_bytes()
+}
+
+fn build(program: &Path, place: &Path, root: &str) -> Output {
+    Command::new(program)
+        .args(["build", root])
+        .current_dir(place)
+        .output()
+        .expect("kustomize runs")
 }
 
 fn render_text(files: &Files, root: &str) -> Result<String, String> {

@@ -99,6 +99,22 @@ fn commented(dice: &mut Dice, text: &str) -> String {
     all
 }
 
+/// The text without what [`commented`] puts in.
+pub(super) fn uncommented(text: &str) -> String {
+    let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    let is_above = |line: &str| {
+        line.trim_start()
+            .strip_prefix("# above ")
+            .is_some_and(is_number)
+    };
+    let lines = text.split('\n').filter(|line| !is_above(line));
+    let lines = lines.map(|line| match line.rsplit_once(" # behind ") {
+        Some((before, rest)) if is_number(rest) => before,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Read and printed anew: other quotes, other indentation, flow style here and there.
 fn printed(dice: &mut Dice, text: &str) -> Option<String> {
     let documents = yaml::read(
