@@ -22,8 +22,9 @@ mod who;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Builder;
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 
@@ -41,9 +42,13 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-/// Runs the command to its end.
+/// Runs the command to its end. Threads of its own are for what goes on for long: to start them takes a tenth of a small render.
 fn run(cli: &Cli, context: &Context) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut runtime = match cli.command {
+        Command::Agent(_) | Command::Demo(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    let runtime = runtime
         .worker_threads(2)
         .enable_all()
         .build()
