@@ -31,7 +31,7 @@ pub(crate) struct Output {
 enum Names {
     /// From the root of the repo, at a commit of the clone that this git sees.
     Repo(Git, String),
-    /// From this directory if they are below it, and else in full.
+    /// From this directory.
     Disk(PathBuf),
 }
 
@@ -146,10 +146,7 @@ impl Output {
 
     /// What the user calls a file or directory of the tree.
     pub(crate) fn name(&self, path: &TreePath) -> String {
-        match self.names.name(path) {
-            name if name.is_empty() => ".".to_owned(),
-            name => name,
-        }
+        self.names.name(path)
     }
 
     /// The commits that wrote these lines of `file` last. A line that is in no commit yet is absent.
@@ -185,14 +182,7 @@ impl Names {
     fn name(&self, file: &TreePath) -> String {
         match self {
             Self::Repo(..) => file.to_string(),
-            Self::Disk(here) => {
-                let whole = Path::new("/").join(file.as_str());
-                whole
-                    .strip_prefix(here)
-                    .unwrap_or(&whole)
-                    .display()
-                    .to_string()
-            }
+            Self::Disk(here) => seen_from(here, &Path::new("/").join(file.as_str())),
         }
     }
 
@@ -214,4 +204,45 @@ impl Names {
     }
 }
 
+/// What `file` is called by somebody who stands in `here`: in full if the two have only the root in common.
+fn seen_from(here: &Path, file: &Path) -> String {
+    let shared = here.ancestors().enumerate();
+    let mut below =
+        shared.filter_map(|(up, above)| Some((up, above, file.strip_prefix(above).ok()?)));
+    match below.next() {
+        Some((up, above, below)) if up == 0 || above.parent().is_some() => {
+            let name = format!("{}{}", "../".repeat(up), below.display());
+            match name.trim_end_matches('/') {
+                "" => ".".to_owned(),
+                name => name.to_owned(),
+            }
+        }
+        _ => file.display().to_string(),
+    }
+}
+
 impl Explain for Unrenderable {}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::seen_from;
+
+    #[test]
+    fn a_file_is_called_as_it_is_seen() {
+        let called = |here, file| seen_from(Path::new(here), Path::new(file));
+        assert_eq!(called("/shop", "/shop/base/web.yaml"), "base/web.yaml");
+        assert_eq!(
+            called("/shop/overlays/a", "/shop/base/web.yaml"),
+            "../../base/web.yaml"
+        );
+        assert_eq!(
+            called("/shop/overlays/a", "/other/web.yaml"),
+            "/other/web.yaml"
+        );
+        assert_eq!(called("/", "/other/web.yaml"), "other/web.yaml");
+        assert_eq!(called("/shop", "/shop"), ".");
+        assert_eq!(called("/shop/base", "/shop"), "..");
+    }
+}

@@ -249,10 +249,12 @@ impl<'s> Layer<'s> {
         let dir = self.files.root.join(&path.value).unwrap_or_default();
         match self.visited.iter().find(|visited| visited.is_within(&dir)) {
             Some(visited) => {
-                let text = format!(
-                    "`{}` holds `{visited}`, which is being rendered: a cycle",
-                    path.value
-                );
+                let how = if *visited == dir {
+                    "is"
+                } else {
+                    "holds what is"
+                };
+                let text = format!("`{}` {how} being rendered already: a cycle", path.value);
                 Err(Problem::at(path.pos, text).hint("a base must not be at or above its overlay"))
             }
             None => Ok(dir),
@@ -379,11 +381,9 @@ fn find_file<'s>(
         }
     }
     match found.as_slice() {
-        [] => Err(
-            Problem::general(format!("there is no kustomization file in `{dir}`"))
-                .hint(format!("add one of {}", FILE_NAMES.join(", ")))
-                .into(),
-        ),
+        [] => Err(Problem::general("the directory has no kustomization file")
+            .hint(format!("add one of {}", FILE_NAMES.join(", ")))
+            .into()),
         [(name, path)] => {
             let loaded = session
                 .read(path)
@@ -393,7 +393,7 @@ fn find_file<'s>(
         several => {
             let names: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
             let text = format!(
-                "`{dir}` has more than one kustomization file: {}",
+                "the directory has more than one kustomization file: {}",
                 names.join(", ")
             );
             Err(Problem::general(text).hint("keep one of them").into())

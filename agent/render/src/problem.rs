@@ -19,7 +19,7 @@ pub struct RenderError {
 /// One problem, with the file it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The file; `None` where none is to blame.
+    /// The file, or the directory that was to be rendered; `None` where neither is to blame.
     pub file: Option<TreePath>,
     /// The 1-based line; 0 where the whole file is meant.
     pub line: u32,

@@ -47,7 +47,7 @@ pub fn render(
             sources,
             reads,
         }),
-        Err(problems) => Err(located(problems, &sources)),
+        Err(problems) => Err(located(problems, &sources, path)),
     }
 }
 
@@ -91,9 +91,9 @@ fn render_in(session: &Session<'_>, path: &TreePath) -> Outcome<Vec<Object>> {
 fn check_root(session: &Session<'_>, path: &TreePath) -> Result<(), Problem> {
     match session.entry(path) {
         Ok(Some(EntryKind::Directory)) => Ok(()),
-        Ok(Some(EntryKind::File)) => Err(Problem::general(format!("`{path}` is a file"))
+        Ok(Some(EntryKind::File)) => Err(Problem::general("this is a file")
             .hint("name the directory that holds the kustomization file")),
-        Ok(None) => Err(Problem::general(format!("`{path}` does not exist"))),
+        Ok(None) => Err(Problem::general("there is no such directory")),
         Err(error) => Err(Problem::general(error.to_string())),
     }
 }
@@ -130,12 +130,16 @@ fn mark_managed(set: &mut ObjectSet, context: &Context<'_>) -> Outcome {
     Transformer::Pairs(spec).apply(set, context)
 }
 
-fn located(problems: Problems, sources: &[TreePath]) -> RenderError {
+/// Puts problems where they are. What is no file's fault is put at the directory that is rendered.
+fn located(problems: Problems, sources: &[TreePath], root: &TreePath) -> RenderError {
     let faults = problems.into_vec().into_iter().map(|problem| {
         let source = problem.pos.map(|pos| pos.source.0);
         let at = source.and_then(|source| usize::try_from(source).ok());
         Fault {
-            file: at.and_then(|at| sources.get(at)).cloned(),
+            file: match problem.pos {
+                Some(_) => at.and_then(|at| sources.get(at)).cloned(),
+                None => Some(root.clone()),
+            },
             line: problem.pos.map_or(0, |pos| pos.line),
             message: problem.message,
             hint: problem.hint,

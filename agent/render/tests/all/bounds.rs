@@ -77,7 +77,7 @@ fn says_which_line_led_to_a_missing_kustomization() {
         .with("base/other.yaml", "x: y\n");
     let text = message(&tree, "overlay");
     assert!(
-        text.starts_with("overlay/kustomization.yaml:3: there is no kustomization file in `base`"),
+        text.starts_with("overlay/kustomization.yaml:3: the directory has no kustomization file"),
         "{text}"
     );
 }
