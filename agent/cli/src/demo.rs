@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::signals::Signals;
 
 mod agent;
 mod canary;
@@ -76,7 +77,7 @@ impl Explain for DemoError {
         Some(match self {
             Self::NoSample => "run it inside a clone of the Driftless repository".to_owned(),
             Self::ControlPlane(_) => {
-                "Go 1.25 or newer has to be installed; or give --kubeconfig FILE to use a cluster of yours".to_owned()
+                "Go 1.26 or newer has to be installed; or give --kubeconfig FILE to use a cluster of yours".to_owned()
             }
             Self::Git(_) => "git has to be installed".to_owned(),
             _ => return None,
@@ -84,9 +85,11 @@ impl Explain for DemoError {
     }
 }
 
-/// Starts everything, shows the tour, and waits for Ctrl-C.
+/// Starts everything, shows the tour, and waits to be asked to end.
 pub(crate) async fn run(plan: Plan, context: &Context) -> Result<(), DemoError> {
     let root = root()?;
+    let mut signals =
+        Signals::listen().map_err(|error| DemoError::Io("wait for signals".to_owned(), error))?;
     let screen = Screen::new(context);
     let folder = tempfile::Builder::new()
         .prefix("driftless-demo-")
@@ -99,7 +102,7 @@ pub(crate) async fn run(plan: Plan, context: &Context) -> Result<(), DemoError> 
     };
     tokio::select! {
         shown = stage.show(plan, context) => shown,
-        _ = tokio::signal::ctrl_c() => {
+        () = signals.asked_to_end() => {
             screen.say("");
             screen.say("Stopping.");
             Ok(())

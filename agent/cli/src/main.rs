@@ -16,6 +16,7 @@ mod image;
 mod objects;
 mod releases;
 mod request;
+mod signals;
 mod term;
 mod who;
 

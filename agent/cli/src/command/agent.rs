@@ -6,13 +6,13 @@ use std::{
 };
 
 use daemon::{Config, RunError, Secret, Tenancy};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Agent, LogFormat};
 use crate::context::Context;
 use crate::error::{Exit, Explain, Failure};
+use crate::signals::Signals;
 
 /// Where the agent lives unless told otherwise; `deploy/` makes this namespace.
 const NAMESPACE: &str = "driftless-system";
@@ -53,20 +53,13 @@ pub(crate) async fn run(args: &Agent, context: &Context) -> Result<Exit, Failure
     start_log(args);
     let shutdown = CancellationToken::new();
     let config = config(args, context)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(AgentError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(AgentError::Signal)?;
+    let mut signals = Signals::listen().map_err(AgentError::Signal)?;
     let stop = shutdown.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        signals.asked_to_end().await;
         tracing::info!("asked to stop; a second signal stops at once");
         stop.cancel();
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        signals.asked_to_end().await;
         std::process::exit(2);
     });
     daemon::run(config, shutdown)
