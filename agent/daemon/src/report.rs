@@ -207,6 +207,16 @@ pub(crate) fn events(outcome: &Outcome, old: &EnvironmentStatus) -> Vec<Event> {
     }
     events.extend(rollout::events(outcome));
     let ready = api::conditions::find(&old.conditions, ConditionType::Ready);
+    if let Some(warning) = rollout::warning(outcome)
+        && judgement.ready.holds == Some(true)
+        && !ready.is_some_and(|ready| ready.message.contains(warning))
+    {
+        events.push(Event {
+            warning: true,
+            reason: Reason::InvalidStrategy,
+            message: warning.to_owned(),
+        });
+    }
     let told = ready.is_some_and(|ready| {
         ready.reason == judgement.ready.reason.as_str() && ready.message == judgement.ready.message
     });

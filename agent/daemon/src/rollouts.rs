@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
     names,
-    v1alpha1::{Environment, EnvironmentStatus},
+    v1alpha1::{Environment, EnvironmentStatus, RolloutPhase, RolloutStatus},
 };
 use jiff::Timestamp;
 use krm::ObjectId;
@@ -34,6 +34,8 @@ pub(crate) struct Rollouts {
     pub(crate) looked: bool,
     /// True if pods were ready of which those who route did not know yet.
     pub(crate) lags: bool,
+    /// What is wrong with a strategy that nobody needs yet.
+    pub(crate) unfit: Option<String>,
     /// The workloads of the rollout under way, and the strategy's name.
     pub(crate) chosen: Chosen,
     /// True until what the stored state wishes for was carried out once, so that it is known to stand.
@@ -108,6 +110,7 @@ impl Rollouts {
             wake: None,
             looked: false,
             lags: false,
+            unfit: status.rollout.as_ref().and_then(unfit),
             chosen: Chosen::default(),
             is_new: true,
             untold: untold(stored),
@@ -161,6 +164,12 @@ impl Rollouts {
         self.objects.clear();
         self.recent.clear();
     }
+}
+
+/// What was told at rest of a strategy that cannot be used, so that it is looked at again.
+fn unfit(told: &RolloutStatus) -> Option<String> {
+    let rests = told.phase == RolloutPhase::Settled && !told.message.is_empty();
+    rests.then(|| told.message.clone())
 }
 
 /// The digest of a revision: of its objects, whatever the commit.

@@ -107,6 +107,9 @@ impl Run<'_> {
     }
 
     fn advance(&mut self) {
+        if let Some(why) = &self.seen.uncut {
+            return self.stand_still(why);
+        }
         let phase = self.state.rollout.as_ref().map(|rollout| &rollout.phase);
         match phase {
             None => self.settled(),

@@ -39,6 +39,8 @@ pub struct Observation {
     pub chaos: Disturbed,
     /// True once the environment is being taken away, so that nothing of a rollout may stay.
     pub leaving: bool,
+    /// Why the way of the rollout under way cannot be taken apart any more, so that `workloads` says nothing.
+    pub uncut: Option<String>,
 }
 
 /// What is seen of disturbances on purpose.

@@ -28,11 +28,13 @@ use crate::{
 
 mod disturb;
 mod endpoints;
+mod first;
 mod in_place;
 mod jobs;
 mod observe;
 mod resume;
 mod sides;
+mod still;
 mod strategy;
 mod tell;
 
@@ -80,22 +82,25 @@ impl Pass<'_> {
         self.second_chance(&rendering).await;
         let head = self.head_revision(&rendering);
         let look = self.look(&rendering, head).await?;
-        let (cut, is_held) = match self.cut(&look).await? {
-            Ok(cut) => (cut, look.is_held),
-            Err(faults) => {
-                self.cannot_cut(&faults, &look);
-                (Cut::Whole, true)
-            }
+        let (cut, uncut) = match self.cut(&look).await? {
+            Ok(cut) => (cut, None),
+            Err(faults) => (Cut::Whole, Some(self.cannot_cut(&faults, &look))),
         };
+        let is_held = look.is_held || uncut.is_some();
         let mut seen = self.seen(&look, &cut).await?;
-        if is_held {
+        let before = self.rollouts().state.clone();
+        seen.uncut = uncut.filter(|_| before.rollout.is_some());
+        if is_held && seen.uncut.is_none() {
             // No other revision begins before somebody has seen to it; the good one is kept up.
             (seen.head, seen.strategy) = (None, None);
         }
-        let before = self.rollouts().state.clone();
-        let (state, effects) = self.follows(&before, &seen);
+        let (state, mut effects) = self.follows(&before, &seen);
+        self.say_unfit(&state, &mut effects);
         self.tell_rollout(&state, &effects, &seen, &look.chosen);
         if !self.write_rollout(&state).await {
+            return None;
+        }
+        if seen.uncut.is_some() && self.stands_still(&state, &effects.wish) {
             return None;
         }
         self.disturb(&effects.wish).await;
@@ -140,6 +145,7 @@ impl Pass<'_> {
             alarms: self.alarms(),
             chaos,
             leaving: self.leaving,
+            uncut: None,
         })
     }
 
@@ -341,7 +347,10 @@ impl Pass<'_> {
             return self.cut_sides(look, strategy).await;
         }
         if look.chosen.workloads.is_empty() {
-            return Some(Ok(Cut::Whole));
+            return Some(match self.is_on_its_way() {
+                true => Err(vec![still::lost(self.key)]),
+                false => Ok(Cut::Whole),
+            });
         }
         let given = Given {
             good: &look.good,
@@ -386,13 +395,11 @@ impl Pass<'_> {
         let now = Timestamp::now();
         let said = said(self.environment);
         let jobs = self.want_jobs(&effects.wish.checks, &state, &versions, look);
-        let wake = match self.is_resumed() {
-            true => Some(now),
-            false => self
-                .wake_at(effects.wake, now)
-                .into_iter()
-                .chain(jobs)
-                .min(),
+        let wake = if self.is_resumed() {
+            Some(now)
+        } else {
+            let wakes = self.wake_at(effects.wake, now).into_iter();
+            wakes.chain(jobs).chain(self.unfit_again(now)).min()
         };
         let rollouts = self.rollouts();
         rollouts.said = said;

@@ -96,6 +96,13 @@ pub(super) fn verdict(told: &Told) -> Option<(Reason, String, bool)> {
     }
 }
 
+/// What somebody has to see to before the next revision, although all is well with this one.
+pub(super) fn warning(outcome: &Outcome) -> Option<&str> {
+    let told = outcome.rollout.as_ref().filter(|told| told.current)?;
+    let message = told.status.message.as_str();
+    (told.status.phase == RolloutPhase::Settled && !message.is_empty()).then_some(message)
+}
+
 /// What was decided in one look, in as few events as there are reasons; numbers that were good are none.
 pub(super) fn events(outcome: &Outcome) -> Vec<Event> {
     let Some(told) = &outcome.rollout else {

@@ -136,9 +136,11 @@ impl Judgement {
                     message: at(
                         outcome,
                         &format!(
-                            "{} objects in sync and healthy{}",
+                            "{} objects in sync and healthy{}{}",
                             outcome.objects - leaving(outcome),
-                            still_there(outcome)
+                            still_there(outcome),
+                            super::rollout::warning(outcome)
+                                .map_or_else(String::new, |told| format!("; {told}")),
                         ),
                     ),
                 },

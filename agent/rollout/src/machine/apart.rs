@@ -1,14 +1,18 @@
-//! Times in which the machine is not asked to go on: while an Environment is suspended, and when it is taken away.
+//! Times in which the machine is not asked to go on: while an Environment is suspended, while nobody can tell what its
+//! rollout is about, and when it is taken away.
 //!
 //! Suspended means that nobody looks and nothing is touched, so the time of a rollout stands still, and what was seen
-//! before proves nothing after it. Taken away means that nothing of a rollout may stay behind.
+//! before proves nothing after it. A rollout whose way cannot be taken apart any more stands still in the same way:
+//! whatever is wrong there is wrong with how things are described, not with what serves, and users that are thrown from
+//! one version to the other for it would be the only harm done. It still ends when somebody or git says so, or an
+//! alarm. Taken away means that nothing of a rollout may stay behind.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{Run, elapsed, later};
-use crate::state::{Cause, Phase, Rollout, State, Stepping, Tallies};
+use crate::state::{Cause, Direction, Phase, Rollout, State, Stepping, Tallies};
 
 impl State {
     /// The same while nobody looks. The time of a rollout under way stands still until the next look.
@@ -25,11 +29,38 @@ impl State {
 impl Run<'_> {
     /// Somebody looks again.
     pub(super) fn look_again(&mut self) {
+        if self.seen.uncut.is_some() {
+            self.state = self.state.halted(self.now);
+            return;
+        }
         let Some(rollout) = &mut self.state.rollout else {
             return;
         };
         if let Some(since) = rollout.halted.take() {
             rollout.stood_still(elapsed(since, self.now));
+        }
+    }
+
+    /// Nothing moves until it can be told again what the rollout is about, or until it is to end.
+    pub(super) fn stand_still(&mut self, why: &str) {
+        let Some(rollout) = &self.state.rollout else {
+            // What comes next is not what was looked at.
+            self.looks_again = true;
+            return;
+        };
+        match &rollout.phase {
+            Phase::Ending { .. } => self.ending(),
+            // Everybody is there already, and nobody has to be led anywhere.
+            Phase::Baking { .. } if self.is_baked() => self.state.rollout = None,
+            Phase::Baking { .. } => why.clone_into(&mut self.waiting),
+            _ => {
+                let forward = rollout.direction == Direction::Forward;
+                let alarm = || self.alarm().filter(|_| forward);
+                match self.news().or_else(alarm) {
+                    Some(cause) => self.end(cause),
+                    None => why.clone_into(&mut self.waiting),
+                }
+            }
         }
     }
 

@@ -50,7 +50,10 @@ impl Run<'_> {
         let unseen = self.seen.workloads.is_empty();
         let unseen = unseen.then(|| "the workloads have not been seen".to_owned());
         let left = self.unreplaced(rollout);
-        if let Some(why) = rollout.unrouted(self.seen).or(chaos).or(unseen).or(left) {
+        // Where nobody can tell what it was about, the good revision alone is put back, and that is all there is to see.
+        let shown = rollout.unrouted(self.seen).or(unseen).or(left);
+        let shown = shown.filter(|_| self.seen.uncut.is_none());
+        if let Some(why) = chaos.or(shown) {
             self.waiting = why;
             return;
         }

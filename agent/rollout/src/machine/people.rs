@@ -45,6 +45,9 @@ impl Run<'_> {
     }
 
     fn obey(&mut self, command: &Command) -> Result<(), String> {
+        if let Some(why) = self.seen.uncut.as_ref().filter(|_| self.moves(command)) {
+            return Err(format!("it stands still: {why}"));
+        }
         // Who leaves a step out does not leave out what is watched.
         let leaves_out = matches!(command.action, Action::Skip | Action::PromoteFully);
         if leaves_out && let Some(cause) = self.failing() {
@@ -63,6 +66,16 @@ impl Run<'_> {
         match done {
             true => Ok(()),
             false => Err(else_why.to_owned()),
+        }
+    }
+
+    /// Whether `command` would begin something: a step, or the way back to a former release.
+    fn moves(&self, command: &Command) -> bool {
+        let phase = self.state.rollout.as_ref().map(|rollout| &rollout.phase);
+        match command.action {
+            Action::Promote | Action::PromoteFully | Action::Skip => true,
+            Action::Abort => matches!(phase, Some(Phase::Baking { .. })),
+            Action::Pause | Action::Retry => false,
         }
     }
 

@@ -138,16 +138,25 @@ impl Run<'_> {
             return;
         };
         let bake = rollout.strategy.bake.map(crate::Interval::duration);
+        let until = later(*since, bake.unwrap_or_default());
+        match self.is_baked() {
+            true => self.state.rollout = None,
+            false => self.waiting = format!("the bake time, until {until:.0}"),
+        }
+    }
+
+    /// Whether the bake time is over, or something newer is there.
+    pub(super) fn is_baked(&self) -> bool {
+        let Some(rollout) = &self.state.rollout else {
+            return true;
+        };
+        let Phase::Baking { since, .. } = &rollout.phase else {
+            return false;
+        };
+        let bake = rollout.strategy.bake.map(crate::Interval::duration);
         let over = elapsed(*since, self.now) >= bake.unwrap_or_default();
         let moved = |head: &crate::state::Revision| *head != rollout.target;
-        if over || self.seen.head.as_ref().is_some_and(moved) {
-            self.state.rollout = None;
-        } else {
-            self.waiting = format!(
-                "the bake time, until {:.0}",
-                later(*since, bake.unwrap_or_default())
-            );
-        }
+        over || self.seen.head.as_ref().is_some_and(moved)
     }
 
     fn is_back(&self) -> bool {

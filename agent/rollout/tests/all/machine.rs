@@ -949,3 +949,105 @@ fn what_goes_with_its_environment_is_not_to_blame() {
     world.pass(1);
     assert!(world.turn().records.is_empty(), "nothing begins any more");
 }
+
+/// At the pause of 25 %, where nobody can tell any more what the rollout is about.
+fn uncut() -> World {
+    let mut world = World::new(Router::Route);
+    let pause = Step::Pause(Pause {
+        duration: Some(rollout::Interval::seconds(60)),
+    });
+    let strategy = watched(Strategy::of(vec![
+        Step::Weight(25),
+        pause,
+        Step::Weight(100),
+    ]));
+    world.push("b", Some(strategy));
+    world.until(10, |world| world.at_step() == Some(1));
+    world.seen.uncut = Some("web has moved".to_owned());
+    world.seen.workloads.clear();
+    world
+}
+
+#[test]
+fn a_rollout_that_nobody_can_tell_of_stands_still_and_says_why() {
+    let mut world = uncut();
+    let web = World::new(Router::Route).seen.workloads;
+    for _ in 0..20 {
+        world.pass(600);
+        world.seen.at = world.now;
+        let effects = world.look();
+        assert_eq!(effects.waiting, "web has moved");
+        let canary = effects.wish.canary.expect("it stands");
+        assert_eq!((canary.weight, world.at_step()), (25, Some(1)));
+    }
+    for action in [Action::Promote, Action::Skip, Action::PromoteFully] {
+        world.seen.command = Some(command(action.as_str(), action));
+        let told = world.look().records;
+        assert_eq!(told[0].event, Event::Ignored);
+        assert!(told[0].message.contains("it stands still: web has moved"));
+    }
+    // As if no time had passed: neither a deadline nor a missing number ends it.
+    (world.seen.uncut, world.seen.command) = (None, None);
+    world.seen.workloads = web;
+    world.turn();
+    assert_eq!(world.at_step(), Some(1));
+    world.until(10, |world| world.is_settled_on("b"));
+}
+
+#[test]
+fn what_nobody_can_tell_of_is_ended_by_people_git_and_alarms() {
+    type Reason = fn(&mut World);
+    let ends: [(&str, Reason, bool); 4] = [
+        (
+            "RolloutAborted",
+            |world| world.seen.command = Some(command("1", Action::Abort)),
+            true,
+        ),
+        ("Superseded", |world| world.push("c", None), false),
+        ("RolloutReverted", |world| world.push("a", None), false),
+        ("SyntheticAlarm", |world| world.alarm("front"), true),
+    ];
+    for (word, happen, rejects) in ends {
+        let mut world = uncut();
+        world.seen.at = world.now;
+        world.look();
+        happen(&mut world);
+        let effects = world.look();
+        assert_eq!(world.state.rollout, None, "{word}");
+        assert_eq!(effects.wish.base, Some(revision("a")));
+        assert_eq!(effects.wish.canary, None, "{word}");
+        assert!(
+            effects
+                .records
+                .iter()
+                .any(|one| one.message.starts_with(word))
+        );
+        assert!(effects.wake.is_some(), "what comes next is looked at");
+        assert_eq!(world.state.rejection(&revision("b")).is_some(), rejects);
+    }
+}
+
+#[test]
+fn what_bakes_and_cannot_be_told_of_is_over_in_time_and_not_called_back() {
+    let mut world = World::new(Router::Route);
+    let mut strategy = watched(weights(&[50]));
+    strategy.bake = Some(rollout::Interval::seconds(120));
+    world.push("b", Some(strategy));
+    let bakes = |world: &World| {
+        let rollout = world.state.rollout.as_ref();
+        rollout.is_some_and(|one| matches!(one.phase, Phase::Baking { .. }))
+    };
+    world.until(10, bakes);
+    world.seen.uncut = Some("web has moved".to_owned());
+    world.seen.workloads.clear();
+    world.alarm("front");
+    world.seen.command = Some(command("1", Action::Abort));
+    world.seen.at = world.now;
+    world.look();
+    assert!(bakes(&world), "nobody could tell where to go back to");
+    world.pass(121);
+    world.seen.at = world.now;
+    world.look();
+    assert_eq!(world.state.rollout, None);
+    assert_eq!(world.state.good, Some(revision("b")));
+}

@@ -11,7 +11,7 @@ use std::{env, fmt};
 use rollout::{
     State, Strategy,
     observe::{Action, Approval, Command, Pods, Router},
-    state::Phase,
+    state::{Phase, Rollout},
     strategy::{Amount, Chaos, Namespaces, Pause, Step},
     wish::Effects,
 };
@@ -59,16 +59,17 @@ enum Happening {
     Retry,
     Approve,
     Suspend,
+    Uncut,
 }
 
 use Happening::{
     Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, FewerWanted, LongNothing,
     MoreWanted, NewCommit, NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood, NumbersNan,
     OldCommit, PodsCrash, PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry, Revert,
-    RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks, Suspend,
+    RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks, Suspend, Uncut,
 };
 
-const ALL: [Happening; 33] = [
+const ALL: [Happening; 34] = [
     Nothing,
     LongNothing,
     NumbersGood,
@@ -102,6 +103,7 @@ const ALL: [Happening; 33] = [
     Retry,
     Approve,
     Suspend,
+    Uncut,
 ];
 
 /// A broken rule, and how it came to that.
@@ -130,6 +132,10 @@ impl Looks {
 }
 
 /// A world under test, with what the rules need to remember.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is something that happens or not, independent of the others"
+)]
 #[derive(Clone)]
 struct Trial {
     world: World,
@@ -140,6 +146,8 @@ struct Trial {
     blind: bool,
     /// Whether anybody looks.
     looks: Looks,
+    /// Nobody can tell what the rollout under way is about.
+    uncut: bool,
     /// Rollouts for which a bad number came in while they were under way.
     tainted: Vec<String>,
     /// When the last good number came in for the rollout under way, and of which it was.
@@ -219,6 +227,7 @@ impl Trial {
             commands: 0,
             blind: false,
             looks: Looks::Always,
+            uncut: false,
             tainted: Vec::new(),
             well: None,
             missing: false,
@@ -241,14 +250,38 @@ impl Trial {
         }
         self.looks = Looks::Always;
         self.world.aim();
+        let rolls = self.world.state.rollout.is_some();
+        self.world.seen.uncut = (self.uncut && rolls).then(|| "web has moved".to_owned());
         let before = self.world.clone();
         self.note();
         let effects = self.world.look();
         self.hold(&before, &effects)?;
-        self.world.obey(&effects.wish);
-        self.world.measure(&effects.wish);
+        if before.seen.uncut.is_some() && effects.wish.canary.is_some() {
+            // Nothing is carried out, and nobody is asked.
+            self.world.seen.samples.clear();
+            self.well = None;
+        } else {
+            self.world.obey(&effects.wish);
+            self.world.measure(&effects.wish);
+        }
         self.world.pass(10);
         Ok(())
+    }
+
+    /// What cannot be told stays as it is, or ends.
+    fn stands_still(&self, before: &World) -> Result<(), String> {
+        let (Some(old), Some(new), Some(_)) = (
+            &before.state.rollout,
+            &self.world.state.rollout,
+            &before.seen.uncut,
+        ) else {
+            return Ok(());
+        };
+        let at = |rollout: &Rollout| (rollout.id(), rollout.step, rollout.weight);
+        match at(old) == at(new) || matches!(new.phase, Phase::Ending { .. }) {
+            true => Ok(()),
+            false => Err("a rollout moved that nobody can tell of".to_owned()),
+        }
     }
 
     /// Nobody looks, and nothing of what stands changes.
@@ -328,6 +361,7 @@ impl Trial {
             Retry => self.command(Action::Retry),
             Approve => self.approve(),
             Suspend => self.looks = self.looks.turned(),
+            Uncut => self.uncut = !self.uncut,
         }
     }
 
@@ -402,6 +436,7 @@ impl Trial {
             false => [Ok(()), Ok(())],
         };
         let checks = [
+            self.stands_still(before),
             self.carries(before, effects),
             self.keeps_stable(before, effects),
             self.has_one_canary(before, effects),
@@ -444,6 +479,10 @@ impl Trial {
         let Some(canary) = &effects.wish.canary else {
             return Ok(());
         };
+        if before.seen.uncut.is_some() {
+            // It is not carried out.
+            return Ok(());
+        }
         let workload = &before.seen.workloads[WEB];
         let known = before
             .state

@@ -124,6 +124,7 @@ impl World {
                 alarms: BTreeMap::new(),
                 chaos: Disturbed::default(),
                 leaving: false,
+                uncut: None,
             },
             state,
             metrics: Metrics::Good,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use api::{names, v1alpha1::EnvironmentStatus};
 use e2e::{Agent, PATIENCE, Shop};
-use lab::{Options, control_plane::Api, eventually};
+use lab::{Options, control_plane::Api, eventually, unique};
 use serde_json::{Value, json};
 
 use crate::remote::{Far, away, lend};
@@ -41,7 +41,7 @@ pub(crate) fn push(shop: &Shop, objects: &[Value]) -> Result<String> {
 }
 
 /// A strategy that stops with one pod of the new version until somebody says so.
-async fn strategy(shop: &Shop) -> Result<()> {
+pub(crate) async fn strategy(shop: &Shop) -> Result<()> {
     let spec = json!({ "steps": [{ "replicas": 1 }, { "pause": {} }], "progressDeadline": "60s" });
     shop.strategy("one", spec).await
 }
@@ -65,7 +65,7 @@ async fn images(api: &Api, namespace: &str) -> Result<BTreeMap<String, String>> 
         .collect())
 }
 
-async fn are(api: &Api, namespace: &str, expected: &[(&str, &str)]) -> Result<()> {
+pub(crate) async fn are(api: &Api, namespace: &str, expected: &[(&str, &str)]) -> Result<()> {
     let expected: BTreeMap<String, String> = expected
         .iter()
         .map(|(name, pods)| ((*name).to_owned(), (*pods).to_owned()))
@@ -79,13 +79,18 @@ async fn are(api: &Api, namespace: &str, expected: &[(&str, &str)]) -> Result<()
     Ok(())
 }
 
-async fn promote(shop: &Shop) -> Result<()> {
+pub(crate) async fn promote(shop: &Shop) -> Result<()> {
     let waits = |status: &EnvironmentStatus| {
         let rollout = status.rollout.as_ref();
         rollout.is_some_and(|rollout| rollout.message.contains("promote"))
     };
     shop.status("the pause", waits).await?;
-    let command = json!({ "id": "go", "action": "promote", "by": "ada" });
+    command(shop, "promote").await
+}
+
+/// Says something of the rollout, as a person would.
+pub(crate) async fn command(shop: &Shop, action: &str) -> Result<()> {
+    let command = json!({ "id": unique(action), "action": action, "by": "ada" });
     let annotations = json!({ names::ROLLOUT_COMMAND: command.to_string() });
     shop.change(json!({ "metadata": { "annotations": annotations } }))
         .await

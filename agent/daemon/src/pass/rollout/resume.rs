@@ -16,7 +16,7 @@ impl Pass<'_> {
     pub(super) fn follows(&mut self, before: &State, seen: &Observation) -> (State, Effects) {
         // Asked for only here: a number that came in while the cluster was looked at is none of the future.
         let now = Timestamp::now();
-        if !self.is_resumed() {
+        if !self.is_resumed() || seen.uncut.is_some() {
             return rollout::step(before, seen, now);
         }
         let told = self.state.status.rollout.as_ref();

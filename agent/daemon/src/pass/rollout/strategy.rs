@@ -14,6 +14,8 @@ use rollout::{
     strategy::{Source, Step, builtin},
 };
 
+use serde_json::Value;
+
 use super::{Look, Pass};
 use crate::{
     chain,
@@ -23,6 +25,20 @@ use crate::{
 
 /// The name for all at once.
 const NONE: &str = "none";
+
+/// Why a strategy cannot be used.
+pub(super) enum Unfit {
+    /// The API server did not say what it is.
+    Unread(Stop),
+    /// There is none of that name.
+    Missing(String),
+    /// Something is wrong with it.
+    Faulty {
+        message: String,
+        /// True if it is about two namespaces that take turns.
+        takes_turns: bool,
+    },
+}
 
 impl Pass<'_> {
     /// The strategy between `good` and `new`, and the workloads it is for; or why nothing new can be begun.
@@ -54,13 +70,17 @@ impl Pass<'_> {
         }
         let chosen = chosen.map_err(|message| invalid(message, Retry::OnChange))?;
         if chosen.workloads.is_empty() {
-            let is_first = state.good.is_none() && self.has_nothing();
-            if is_first || (state.side.is_some() && changed.is_empty()) {
+            if state.good.is_none() && self.has_nothing() {
+                return self.first(new).await;
+            }
+            if state.side.is_some() && changed.is_empty() {
                 return self.taking_turns(new).await;
             }
+            self.is_it_fit(new).await;
             return Ok((None, chosen));
         }
         let strategy = self.find(&chosen.name, new).await?;
+        self.rollouts().unfit = None;
         let is_away = state.side.as_ref().is_some_and(|side| *side != namespace);
         if is_away && strategy.namespaces.is_none() {
             let message = format!(
@@ -74,11 +94,7 @@ impl Pass<'_> {
 
     /// The strategy by which the whole environment goes from one namespace to the other, if there is one.
     async fn taking_turns(&mut self, new: &[Object]) -> Result<(Option<Strategy>, Chosen), Stop> {
-        let all = workloads(new, self.namespace());
-        let names = all
-            .iter()
-            .filter_map(|workload| named(workload, &self.environment.spec.strategies));
-        for name in names.collect::<BTreeSet<_>>() {
+        for name in self.asked_for(new) {
             let strategy = self.find(&name, new).await?;
             if strategy.namespaces.is_some() {
                 let workloads = Vec::new();
@@ -88,31 +104,39 @@ impl Pass<'_> {
         Ok((None, Chosen::default()))
     }
 
+    /// The strategies of all that `new` has.
+    pub(super) fn asked_for(&self, new: &[Object]) -> BTreeSet<String> {
+        let all = workloads(new, self.namespace());
+        let rules = &self.environment.spec.strategies;
+        let names = all.iter().filter_map(|workload| named(workload, rules));
+        names.collect()
+    }
+
     /// True if nothing was ever made for the environment.
     fn has_nothing(&self) -> bool {
         let ledger = self.state.ledger.as_ref();
         ledger.is_none_or(|ledger| ledger.inventory.is_empty())
     }
 
-    async fn find(&self, name: &str, new: &[Object]) -> Result<Strategy, Stop> {
+    /// The strategy called `name`: one that comes with the agent, one in the cluster, or else the one that comes with the
+    /// revision itself, which could never be made if the revision waited for it.
+    pub(super) async fn find(&self, name: &str, new: &[Object]) -> Result<Strategy, Unfit> {
         let namespace = &self.key.namespace;
         if let Some(strategy) = builtin(name) {
             return Ok(strategy);
         }
         let api: Api<StrategyDocument> = Api::namespaced(self.context.cluster.client(), namespace);
         let found = api.get_opt(name).await;
-        let found = found.map_err(|error| Stop {
-            reason: crate::words::kube(&error),
-            message: chain::text(&error),
-            retry: Retry::Later,
+        let found = found.map_err(|error| {
+            Unfit::Unread(Stop {
+                reason: crate::words::kube(&error),
+                message: chain::text(&error),
+                retry: Retry::Later,
+            })
         })?;
-        let Some(document) = found else {
-            let names: Vec<_> = builtin::NAMES.iter().map(|(name, _)| *name).collect();
-            let message = format!(
-                "there is no Strategy {namespace}/{name}, and none of that name comes with the agent ({})",
-                names.join(", ")
-            );
-            return Err(invalid(message, Retry::Later));
+        let document = match found {
+            Some(document) => document,
+            None => self.in_git(name, new)?,
         };
         let strategy = document.spec.strategy;
         let mut faults: Vec<_> = strategy.faults().iter().map(ToString::to_string).collect();
@@ -121,20 +145,63 @@ impl Pass<'_> {
         if faults.is_empty() {
             return Ok(strategy);
         }
-        let message = format!("Strategy {namespace}/{name}: {}", faults.join("; "));
-        Err(invalid(message, Retry::Later))
+        Err(Unfit::Faulty {
+            message: format!("Strategy {namespace}/{name}: {}", faults.join("; ")),
+            takes_turns: strategy.namespaces.is_some(),
+        })
     }
 
-    /// The revision cannot be taken apart: the good one stays.
-    pub(super) fn cannot_cut(&mut self, faults: &[Fault], look: &Look) {
+    fn in_git(&self, name: &str, new: &[Object]) -> Result<StrategyDocument, Unfit> {
+        let namespace = &self.key.namespace;
+        let is_it = |object: &Value| {
+            let metadata = &object["metadata"];
+            let place = metadata["namespace"].as_str();
+            object["kind"] == "Strategy"
+                && object["apiVersion"] == "driftless.dev/v1alpha1"
+                && metadata["name"] == name
+                && place.unwrap_or_else(|| self.namespace()) == namespace
+        };
+        let found = new.iter().find(|(object, _)| is_it(object));
+        let Some((object, _)) = found else {
+            let names: Vec<_> = builtin::NAMES.iter().map(|(name, _)| *name).collect();
+            return Err(Unfit::Missing(format!(
+                "there is no Strategy {namespace}/{name}, and none of that name comes with the agent ({})",
+                names.join(", ")
+            )));
+        };
+        serde_json::from_value(object.clone()).map_err(|error| Unfit::Faulty {
+            message: format!("Strategy {namespace}/{name} in git: {error}"),
+            takes_turns: !object["spec"]["namespaces"].is_null(),
+        })
+    }
+
+    /// The revision cannot be taken apart: what stands stays. Says why.
+    pub(super) fn cannot_cut(&mut self, faults: &[Fault], look: &Look) -> String {
         let all: Vec<_> = faults.iter().map(ToString::to_string).collect();
         let message = format!("strategy {}: {}", look.chosen.name, all.join("; "));
+        // What a rollout under way lacks may come back without a word to anybody here.
+        let retry = match self.rollouts().state.rollout {
+            Some(_) => Retry::Later,
+            None => Retry::OnChange,
+        };
         self.outcome
-            .stop(Reason::InvalidStrategy, message, Retry::OnChange);
+            .stop(Reason::InvalidStrategy, message.clone(), retry);
+        message
     }
 }
 
-const fn invalid(message: String, retry: Retry) -> Stop {
+impl From<Unfit> for Stop {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Unread(stop) => stop,
+            Unfit::Missing(message) | Unfit::Faulty { message, .. } => {
+                invalid(message, Retry::Later)
+            }
+        }
+    }
+}
+
+pub(super) const fn invalid(message: String, retry: Retry) -> Stop {
     Stop {
         reason: Reason::InvalidStrategy,
         message,

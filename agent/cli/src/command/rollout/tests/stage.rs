@@ -90,6 +90,7 @@ impl Stage {
                 alarms: std::collections::BTreeMap::new(),
                 chaos: rollout::observe::Disturbed::default(),
                 leaving: false,
+                uncut: None,
             },
             state: State {
                 good: Some(revision("1")),

@@ -1,0 +1,49 @@
+//! A rollout under way whose revisions cannot be taken apart any more: it stands still.
+//!
+//! What is applied stays as it is, canary and shares included, and nothing is asked, made or repaired; a disturbance does
+//! not outlive that. What ends it all the same is `rollout::machine`'s to say.
+
+use jiff::Timestamp;
+use rollout::{
+    State, Wish,
+    split::Fault,
+    state::{Phase, Rollout},
+};
+
+use super::Pass;
+use crate::{key::EnvironmentKey, rollouts::said};
+
+impl Pass<'_> {
+    /// True while a rollout leads users somewhere.
+    pub(super) fn is_on_its_way(&mut self) -> bool {
+        let rollout = self.rollouts().state.rollout.as_ref();
+        let bakes = |rollout: &Rollout| matches!(rollout.phase, Phase::Baking { .. });
+        rollout.is_some_and(|rollout| !bakes(rollout))
+    }
+
+    /// True if the pass ends here, with everything as it was left. Otherwise it is over, and what is wrong with it is
+    /// nobody's trouble any more.
+    pub(super) fn stands_still(&mut self, state: &State, wish: &Wish) -> bool {
+        if wish.canary.is_none() {
+            if state.rollout.is_none() {
+                self.outcome.stop = None;
+            }
+            return false;
+        }
+        self.disturbs = Some(false);
+        let said = said(self.environment);
+        let rollouts = self.rollouts();
+        rollouts.asking.arrange(&[], &[], Timestamp::now());
+        (rollouts.state, rollouts.said) = (state.clone(), said);
+        true
+    }
+}
+
+/// What the rollout is about is not there any more, under the names that it began with.
+pub(super) fn lost(key: &EnvironmentKey) -> Fault {
+    Fault {
+        object: format!("Environment/{key}"),
+        message: "none of the workloads that the rollout under way began with is where it was; put spec.target.namespace back, or `driftless rollout abort` to go on from the good revision"
+            .to_owned(),
+    }
+}
