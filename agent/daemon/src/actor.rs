@@ -3,7 +3,7 @@
 //! Nothing is held while waiting. Health, other environments and new commits are events that wake the actor;
 //! each pass judges everything anew from git, inventory and cluster, so a missed event costs time, never truth.
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use api::{
     ConditionType, Reason,
@@ -12,10 +12,12 @@ use api::{
     v1alpha1::{DriftAction, Environment, Health},
 };
 use jiff::Timestamp;
+use krm::ObjectId;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use audit::turn;
+use waits::{news, rolled, stirred, until_changed};
 
 use crate::{
     audit::Turn,
@@ -28,13 +30,14 @@ use crate::{
     outcome::{Outcome, Retry},
     pass::Pass,
     publish,
-    rollouts::{Rollouts, said},
-    state::{Followed, State},
+    rollouts::said,
+    state::State,
     targets::{Aim, Stir},
     trigger::Trigger,
 };
 
 mod audit;
+mod waits;
 
 /// First and longest wait after a failed pass.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(5));
@@ -60,6 +63,8 @@ pub(crate) struct Actor {
     opens: Option<Timestamp>,
     /// When a status that differs only in words is written.
     settle: Option<Instant>,
+    /// What somebody keeps changing, and until when it is left alone.
+    fought: Option<(Instant, BTreeSet<ObjectId>)>,
     told: Option<Instant>,
     fights: Fights,
     /// The turn to be audited that is waited for.
@@ -87,6 +92,7 @@ impl Actor {
             retry: None,
             opens: None,
             settle: None,
+            fought: None,
             told: None,
             fights: Fights::default(),
             turn: None,
@@ -126,6 +132,7 @@ impl Actor {
                 return Trigger::Audit;
             }
             let deadline = self.state.deadline(self.timeout());
+            let fought = self.fought.as_ref().map(|(until, _)| *until);
             let trigger = tokio::select! {
                 biased;
                 changed = self.wanted.changed() => match changed {
@@ -146,6 +153,7 @@ impl Actor {
                 () = self.state.checks.some() => Some(Trigger::Check),
                 () = reached(self.opens) => Some(Trigger::Window),
                 () = until(self.settle) => Some(Trigger::Live(BTreeSet::new())),
+                () = until(fought) => self.fought.take().map(|(_, objects)| Trigger::Live(objects)),
                 () = until(deadline) => Some(Trigger::Deadline),
                 objects = turn(&mut self.turn, &self.context, self.seed) => Some(Trigger::Turn(objects)),
             };
@@ -241,7 +249,7 @@ impl Actor {
         }
         if let Some(wait) = self.is_fought_over(trigger) {
             tracing::warn!(environment = %self.key, seconds = wait.as_secs(), "somebody keeps changing what is put back; waiting");
-            self.settle = Some(began + wait);
+            self.leave_alone(trigger, began + wait);
             return;
         }
         if matches!(trigger, Trigger::Poll | Trigger::Push) && self.is_untouched().await {
@@ -249,15 +257,12 @@ impl Actor {
         }
         let quick = matches!(trigger, Trigger::Live(_) | Trigger::Deadline)
             && self.state.is_only_health(trigger);
-        let outcome = {
-            let pass = Pass::new(&self.context, &self.key, &environment, &mut self.state);
-            if quick {
-                pass.glance()
-            } else {
-                let halt = self.cancel.child_token();
-                let pass = Box::pin(pass.run(trigger, &halt));
-                until_changed(pass, self.wanted.clone(), &halt).await
-            }
+        let outcome = if quick {
+            self.pass(&environment).glance()
+        } else {
+            let (halt, wanted) = (self.cancel.child_token(), self.wanted.clone());
+            let pass = Box::pin(self.look(&environment, trigger, &halt));
+            until_changed(pass, wanted, &halt).await
         };
         if outcome.departed {
             // The Environment is gone, or will be in a moment; there is nobody to tell.
@@ -266,6 +271,25 @@ impl Actor {
         }
         self.plan_retry(&outcome);
         self.tell(&environment, &outcome, trigger, began).await;
+    }
+
+    /// Looks at what was changed alone where that is enough, and else at everything.
+    async fn look(
+        &mut self,
+        environment: &Environment,
+        trigger: &Trigger,
+        halt: &CancellationToken,
+    ) -> Outcome {
+        if let Trigger::Live(ids) = trigger
+            && let Some(outcome) = Box::pin(self.pass(environment).repair(ids, halt)).await
+        {
+            return outcome;
+        }
+        Box::pin(self.pass(environment).run(trigger, halt)).await
+    }
+
+    fn pass<'p>(&'p mut self, environment: &'p Environment) -> Pass<'p> {
+        Pass::new(&self.context, &self.key, environment, &mut self.state)
     }
 
     fn is_rolling(&self) -> bool {
@@ -327,7 +351,20 @@ impl Actor {
         };
         let mut changed = self.state.changed_by_others(ids);
         changed.extend(self.state.added_to_by_others(ids));
-        self.fights.wait(changed.into_iter(), Instant::now())
+        let names = changed.into_iter().map(ToString::to_string);
+        self.fights.wait(names, Instant::now())
+    }
+
+    /// Comes back to what is fought over then, and with it to what was left alone before.
+    fn leave_alone(&mut self, trigger: &Trigger, until: Instant) {
+        if let Trigger::Live(ids) = trigger {
+            let mut objects = self
+                .fought
+                .take()
+                .map_or_else(BTreeSet::new, |(_, ids)| ids);
+            objects.extend(ids.iter().cloned());
+            self.fought = Some((until, objects));
+        }
     }
 
     fn plan_retry(&mut self, outcome: &Outcome) {
@@ -449,49 +486,5 @@ impl Actor {
 
     fn timeout(&self) -> Duration {
         self.wanted.borrow().spec.timeout.duration()
-    }
-}
-
-/// Waits for `pass`. A new spec tells it to `halt`, and whoever deletes the Environment changes that, too.
-async fn until_changed<T>(
-    pass: impl Future<Output = T>,
-    mut wanted: watch::Receiver<Arc<Environment>>,
-    halt: &CancellationToken,
-) -> T {
-    let began = wanted.borrow().metadata.generation;
-    let same = |now: &Arc<Environment>| now.metadata.generation == began;
-    let mut pass = pin!(pass);
-    tokio::select! {
-        biased;
-        done = &mut pass => return done,
-        Ok(_) = wanted.wait_for(|now| !same(now)) => halt.cancel(),
-    }
-    pass.await
-}
-
-/// Waits until a rollout has a new number or its time has come, or for ever without one.
-async fn rolled(rollouts: Option<&Rollouts>) {
-    let Some(rollouts) = rollouts else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        () = rollouts.asking.some(), if rollouts.looked => {}
-        () = reached(rollouts.wake) => {}
-    }
-}
-
-/// Waits for news of the repo, or for ever without one.
-async fn news(followed: &mut Option<Followed>) {
-    match followed {
-        Some(followed) => followed.subscription.changed().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until something happens in the cluster, or for ever without one.
-async fn stirred(aim: &mut Option<Aim>) -> Stir {
-    match aim {
-        Some(aim) => aim.stirred().await,
-        None => std::future::pending().await,
     }
 }

@@ -10,9 +10,9 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    audit::Turns, checks::Visitor, claims::Claims, config::Tenancy, events::Events,
-    measure::Measures, metrics::Metrics, registry::Registry, repos::Repos, shelf::Shelf,
-    targets::Targets, traces::Traces,
+    archive::Archives, audit::Turns, checks::Visitor, claims::Claims, config::Tenancy,
+    events::Events, measure::Measures, metrics::Metrics, registry::Registry, repos::Repos,
+    shelf::Shelf, targets::Targets, traces::Traces,
 };
 
 /// Needed by every actor; nothing in it may be left out.
@@ -38,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) fence: Fence,
     /// Where the inventories are.
     pub(crate) shelf: Shelf,
+    /// Where what was applied is kept.
+    pub(crate) archives: Archives,
     /// As many as there are cores: more renders at once would only take more memory.
     pub(crate) renders: Arc<Semaphore>,
     /// Whose turn it is to be audited; none if nobody's ever is.

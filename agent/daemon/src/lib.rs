@@ -8,6 +8,7 @@
 //! what an object means belongs in `plan`.
 
 mod actor;
+mod archive;
 mod asking;
 mod audit;
 mod backoff;

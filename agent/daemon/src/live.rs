@@ -170,11 +170,12 @@ impl Live {
 
     /// The health of `id`: missing if it is not known.
     pub(crate) fn health(&self, id: &ObjectId) -> Health {
-        let kind = locked(&self.kinds).get(&group_kind(id)).cloned();
-        match kind.and_then(|kind| kind.get(id)) {
-            None => health::missing(),
-            Some(known) => known.health.unwrap_or_else(health::present),
-        }
+        let kinds = locked(&self.kinds);
+        // Asked of thousands of objects at a time, and there are few kinds: looking through them copies no names.
+        let mut named = kinds.iter();
+        let kind = named.find(|((group, kind), _)| *group == id.group && *kind == id.kind);
+        let health = kind.and_then(|(_, kind)| kind.health(id));
+        health.unwrap_or_else(health::missing)
     }
 
     /// Takes in what the API server said in answer to a write of ours, ahead of the watch.

@@ -13,7 +13,10 @@ use api::{
 };
 use cluster::Cluster;
 use krm::ObjectId;
-use plan::{diff::approval::Recreation, inventory::Fate};
+use plan::{
+    diff::approval::Recreation,
+    inventory::{Fate, Inventory},
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +47,7 @@ mod look;
 mod others;
 mod release;
 pub(crate) mod removal;
+mod repair;
 mod retreat;
 mod rights;
 mod rollout;
@@ -65,6 +69,8 @@ pub(crate) struct Pass<'a> {
     /// The cluster, with the rights of the environment.
     acting: Cluster,
     hooks: hooks::Hooks,
+    /// The part of the inventory that is compared; none while all of it is.
+    part: Option<Inventory>,
     /// What a revision asks for that has to wait.
     soon: Vec<ObjectId>,
     /// True while nothing new is made: what was applied before is kept up.
@@ -106,6 +112,7 @@ impl<'a> Pass<'a> {
             state,
             acting: context.cluster.clone(),
             hooks: hooks::Hooks::default(),
+            part: None,
             soon: Vec::new(),
             upkeep: false,
             leaving: false,
@@ -155,26 +162,35 @@ impl<'a> Pass<'a> {
                 None => self.state.status.objects,
             });
         }
+        self.end()
+    }
+
+    /// Judges health alone, when nothing else can have changed.
+    pub(crate) fn glance(mut self) -> Outcome {
+        self.outcome = self.as_before();
+        self.judge_health();
+        self.end()
+    }
+
+    /// What the last pass left behind, without what it did.
+    fn as_before(&self) -> Outcome {
+        Outcome {
+            changes: Vec::new(),
+            drift: Vec::new(),
+            stages: Vec::new(),
+            legs: Vec::new(),
+            overridden: None,
+            ..self.state.last.clone().unwrap_or_default()
+        }
+    }
+
+    /// Remembers what came of it.
+    fn end(self) -> Outcome {
         // What was changed is told once and needed no more.
         self.state.last = Some(Outcome {
             changes: Vec::new(),
             ..self.outcome.clone()
         });
-        self.outcome
-    }
-
-    /// Judges health alone, when nothing else can have changed.
-    pub(crate) fn glance(mut self) -> Outcome {
-        let last = self.state.last.clone().unwrap_or_default();
-        self.outcome = Outcome {
-            changes: Vec::new(),
-            drift: Vec::new(),
-            stages: Vec::new(),
-            legs: Vec::new(),
-            ..last
-        };
-        self.judge_health();
-        self.state.last = Some(self.outcome.clone());
         self.outcome
     }
 

@@ -22,6 +22,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    archive::Archives,
     audit::Turns,
     checks::Visitor,
     claims::Claims,
@@ -177,6 +178,12 @@ impl Agent {
         ended
     }
 
+    fn archives(&self) -> Result<Archives, RunError> {
+        let cache = &self.config.cache;
+        let failed = |error| RunError::Cache(cache.display().to_string(), error);
+        Archives::below(cache).map_err(failed)
+    }
+
     /// Cares for those environments that fall to this replica, until the end.
     async fn take_part(
         &self,
@@ -211,6 +218,7 @@ impl Agent {
             // Closed: each environment has one of its own.
             fence: Tenure::default().fence(),
             shelf: Shelf::new(self.cluster.client(), &self.config.namespace),
+            archives: self.archives()?,
             renders: Arc::new(Semaphore::new(cores())),
             turns: Turns::new(self.config.audit_per_minute).map(Arc::new),
             environments_in: self.config.environments_in.clone(),

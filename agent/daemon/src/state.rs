@@ -18,6 +18,7 @@ use source::Revision;
 use tokio::time::Instant;
 
 use crate::{
+    archive::Archived,
     checks::Checks,
     fields::FieldRules,
     journey::Journey,
@@ -49,6 +50,8 @@ pub(crate) struct State {
     pub(crate) aim: Option<Aim>,
     /// The inventory, once read.
     pub(crate) ledger: Option<Ledger>,
+    /// What was applied, as far as it is kept.
+    pub(crate) archived: Archived,
     /// What the last render was made from.
     pub(crate) memo: Option<Arc<Memo>>,
     /// The release under way.
@@ -115,6 +118,7 @@ impl State {
             followed: None,
             aim: None,
             ledger: None,
+            archived: Archived::default(),
             memo: None,
             release: None,
             rollouts: None,
@@ -216,7 +220,7 @@ impl State {
     }
 
     /// Those of `ids` that are no longer as the inventory recorded them.
-    pub(crate) fn changed_by_others(&self, ids: &BTreeSet<ObjectId>) -> Vec<String> {
+    pub(crate) fn changed_by_others<'i>(&self, ids: &'i BTreeSet<ObjectId>) -> Vec<&'i ObjectId> {
         let Some(aim) = &self.aim else {
             return Vec::new();
         };
@@ -236,10 +240,7 @@ impl State {
                 _ => false,
             }
         };
-        ids.iter()
-            .filter(|id| !same(id))
-            .map(ToString::to_string)
-            .collect()
+        ids.iter().filter(|id| !same(id)).collect()
     }
 
     /// Takes in what an audit found: these objects are no longer as the inventory recorded them.
@@ -262,7 +263,7 @@ impl State {
     }
 
     /// Those of `ids` to which people have added fields, or from which they took some away, since the last pass.
-    pub(crate) fn added_to_by_others(&self, ids: &BTreeSet<ObjectId>) -> Vec<String> {
+    pub(crate) fn added_to_by_others<'i>(&self, ids: &'i BTreeSet<ObjectId>) -> Vec<&'i ObjectId> {
         let Some(aim) = &self.aim else {
             return Vec::new();
         };
@@ -275,7 +276,7 @@ impl State {
         let moved = ids
             .iter()
             .filter(|id| set(id) != self.foreign_seen.get(*id).copied());
-        moved.map(ToString::to_string).collect()
+        moved.collect()
     }
 }
 

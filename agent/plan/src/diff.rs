@@ -21,6 +21,7 @@ use crate::{
 pub mod approval;
 mod budget;
 mod judge;
+pub mod part;
 mod prune;
 mod removal;
 

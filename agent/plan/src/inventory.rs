@@ -120,6 +120,15 @@ impl Inventory {
         self.entries.iter().map(|(id, held)| (id, &held.entry))
     }
 
+    /// What is known of `ids`, to judge them alone; `None` if one of them is not in here. It is stored nowhere.
+    pub fn part<'i>(&self, ids: impl IntoIterator<Item = &'i ObjectId>) -> Option<Self> {
+        let known = |id: &ObjectId| Some((id.clone(), self.entries.get(id)?.clone()));
+        Some(Self {
+            entries: ids.into_iter().map(known).collect::<Option<_>>()?,
+            ..Self::default()
+        })
+    }
+
     /// How many objects it holds.
     pub fn len(&self) -> usize {
         self.entries.len()

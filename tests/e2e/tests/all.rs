@@ -40,6 +40,8 @@ mod quirks;
 mod remote;
 #[path = "all/removal.rs"]
 mod removal;
+#[path = "all/repair.rs"]
+mod repair;
 #[path = "all/replicas.rs"]
 mod replicas;
 #[path = "all/rights.rs"]

@@ -51,6 +51,13 @@ impl Kind {
         objects.get(&place(id)).map(|known| (**known).clone())
     }
 
+    /// The health of `id`, if it is known.
+    pub(super) fn health(&self, id: &ObjectId) -> Option<Health> {
+        let objects = locked(&self.objects);
+        let known = objects.get(&place(id))?;
+        Some(known.health.clone().unwrap_or_else(health::present))
+    }
+
     /// Follows the watch for ever.
     pub(super) async fn run(&self, cluster: Cluster) {
         let detail = match health::has_health(&self.resource.gvk) {

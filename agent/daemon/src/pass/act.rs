@@ -229,7 +229,7 @@ impl Pass<'_> {
     }
 
     /// True if something newer is there, or this replica has to stop.
-    fn interrupted(&self, cancel: &CancellationToken) -> bool {
+    pub(super) fn interrupted(&self, cancel: &CancellationToken) -> bool {
         let newer = self.state.followed.as_ref().is_some_and(|followed| {
             let head = followed.subscription.peek();
             head.is_some_and(|head| followed.dealt_with.flatten() != Some(head))

@@ -11,6 +11,7 @@ use krm::{Gvk, ObjectId};
 use plan::{
     desired::{Desired, Desires, Origin, Refusal, Target, desire, put_first, reach::restrict},
     diff::{self, AdoptRule, Budget, DriftRule, Plan, PlanInput, Rules},
+    inventory::Inventory,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -83,9 +84,15 @@ impl Pass<'_> {
         self.wait_for_claims(&seen);
         self.note_drift(drifted, &plan);
         self.foreign(&carrier, &desired, cancel).await;
-        self.note_revision(revision);
         self.hooks.keep(kinds);
+        self.finish(revision, desired).await;
+    }
+
+    /// Writes down what came of it.
+    async fn finish(&mut self, revision: source::Revision, desired: Vec<Desired>) {
+        self.note_revision(revision);
         self.store().await;
+        self.archive(desired).await;
     }
 
     /// Notes in the inventory that all of `revision` is applied.
@@ -155,8 +162,18 @@ impl Pass<'_> {
         &mut self,
         objects: Vec<(Value, Option<Origin>)>,
     ) -> Option<(Kinds, Desires)> {
+        let kept = self.kept_kinds();
+        self.desires_beside(objects, kept).await
+    }
+
+    /// The same, where the kinds of `kept` have to be known as well.
+    pub(super) async fn desires_beside(
+        &mut self,
+        objects: Vec<(Value, Option<Origin>)>,
+        kept: BTreeSet<Gvk>,
+    ) -> Option<(Kinds, Desires)> {
         let mut wanted = kinds_of(objects.iter().map(|(object, _)| object));
-        wanted.extend(self.kept_kinds());
+        wanted.extend(kept.iter().cloned());
         let mut kinds = Kinds::default();
         kinds.learn(&self.target().cluster, wanted).await;
         if let Some(fault) = kinds.unreachable() {
@@ -177,7 +194,7 @@ impl Pass<'_> {
         let mut desires = desire(objects, &target, &kinds);
         restrict(&mut desires, self.reach());
         // What is refused need not be watched, and maybe cannot be.
-        let mut used = self.kept_kinds();
+        let mut used = kept;
         let asked = desires.objects.iter().chain(&desires.hooks);
         used.extend(asked.map(|object| object.gvk.clone()));
         kinds.retain(&used);
@@ -231,13 +248,12 @@ impl Pass<'_> {
         complete: bool,
     ) -> Option<(Snapshot, Looked)> {
         let blind = self.blind(kinds, desired).await?;
-        let ledger = self.state.ledger.as_ref()?;
+        let inventory = self.inventory()?;
         let ids = desired.iter().map(|object| &object.id);
-        let ids = ids.chain(ledger.inventory.iter().map(|(id, _)| id));
+        let ids = ids.chain(inventory.iter().map(|(id, _)| id));
         let mut seen = self.target().live.snapshot(ids);
         let unseen: Vec<ObjectId> = {
             let rules = self.rules();
-            let inventory = &ledger.inventory;
             let input = PlanInput {
                 desired,
                 complete,
@@ -286,19 +302,20 @@ impl Pass<'_> {
     }
 
     pub(super) fn plan(&self, desired: &[Desired], seen: &Snapshot, complete: bool) -> Plan {
-        let empty = plan::inventory::Inventory::default();
-        let inventory = self
-            .state
-            .ledger
-            .as_ref()
-            .map_or(&empty, |ledger| &ledger.inventory);
+        let empty = Inventory::default();
         diff::plan(&PlanInput {
             desired,
             complete,
-            inventory,
+            inventory: self.inventory().unwrap_or(&empty),
             live: seen,
             rules: self.rules(),
         })
+    }
+
+    /// The inventory, or the part of it that is compared.
+    pub(super) fn inventory(&self) -> Option<&Inventory> {
+        let all = self.state.ledger.as_ref().map(|ledger| &ledger.inventory);
+        self.part.as_ref().or(all)
     }
 
     pub(super) fn rules(&self) -> Rules<'_> {

@@ -1,6 +1,7 @@
 //! Who changed what, told before and after it is put right.
 
 use api::v1alpha1::{DriftAction, DriftEntry, DriftMode};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use krm::ObjectId;
 use plan::{desired::Desired, diff::Plan, drift};
@@ -24,19 +25,23 @@ impl Pass<'_> {
         desired: &[Desired],
         plan: &Plan,
     ) -> Vec<Drifted> {
-        let mut all = Vec::with_capacity(plan.drifted.len());
+        let mut looks = Vec::with_capacity(plan.drifted.len());
         for drifted in &plan.drifted {
             let object = &desired[drifted.index];
-            let entries = match drifted.deleted {
+            looks.push(self.who(kinds, object, drifted.deleted).boxed());
+        }
+        let looks = stream::iter(looks).buffered(self.context.concurrency);
+        looks.collect().await
+    }
+
+    async fn who(&self, kinds: &Kinds, object: &Desired, deleted: bool) -> Drifted {
+        Drifted {
+            id: object.id.clone(),
+            entries: match deleted {
                 true => vec![entry(&object.id, None)],
                 false => self.fields(kinds, object).await,
-            };
-            all.push(Drifted {
-                id: object.id.clone(),
-                entries,
-            });
+            },
         }
-        all
     }
 
     /// Takes drift into the outcome, with what became of it.

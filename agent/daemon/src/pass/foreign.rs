@@ -1,5 +1,7 @@
 //! Fields that people have added by hand and git does not mention: told, or taken out again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use api::v1alpha1::{DriftAction, DriftEntry, DriftMode, ForeignEntry, ForeignFields};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plan::{
@@ -22,7 +24,7 @@ impl Pass<'_> {
         let found = self.added(desired);
         let removes = self.fields.foreign == ForeignFields::Remove
             && self.environment.spec.drift == DriftMode::Repair;
-        let mut told = Vec::new();
+        let mut told = self.told_before(desired);
         for (object, fields) in found {
             let (stay, go): (Vec<_>, Vec<_>) = fields
                 .into_iter()
@@ -32,7 +34,17 @@ impl Pass<'_> {
                 told.extend(self.take_out(carrier, object, go).await);
             }
         }
+        told.sort_by(|a, b| a.object.cmp(&b.object));
         self.outcome.foreign = Some(told);
+    }
+
+    /// What was told of other objects, where only `desired` are looked at.
+    fn told_before(&mut self, desired: &[Desired]) -> Vec<ForeignEntry> {
+        let told = self.outcome.foreign.take().filter(|_| self.part.is_some());
+        let mut told = told.unwrap_or_default();
+        let looked: BTreeSet<String> = desired.iter().map(|it| it.id.to_string()).collect();
+        told.retain(|entry| !looked.contains(&entry.object));
+        told
     }
 
     /// What was added to which object.
@@ -42,7 +54,13 @@ impl Pass<'_> {
             .live
             .snapshot(desired.iter().map(|object| &object.id));
         let mut found = Vec::new();
-        let mut seen = std::collections::BTreeMap::new();
+        let mut seen = match self.part {
+            Some(_) => std::mem::take(&mut self.state.foreign_seen),
+            None => BTreeMap::new(),
+        };
+        for object in desired {
+            seen.remove(&object.id);
+        }
         for object in desired {
             let known = snapshot.known(&object.id);
             let Some(others) = known.and_then(|known| known.others.as_ref()) else {

@@ -49,8 +49,8 @@ impl Pass<'_> {
             self.no_cluster(fault.reason, &all.join("; "));
             return None;
         }
-        let ledger = self.state.ledger.iter();
-        let kept = ledger.flat_map(|ledger| ledger.inventory.iter().map(|(id, _)| id));
+        let kept = self.inventory().into_iter();
+        let kept = kept.flat_map(|inventory| inventory.iter().map(|(id, _)| id));
         let ids = desired.iter().map(|object| &object.id).chain(kept);
         let of = |id: &ObjectId| {
             let mut told = told.iter();

@@ -13,6 +13,7 @@ mod hooks;
 mod inventory;
 mod laws;
 mod model;
+mod part;
 mod sample;
 mod waves;
 mod windows;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use e2e::{PATIENCE, Shop};
+use e2e::{Agent, PATIENCE, Shop};
 use lab::audit::{Entries, Entry};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many edits.
-const EDITS: usize = 100;
+const EDITS: u32 = 100;
 /// A prime: steps of it visit all objects in no obvious order.
 const STRIDE: usize = 317;
 /// Who edits.
@@ -32,29 +32,46 @@ enum Edit {
 /// The table of edits.
 pub(crate) fn table() -> Table {
     let title = "Drift: from the answer to an edit (strings, numbers, quantities, list entries, list keys, removed fields, removed label, deleted object) to the answer to its repair";
-    Table::new(title, ["objects", "edits", "p50", "p99", "worst"])
+    let columns = [
+        "objects",
+        "edits",
+        "p50",
+        "p99",
+        "worst",
+        "CPU ms/edit",
+        "reads",
+        "writes",
+    ];
+    Table::new(title, columns)
 }
 
 /// Edits objects here and there, one after the other, and waits for each to be put back.
 pub(crate) async fn measure(
     table: &mut Table,
-    shop: &Shop,
+    (shop, agent): (&Shop, &Agent),
     objects: &[Object],
     value: &str,
 ) -> Result<()> {
     let mut times = Vec::new();
-    for number in 0..EDITS {
+    let (mark, processor) = (shop.mark()?, agent.process.processor_time());
+    for number in 0..EDITS as usize {
         let object = &objects[number * STRIDE % objects.len()];
         let edits = edits(object);
         let edit = &edits[number / 2 % edits.len()];
         times.push(one(shop, object, edit, value).await?);
     }
+    let processor = agent.process.processor_time().saturating_sub(processor);
+    let work = shop.requests(mark)?.work();
+    let writes = work.writes().len();
     table.row(vec![
         objects.len().to_string(),
         times.len().to_string(),
         millis(percentile(&times, 50)),
         millis(percentile(&times, 99)),
         millis(percentile(&times, 100)),
+        (processor / EDITS).as_millis().to_string(),
+        (work.len() - writes).to_string(),
+        writes.to_string(),
     ]);
     Ok(())
 }

@@ -110,7 +110,8 @@ impl Tables {
         ]);
         let again = estate.agent.process.resident_bytes();
         if shape.environments == 1 {
-            drift::measure(&mut self.drift, &estate.shop, &estate.objects(0), "v1").await?;
+            let who = (&estate.shop, &estate.agent);
+            drift::measure(&mut self.drift, who, &estate.objects(0), "v1").await?;
         }
         let requests = estate.quiet(quiet).await?;
         ensure!(requests.len() < 1_000, "not quiet:\n{}", requests.summary());
