@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct Catalogue {
     groups: Mutex<HashMap<GroupVersion, Known>>,
+    /// Held by whoever asks the server just now.
+    turns: Mutex<HashMap<GroupVersion, Arc<Turn>>>,
 }
+
+/// Held by who asks of one group and version.
+type Turn = tokio::sync::Mutex<()>;
 
 /// What is known of a kind.
 pub(crate) enum Memory {
@@ -54,6 +59,12 @@ impl Catalogue {
             None if known.at.elapsed() < PATIENCE => Memory::Missing,
             None => Memory::None,
         }
+    }
+
+    /// Who asks of the group and version of `gvk` holds this.
+    pub(crate) fn turn(&self, gvk: &Gvk) -> Arc<Turn> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(group_version(gvk)).or_default().clone()
     }
 
     /// Keeps what the server said.

@@ -63,10 +63,18 @@ impl ResolveError {
 impl Cluster {
     /// How the server serves a kind.
     pub async fn resolve(&self, gvk: &Gvk) -> Result<Resource, ResolveError> {
-        match self.catalogue().recall(gvk) {
-            Memory::Served(resource) => return Ok(resource),
-            Memory::Missing => return Err(ResolveError::UnknownKind(gvk.clone())),
-            Memory::None => {}
+        if let Some(known) = self.recall(gvk) {
+            return known;
+        }
+        let turn = self.catalogue().turn(gvk);
+        let held = turn.try_lock();
+        if held.is_err() {
+            // Somebody is asking, and at a start it is everybody. Who learned nothing from that asks for himself, but
+            // not after all others: each might wait for as long as a call can take.
+            drop(turn.lock().await);
+            if let Some(known) = self.recall(gvk) {
+                return known;
+            }
         }
         let resources = self.kinds_of(gvk).await?;
         let found = resources
@@ -75,6 +83,15 @@ impl Cluster {
             .cloned();
         self.catalogue().remember(gvk, resources);
         found.ok_or_else(|| ResolveError::UnknownKind(gvk.clone()))
+    }
+
+    /// What is known of a kind without asking.
+    fn recall(&self, gvk: &Gvk) -> Option<Result<Resource, ResolveError>> {
+        match self.catalogue().recall(gvk) {
+            Memory::Served(resource) => Some(Ok(resource)),
+            Memory::Missing => Some(Err(ResolveError::UnknownKind(gvk.clone()))),
+            Memory::None => None,
+        }
     }
 
     /// Forgets what kinds there are, because a CRD was made, changed or deleted.

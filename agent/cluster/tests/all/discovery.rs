@@ -1,8 +1,12 @@
-use cluster::ResolveError;
+use cluster::{Limits, ResolveError};
+use futures::future::join_all;
 use krm::Gvk;
 use serde_json::json;
 
-use crate::world::{PATIENCE, cluster, plane};
+use crate::{
+    fake::{Fake, answer},
+    world::{PATIENCE, cluster, plane},
+};
 
 #[tokio::test]
 async fn finds_kinds_and_says_which_are_missing() {
@@ -81,4 +85,21 @@ async fn a_broken_aggregated_api_makes_only_its_own_kinds_unknown() {
         .resolve(&Gvk::new("apps/v1", "Deployment"))
         .await
         .unwrap();
+}
+
+/// As at a start, where all Environments want to know the same.
+#[tokio::test]
+async fn many_that_ask_at_once_share_an_answer_but_not_a_refusal() {
+    let list = json!({ "kind": "APIResourceList", "resources": [
+        { "name": "configmaps", "kind": "ConfigMap", "namespaced": true },
+        { "name": "secrets", "kind": "Secret", "namespaced": true } ] });
+    let good = answer("200 OK", "application/json", &list.to_string());
+    let bad = answer("500 Oh", "application/json", "{}");
+    let kinds = ["ConfigMap", "Secret", "ConfigMap", "Secret"].map(|kind| Gvk::new("v1", kind));
+    for (said, answered, asked) in [(good, true, 1), (bad, false, kinds.len())] {
+        let fake = Fake::saying(said, Limits::default()).await;
+        let all = join_all(kinds.iter().map(|kind| fake.cluster.resolve(kind))).await;
+        assert!(all.iter().all(|one| one.is_ok() == answered), "{all:?}");
+        assert_eq!(fake.asked(), asked);
+    }
 }
