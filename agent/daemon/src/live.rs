@@ -150,6 +150,13 @@ impl Live {
         faults
     }
 
+    /// Sees to it that each of `resources` is watched, without waiting.
+    pub(crate) fn begin(&self, resources: &[Resource]) {
+        for resource in resources {
+            self.watch(resource);
+        }
+    }
+
     /// What is known of `ids`.
     pub(crate) fn snapshot<'a>(&self, ids: impl Iterator<Item = &'a ObjectId>) -> Snapshot {
         let kinds = locked(&self.kinds);

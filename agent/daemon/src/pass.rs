@@ -31,6 +31,7 @@ use crate::{
 };
 
 mod act;
+mod ahead;
 mod aim;
 mod apply;
 mod approval;
@@ -219,7 +220,7 @@ impl<'a> Pass<'a> {
         if !self.load().await {
             return;
         }
-        let Some(news) = self.follow(cancel).await else {
+        let Some(news) = self.follow_at_last(cancel).await else {
             return;
         };
         let began = Instant::now();
@@ -242,10 +243,12 @@ impl<'a> Pass<'a> {
         let Some(rendering) = self.after_others(rendering, &news).await else {
             return;
         };
-        if self.aim().await.is_none() || !self.take_rights() || !self.guard().await {
+        if self.aim().await.is_none()
+            || !self.take_rights()
+            || !self.begin(&rendering, trigger).await
+        {
             return;
         }
-        self.release(trigger).await;
         if let Some(rendering) = Box::pin(self.bring_out(rendering)).await {
             self.bring_in(rendering, cancel).await;
             self.stands_now();

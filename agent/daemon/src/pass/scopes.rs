@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cluster::{Cluster, ResolveError, Resource};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use krm::Gvk;
 use plan::desired::Scopes;
 use serde_json::Value;
@@ -15,25 +16,24 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// Asks the cluster for kinds not asked for before.
+    /// Asks the cluster for kinds not asked for before: for those of each group and version together, because one answer
+    /// tells of all of them.
     pub(super) async fn learn(&mut self, cluster: &Cluster, wanted: BTreeSet<Gvk>) {
-        for gvk in wanted {
-            if self.served.contains_key(&gvk) {
-                continue;
-            }
-            match cluster.resolve(&gvk).await {
+        let mut groups: BTreeMap<(String, String), Vec<Gvk>> = BTreeMap::new();
+        let new = wanted.into_iter();
+        for gvk in new.filter(|gvk| !self.served.contains_key(gvk)) {
+            let group = (gvk.group.clone(), gvk.version.clone());
+            groups.entry(group).or_default().push(gvk);
+        }
+        let groups = groups.into_values();
+        let groups: FuturesUnordered<_> = groups.map(|kinds| ask(cluster, kinds)).collect();
+        for (gvk, answer) in groups.concat().await {
+            match answer {
                 Ok(resource) => {
                     self.faults.remove(&gvk);
                     self.served.insert(gvk, resource);
                 }
-                Err(error) => {
-                    let gone = matches!(error, ResolveError::Call(_));
-                    self.faults.insert(gvk, error);
-                    if gone {
-                        // Each further kind would be waited for as long as this one.
-                        return;
-                    }
-                }
+                Err(error) => drop(self.faults.insert(gvk, error)),
             }
         }
     }
@@ -65,6 +65,21 @@ impl Scopes for Kinds {
     fn namespaced(&self, gvk: &Gvk) -> Option<bool> {
         self.resource(gvk).map(|resource| resource.namespaced)
     }
+}
+
+/// Asks for `kinds`, which are of one group and version.
+async fn ask(cluster: &Cluster, kinds: Vec<Gvk>) -> Vec<(Gvk, Result<Resource, ResolveError>)> {
+    let mut answers = Vec::with_capacity(kinds.len());
+    for gvk in kinds {
+        let answer = cluster.resolve(&gvk).await;
+        let gone = matches!(answer, Err(ResolveError::Call(_)));
+        answers.push((gvk, answer));
+        if gone {
+            // Each further kind would be waited for as long as this one.
+            break;
+        }
+    }
+    answers
 }
 
 /// The kinds of rendered objects.

@@ -1,11 +1,13 @@
 //! What goes wrong around the agent, and the one clear message for it.
 
-use anyhow::Result;
-use e2e::{PATIENCE, Shop, config_map, ready};
+use anyhow::{Result, ensure};
+use e2e::{Agent, AgentOptions, PATIENCE, Shop, config_map, ready};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, api::PostParams};
 use lab::{
-    Fault, GitHttp, eventually,
+    Fault, GitHttp,
+    audit::Entry,
+    eventually,
     git::{Auth, HttpOptions},
 };
 use serde_json::{Value, json};
@@ -73,6 +75,35 @@ async fn the_git_server_goes_down_and_comes_back() -> Result<()> {
     .await?;
     server.fault(Fault::None).await;
     shop.ready_at(&second).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_looks_at_what_it_has_made_while_git_is_slow_to_answer() -> Result<()> {
+    let shop = Shop::new("gitslow").await?;
+    let server = served(&shop, Auth::Nobody).await?;
+    secret(&shop, &server, json!({})).await?;
+    let first = shop.push_maps("first", &[("a", "1")])?;
+    let options = AgentOptions::alone(&shop.namespace);
+    let agent = Agent::start(shop.world, options.clone())?;
+    shop.environment(over(&server)).await?;
+    shop.ready_at(&first).await?;
+    agent.process.terminate();
+    agent.process.wait(PATIENCE).await?;
+    // Longer than this test waits for anything.
+    server.fault(Fault::Slow(PATIENCE * 10)).await;
+    let mark = shop.mark()?;
+    let _again = Agent::start(shop.world, options)?;
+    eventually(PATIENCE, || async {
+        let all = shop.requests(mark)?;
+        let watched = all.of("configmaps").iter().any(Entry::is_watch);
+        ensure!(watched, "it waits for git:\n{}", all.summary());
+        Ok(())
+    })
+    .await?;
+    let writes = shop.requests(mark)?.writes();
+    let writes = writes.only(|entry| entry.resource != "leases");
+    ensure!(writes.is_empty(), "{}", writes.summary());
     Ok(())
 }
 
