@@ -19,7 +19,10 @@ impl Run<'_> {
             // There is nothing behind the former release. Side by side it takes its place pod by pod, without a
             // proof; a namespace whose pods are not there is given nobody.
             return match rollout.strategy.namespaces.is_some() {
-                true => self.waiting = cause.sentence(),
+                true => {
+                    self.cap();
+                    self.waiting = cause.sentence();
+                }
                 false => self.up(),
             };
         }

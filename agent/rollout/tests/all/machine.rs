@@ -1,7 +1,7 @@
 //! The stories: what happens to a revision, good or bad, and to those who are served meanwhile.
 
 use rollout::{
-    State, Strategy,
+    Effects, State, Strategy,
     observe::{Action, Approval, Command, Pods, Router},
     state::{Cause, Direction, Phase, StateError},
     strategy::{
@@ -681,8 +681,8 @@ fn gates_ask_and_count() {
     assert_eq!(world.state.rejected[0].cause.as_str(), "AnalysisFailed");
 }
 
-#[test]
-fn two_namespaces_take_turns_and_the_way_back_is_instant() {
+/// `b` serves from one namespace, and the other one still has `a` in full.
+fn turned() -> World {
     let mut strategy = watched(weights(&[100]));
     strategy.bake = Some(rollout::Interval::seconds(600));
     strategy.namespaces = Some(Namespaces {
@@ -695,13 +695,12 @@ fn two_namespaces_take_turns_and_the_way_back_is_instant() {
     world.until(10, |world| world.state.good == Some(revision("b")));
     assert_eq!(world.state.side.as_deref(), Some("shop-blue"));
     let effects = world.look();
-    let other = effects.wish.other.unwrap();
+    let other = effects.wish.other.expect("the other side is kept");
     assert_eq!(
         (other.namespace.as_str(), other.revision),
         ("shop", revision("a"))
     );
     assert_eq!(other.pods[WEB], 4, "ready for everybody");
-    // What serves is `b` now, and the side that does not still has `a` in full.
     let web = world.web();
     web.stable.settled = Some("b".to_owned());
     web.achieved = Some(0);
@@ -711,6 +710,12 @@ fn two_namespaces_take_turns_and_the_way_back_is_instant() {
         settled: Some("a".to_owned()),
         stuck: None,
     });
+    world
+}
+
+#[test]
+fn two_namespaces_take_turns_and_the_way_back_is_instant() {
+    let mut world = turned();
     world.alarm("front");
     world.seen.at = world.now;
     let effects = world.look();
@@ -724,6 +729,25 @@ fn two_namespaces_take_turns_and_the_way_back_is_instant() {
     assert_eq!(world.state.good, Some(revision("a")));
     assert_eq!(effects.wish.side.as_deref(), Some("shop"));
     assert_eq!(effects.wish.other, None, "what was left is rejected");
+}
+
+#[test]
+fn a_namespace_whose_pods_crash_on_the_way_back_is_given_nobody() {
+    let mut world = turned();
+    world.alarm("front");
+    world.seen.at = world.now;
+    let weight = |effects: Effects| effects.wish.canary.map(|canary| canary.weight);
+    assert_eq!(weight(world.look()), Some(100));
+    let healthy = world.web().canary.clone();
+    if let Some(pods) = &mut world.web().canary {
+        (pods.ready, pods.stuck) = (0, Some("web-1: CrashLoopBackOff".to_owned()));
+    }
+    world.seen.at = world.now;
+    assert_eq!(weight(world.look()), Some(0), "nobody is there to answer");
+    // What serves had an alarm, so the way back goes on as soon as it can.
+    world.web().canary = healthy;
+    world.seen.at = world.now;
+    assert_eq!(weight(world.look()), Some(100));
 }
 
 #[test]
