@@ -18,7 +18,7 @@ pub struct Config {
     pub lease_name: String,
     /// Who this replica is among its peers; must differ between them.
     pub identity: String,
-    /// Where mirrors are kept. May be lost at any time.
+    /// Where mirrors and what was applied are kept. May be lost at any time.
     pub cache: PathBuf,
     /// Where to listen for webhooks, probes and metrics.
     pub listen: SocketAddr,

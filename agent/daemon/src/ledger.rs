@@ -36,6 +36,8 @@ pub(crate) struct Ledger {
     owner: OwnerRef,
     /// The resource version of each stored shard.
     versions: BTreeMap<u32, String>,
+    /// How many entries it held when it was last made to take no more room than it needs.
+    compacted: usize,
 }
 
 /// Why the inventory cannot be read or written. Nothing may be applied then.
@@ -93,8 +95,10 @@ impl Ledger {
             let shard = shard(document.spec);
             shards.push(shard.map_err(|id| LedgerError::Broken(environment.clone(), id))?);
         }
+        let inventory = Inventory::from_shards(shards);
         let ledger = Self {
-            inventory: Inventory::from_shards(shards),
+            compacted: inventory.len(),
+            inventory,
             api: shelf.api().clone(),
             owner,
             versions,
@@ -170,8 +174,10 @@ impl Ledger {
             self.versions.insert(number, version?);
             self.inventory.stored(number);
         }
-        if !dirty.is_empty() {
+        // What only changed takes no more room than before.
+        if self.inventory.len() != self.compacted {
             self.inventory.compact();
+            self.compacted = self.inventory.len();
         }
         Ok(!dirty.is_empty())
     }

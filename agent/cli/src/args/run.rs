@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 /// Arguments of `agent`.
 #[derive(Debug, Args)]
 pub(crate) struct Agent {
-    /// Directory for the mirrors of config repos. May be lost at any time
+    /// Directory for the mirrors of config repos, and for what was applied but Secrets. May be lost at any time
     #[arg(long, value_name = "DIR", default_value = "/var/cache/driftless")]
     pub(crate) cache_dir: PathBuf,
     /// Where to listen for webhooks, probes and metrics

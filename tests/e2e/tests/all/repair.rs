@@ -174,7 +174,8 @@ async fn an_edit_beside_a_commit_ends_as_the_newest_commit_says() -> Result<()> 
     let fourth = name(4);
     let edit_now = edit(&shop, &fourth, json!({ "data": { "key": "theirs" } }));
     let (asked, edited) = tokio::join!(shop.change(ask), edit_now);
-    (asked?, edited?);
+    asked?;
+    edited?;
     shop.ready_at(&second).await?;
     all_are(&shop, "2").await?;
     // And after it: nobody goes back to what was applied before.
