@@ -16,6 +16,7 @@ mod chain;
 mod checked;
 mod checks;
 mod claims;
+mod clock;
 mod config;
 mod context;
 mod environments;

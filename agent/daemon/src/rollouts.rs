@@ -6,7 +6,7 @@ use api::{
     names,
     v1alpha1::{Environment, EnvironmentStatus, RolloutPhase, RolloutStatus},
 };
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use krm::ObjectId;
 use rollout::{
     judge::Decision,
@@ -16,7 +16,12 @@ use rollout::{
 };
 use serde_json::Value;
 
-use crate::{asking::Asking, measure::Measures, rendered::Rendering};
+use crate::{
+    asking::Asking,
+    clock::{Clocks, Moment},
+    measure::Measures,
+    rendered::Rendering,
+};
 
 /// How many revisions' objects are kept: the good one, the one before it, the new one, and one that took its place.
 const KEPT: usize = 4;
@@ -29,7 +34,9 @@ pub(crate) struct Rollouts {
     pub(crate) state: State,
     pub(crate) asking: Asking,
     /// When something can change by time alone.
-    pub(crate) wake: Option<Timestamp>,
+    pub(crate) wake: Option<Moment>,
+    /// The clocks as they were at the last look.
+    pub(crate) clocks: Clocks,
     /// Whether the last pass got as far as to look at it. If not, numbers that come in change nothing by themselves.
     pub(crate) looked: bool,
     /// True if pods were ready of which those who route did not know yet.
@@ -108,6 +115,7 @@ impl Rollouts {
             state,
             asking: Asking::new(measures),
             wake: None,
+            clocks: Clocks::now(),
             looked: false,
             lags: false,
             unfit: status.rollout.as_ref().and_then(unfit),
@@ -121,6 +129,16 @@ impl Rollouts {
             said: Said::default(),
             recent: BTreeMap::new(),
         })
+    }
+
+    /// Keeps all times as far away as they were if the clock was set since the last look. Says by how much it was.
+    pub(crate) fn heed_clock(&mut self) -> SignedDuration {
+        let now = Clocks::now();
+        let by = std::mem::replace(&mut self.clocks, now).set_until(now);
+        if !by.is_zero() {
+            self.state = self.state.clock_set(by);
+        }
+        by
     }
 
     /// The objects of `revision`, if they are known.

@@ -23,6 +23,7 @@ use crate::{
 mod apart;
 mod back;
 mod capacity;
+mod clock;
 mod disturbing;
 mod people;
 mod picture;
@@ -50,11 +51,12 @@ pub fn step(state: &State, seen: &Observation, now: Timestamp) -> (State, Effect
         waiting: String::new(),
         looks_again: false,
     };
+    run.catch_up();
     run.look_again();
     if !seen.leaving {
         run.heed();
     }
-    if now.duration_since(seen.at) <= FRESH {
+    if now.duration_since(seen.at).abs() <= FRESH {
         run.recover();
         run.leave();
         run.go();

@@ -34,6 +34,8 @@ pub struct AgentOptions {
     pub prometheus: Option<String>,
     /// Where it sends traces.
     pub otlp_endpoint: Option<String>,
+    /// How it reaches the API server, if not as all others do.
+    pub kubeconfig: Option<PathBuf>,
     /// More arguments.
     pub more: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl AgentOptions {
             webhook_secret: None,
             prometheus: None,
             otlp_endpoint: None,
+            kubeconfig: None,
             more: Vec::new(),
         }
     }
@@ -80,7 +83,12 @@ impl Agent {
             .env("_RJEM_MALLOC_CONF", "dirty_decay_ms:0")
             .arg("agent")
             .arg("--kubeconfig")
-            .arg(&world.agent_kubeconfig)
+            .arg(
+                options
+                    .kubeconfig
+                    .as_ref()
+                    .unwrap_or(&world.agent_kubeconfig),
+            )
             .args(["--namespace", crate::install::NAMESPACE])
             .args(["--environments-in", &options.namespace])
             .args(["--lease-name", &options.lease])

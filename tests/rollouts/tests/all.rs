@@ -41,6 +41,8 @@ mod switch;
 mod synthetic;
 #[path = "all/the_lab.rs"]
 mod the_lab;
+#[path = "all/unreachable.rs"]
+mod unreachable;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -90,6 +92,7 @@ fn scenarios() -> Vec<Trial> {
         kills(),
         pauses(),
         apart(),
+        unreachable(),
         sides(),
         switch(),
         chaos(),
@@ -157,6 +160,19 @@ fn apart() -> Vec<Trial> {
         scenario(
             "a_canary_is_taken_back_before_its_environment_is_deleted",
             apart::a_canary_is_taken_back_before_its_environment_is_deleted,
+        ),
+    ]
+}
+
+fn unreachable() -> Vec<Trial> {
+    vec![
+        scenario(
+            "a_good_canary_waits_for_an_api_server_that_is_away",
+            unreachable::a_good_one_waits_and_goes_on,
+        ),
+        scenario(
+            "a_bad_canary_goes_back_after_an_api_server_was_away",
+            unreachable::a_bad_one_goes_back_before_anybody_is_added,
         ),
     ]
 }
@@ -244,6 +260,10 @@ fn hands() -> Vec<Trial> {
         scenario(
             "an_autoscaler_is_not_fought_and_takes_no_pods_that_are_needed",
             hands::an_autoscaler_is_not_fought_and_takes_no_pods_that_are_needed,
+        ),
+        scenario(
+            "chaos_scales_a_canary_that_has_an_autoscaler_and_gives_it_back",
+            hands::chaos_scales_a_canary_that_has_an_autoscaler_and_gives_it_back,
         ),
     ]
 }

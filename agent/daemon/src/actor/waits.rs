@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::reached,
+    clock::comes,
     rollouts::Rollouts,
     state::Followed,
     targets::{Aim, Stir},
@@ -37,7 +37,7 @@ pub(super) async fn rolled(rollouts: Option<&Rollouts>) {
     };
     tokio::select! {
         () = rollouts.asking.some(), if rollouts.looked => {}
-        () = reached(rollouts.wake) => {}
+        () = comes(rollouts.wake) => {}
     }
 }
 

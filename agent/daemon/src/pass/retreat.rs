@@ -11,7 +11,7 @@ use source::Revision;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pass, choose};
-use crate::{outcome::Retry, rendered::Rendering, report::Event};
+use crate::{clock::Moment, outcome::Retry, rendered::Rendering, report::Event};
 
 impl Pass<'_> {
     /// Goes on with the way back, as far as that goes now. True once nothing is left of a rollout, or waiting for it has
@@ -35,6 +35,7 @@ impl Pass<'_> {
         }
         self.say_what_waits();
         let rollouts = self.rollouts();
+        let until = until.map(Moment::of);
         rollouts.wake = rollouts.wake.into_iter().chain(until).min();
         false
     }

@@ -21,6 +21,7 @@ use tokio::task::spawn_blocking;
 use super::Pass;
 use crate::{
     chain,
+    clock::Moment,
     outcome::Retry,
     rendered::{self, Rendering},
     rollouts::{Chosen, Objects, Rollouts, Stands, digest, said},
@@ -77,6 +78,10 @@ impl Pass<'_> {
         }
         if !self.remember() {
             return None;
+        }
+        let set = self.rollouts().heed_clock();
+        if !set.is_zero() {
+            tracing::warn!(environment = %self.key, by = %set, "the clock was set; the rollout's times go with it");
         }
         self.adopt().await;
         self.second_chance(&rendering).await;
@@ -406,7 +411,7 @@ impl Pass<'_> {
         rollouts
             .asking
             .arrange(&effects.wish.checks, &versions, now);
-        (rollouts.wake, rollouts.looked) = (wake, true);
+        (rollouts.wake, rollouts.looked) = (wake.map(Moment::of), true);
         rollouts.chosen = chosen;
         rollouts.wish = effects.wish.clone();
         rollouts.is_new = false;
@@ -429,7 +434,7 @@ impl Pass<'_> {
         if rollouts.stands != wished {
             rollouts.stands = wished;
             if rollouts.state.rollout.is_some() {
-                rollouts.wake = Some(Timestamp::now());
+                rollouts.wake = Some(Moment::of(Timestamp::now()));
             }
         }
     }
@@ -437,7 +442,7 @@ impl Pass<'_> {
     /// Sees to another look at the rollout at a time, even if nothing happens.
     pub(super) fn look_again(&mut self, at: Option<Timestamp>) {
         if self.remember() {
-            self.rollouts().wake = at;
+            self.rollouts().wake = at.map(Moment::of);
         }
     }
 

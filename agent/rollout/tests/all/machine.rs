@@ -453,6 +453,51 @@ fn a_clock_that_goes_back_ends_no_pause() {
 }
 
 #[test]
+fn a_clock_that_goes_back_makes_nobody_deaf() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(watched(weights(&[25, 50]))));
+    world.until(10, |world| {
+        let rollout = world.state.rollout.as_ref();
+        rollout.is_some_and(|rollout| rollout.weight == 25)
+    });
+    world.turn();
+    // Whoever goes on does not know that it was set.
+    world.state = State::read(&world.state.write()).unwrap();
+    world.pass(-86_400);
+    world.metrics = Metrics::Bad;
+    let turns = world.until(10, |world| world.state.rollout.is_none());
+    assert!(turns < 12, "{turns} looks at bad numbers");
+    assert!(world.state.rejection(&revision("b")).is_some());
+}
+
+#[test]
+fn a_clock_that_is_set_makes_no_time_longer_or_shorter() {
+    for by in [86_400, -86_400] {
+        let mut world = World::new(Router::Route);
+        world.push("b", builtin("canary"));
+        world.until(10, |world| world.at_step() == Some(1));
+        world.turn();
+        let until = world
+            .state
+            .rollout
+            .as_ref()
+            .and_then(rollout::state::Rollout::until);
+        let until = until.expect("a pause").duration_since(world.now);
+        let by = jiff::SignedDuration::from_secs(by);
+        world.now += by;
+        world.state = world.state.clock_set(by);
+        world.turn();
+        let now = world
+            .state
+            .rollout
+            .as_ref()
+            .and_then(rollout::state::Rollout::until);
+        assert_eq!(now.expect("a pause").duration_since(world.now), until);
+        assert_eq!(world.at_step(), Some(1));
+    }
+}
+
+#[test]
 fn without_a_router_pods_make_the_share() {
     let mut world = World::new(Router::Replicas);
     let steps = vec![

@@ -60,16 +60,18 @@ enum Happening {
     Approve,
     Suspend,
     Uncut,
+    ClockBack,
+    ClockSet,
 }
 
 use Happening::{
-    Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, FewerWanted, LongNothing,
-    MoreWanted, NewCommit, NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood, NumbersNan,
-    OldCommit, PodsCrash, PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry, Revert,
-    RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks, Suspend, Uncut,
+    Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, ClockBack, ClockSet, FewerWanted,
+    LongNothing, MoreWanted, NewCommit, NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood,
+    NumbersNan, OldCommit, PodsCrash, PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry,
+    Revert, RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks, Suspend, Uncut,
 };
 
-const ALL: [Happening; 34] = [
+const ALL: [Happening; 36] = [
     Nothing,
     LongNothing,
     NumbersGood,
@@ -104,6 +106,8 @@ const ALL: [Happening; 34] = [
     Approve,
     Suspend,
     Uncut,
+    ClockBack,
+    ClockSet,
 ];
 
 /// A broken rule, and how it came to that.
@@ -362,7 +366,22 @@ impl Trial {
             Approve => self.approve(),
             Suspend => self.looks = self.looks.turned(),
             Uncut => self.uncut = !self.uncut,
+            ClockBack | ClockSet => self.set_clock(what),
         }
+    }
+
+    /// What was heard before is of another time, and that it was good proves nothing any more.
+    fn set_clock(&mut self, what: Happening) {
+        // Back as a new agent finds it, that cannot know; forward as one that goes on.
+        let by = if what == ClockSet { 7000 } else { -5000 };
+        if what == ClockSet {
+            let by = jiff::SignedDuration::from_secs(by);
+            self.world.state = self.world.state.clock_set(by);
+        }
+        self.world.pass(by);
+        self.world.seen.samples.clear();
+        let well = self.well.take();
+        self.well = well.map(|(id, at)| (id, at + by));
     }
 
     fn push(&mut self, name: &str) {

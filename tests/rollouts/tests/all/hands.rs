@@ -126,6 +126,71 @@ pub(crate) async fn an_autoscaler_is_not_fought_and_takes_no_pods_that_are_neede
     show.note("an autoscaler acts", &load, ("v2", mark)).await
 }
 
+/// For the time of the step the number is the disturbance's, and the autoscaler of the canary carries it out; then it is
+/// the autoscaler's again.
+pub(crate) async fn chaos_scales_a_canary_that_has_an_autoscaler_and_gives_it_back() -> Result<()> {
+    let strategy = json!({
+        "steps": [
+            { "weight": 50 }, { "chaos": { "for": "8s", "scale": 1 } }, { "pause": {} },
+            { "weight": 100 }, { "pause": { "for": "2s" } },
+        ],
+    });
+    let (show, _agent) = Show::open("squeezed", strategy, &scaled("v1")).await?;
+    scale(&show, 4).await?;
+    pods(&show, "web", 4).await?;
+    let load = show.users(100).await?;
+    let mark = show.shop.mark()?;
+    let commit = show.push(&scaled("v2"))?;
+    bounds(&show, "web-canary", [1, 1]).await?;
+    pods(&show, "web-canary", 1).await?;
+    // One pod of the four that everybody needs carries no more.
+    show.weighs(25).await?;
+    bounds(&show, "web", [4, 8]).await?;
+    bounds(&show, "web-canary", [2, 8]).await?;
+    pods(&show, "web-canary", 2).await?;
+    let waits = |status: &EnvironmentStatus| {
+        let rollout = status.rollout.as_ref();
+        rollout.is_some_and(|one| one.weight == Some(50) && one.message.contains("promote"))
+    };
+    show.shop.status("the pause", waits).await?;
+    show.command("promote").await?;
+    let over = |status: &EnvironmentStatus| {
+        let rollout = status.rollout.as_ref();
+        rollout.is_some_and(|rollout| {
+            rollout.phase == RolloutPhase::Settled && rollout.good.as_deref() == Some(&commit)
+        })
+    };
+    show.shop.status("promoted", over).await?;
+    show.share(&load, "v2", 100).await?;
+    nobody_lost(&load.since(Duration::ZERO))?;
+    // Neither of the two numbers was ever written by anybody but an autoscaler.
+    let written = show.changes(mark)?.of("deployments").only(|entry| {
+        let asked = entry.request.as_ref();
+        asked.is_some_and(|asked| !asked["spec"]["replicas"].is_null())
+    });
+    ensure!(written.is_empty(), "{}", written.summary());
+    show.note("chaos scales beside an autoscaler", &load, ("v2", mark))
+        .await
+}
+
+/// Waits until an autoscaler has these bounds.
+async fn bounds(show: &Show, name: &str, wanted: [u64; 2]) -> Result<()> {
+    let path = show.path(
+        "autoscaling/v2",
+        &format!("horizontalpodautoscalers/{name}"),
+    );
+    eventually(PATIENCE, || async {
+        let live = show.api.get(&path).await?;
+        let bounds = ["minReplicas", "maxReplicas"].map(|one| live["spec"][one].as_u64());
+        match bounds == wanted.map(Some) {
+            true => Ok(()),
+            false => Err(anyhow!("{name} has {bounds:?}, not {wanted:?}")),
+        }
+    })
+    .await?;
+    Ok(())
+}
+
 async fn scale(show: &Show, replicas: u32) -> Result<()> {
     let path = show.path("apps/v1", "deployments/web/scale");
     let change = json!({ "spec": { "replicas": replicas } });

@@ -1,0 +1,99 @@
+//! A clock that is set while a rollout is under way: what is remembered of times stays as far away as it was.
+//!
+//! Whoever looks tells by how much the clock was set, as far as it can be told ([`State::clock_set`]). What was written
+//! down by somebody whose clock was ahead is taken for news of now: a time that is still to come would make numbers that
+//! come in look old, and nothing would be asked or counted until then.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Run;
+use crate::state::{Phase, Rollout, State, Stepping, Tally};
+
+impl State {
+    /// The same after the clock was set by so much: no pause, deadline or patience has become longer or shorter.
+    #[must_use]
+    pub fn clock_set(&self, by: SignedDuration) -> Self {
+        let moved = |at: Timestamp| {
+            at.checked_add(by).unwrap_or(if by.is_negative() {
+                Timestamp::MIN
+            } else {
+                Timestamp::MAX
+            })
+        };
+        let mut state = self.clone();
+        if let Some(standby) = &mut state.standby {
+            standby.until = moved(standby.until);
+        }
+        if let Some(rollout) = &mut state.rollout {
+            for at in rollout.times() {
+                *at = moved(*at);
+            }
+        }
+        state
+    }
+}
+
+impl Run<'_> {
+    /// Nothing that was has still to come.
+    pub(super) fn catch_up(&mut self) {
+        let now = self.now;
+        let Some(rollout) = &mut self.state.rollout else {
+            return;
+        };
+        let ahead = |tally: &&mut Tally| tally.last.is_some_and(|last| last > now);
+        for tally in rollout.every_tally().into_iter().filter(ahead) {
+            // What counted until then is forgotten, as by a restart.
+            (tally.good, tally.last) = (0, None);
+        }
+        for at in rollout.times() {
+            *at = (*at).min(now);
+        }
+    }
+}
+
+impl Rollout {
+    fn every_tally(&mut self) -> Vec<&mut Tally> {
+        match &mut self.phase {
+            Phase::Stepping(Stepping { gate, watch, .. }) => {
+                gate.values_mut().chain(watch.values_mut()).collect()
+            }
+            Phase::Promoting { watch, .. } | Phase::Baking { watch, .. } => {
+                watch.values_mut().collect()
+            }
+            Phase::Returning { .. } | Phase::Ending { .. } => Vec::new(),
+        }
+    }
+
+    /// Every time that is remembered of it.
+    fn times(&mut self) -> Vec<&mut Timestamp> {
+        let mut times = vec![&mut self.began];
+        times.extend(&mut self.halted);
+        let (mut tallies, mut own) = (Vec::new(), Vec::new());
+        match &mut self.phase {
+            Phase::Stepping(Stepping {
+                entered,
+                reached,
+                waiting,
+                disturbed,
+                gate,
+                watch,
+                ..
+            }) => {
+                own.push(entered);
+                own.extend([reached, waiting, disturbed].into_iter().flatten());
+                tallies.extend(gate.values_mut().chain(watch.values_mut()));
+            }
+            Phase::Promoting { since, watch } | Phase::Baking { since, watch } => {
+                own.push(since);
+                tallies.extend(watch.values_mut());
+            }
+            Phase::Returning { since } | Phase::Ending { since, .. } => own.push(since),
+        }
+        times.extend(own);
+        for tally in tallies {
+            let known = [&mut tally.last, &mut tally.expected, &mut tally.missing];
+            times.extend(known.into_iter().flatten());
+        }
+        times
+    }
+}
