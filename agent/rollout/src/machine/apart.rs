@@ -30,7 +30,10 @@ impl Run<'_> {
     /// Somebody looks again.
     pub(super) fn look_again(&mut self) {
         if self.seen.uncut.is_some() {
-            self.state = self.state.halted(self.now);
+            let rollout = self.state.rollout.as_ref();
+            if !rollout.is_some_and(|one| matches!(one.phase, Phase::Ending { .. })) {
+                self.state = self.state.halted(self.now);
+            }
             return;
         }
         let Some(rollout) = &mut self.state.rollout else {

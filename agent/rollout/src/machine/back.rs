@@ -27,6 +27,8 @@ impl Run<'_> {
             };
         }
         rollout.weight = 0;
+        // What goes back stands still no longer.
+        rollout.halted = None;
         self.state.flags.clone_from(&rollout.flags_before);
         let message = format!("{}: {}", cause.as_str(), cause.sentence());
         rollout.phase = Phase::Ending {
