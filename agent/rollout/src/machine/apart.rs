@@ -4,8 +4,8 @@
 //! Suspended means that nobody looks and nothing is touched, so the time of a rollout stands still, and what was seen
 //! before proves nothing after it. A rollout whose way cannot be taken apart any more stands still in the same way:
 //! whatever is wrong there is wrong with how things are described, not with what serves, and users that are thrown from
-//! one version to the other for it would be the only harm done. It still ends when somebody or git says so, or an
-//! alarm. Taken away means that nothing of a rollout may stay behind.
+//! one version to the other for it would be the only harm done. It still ends when somebody or git says so, an
+//! alarm, or a bad number that was asked for before. Taken away means that nothing of a rollout may stay behind.
 
 use std::time::Duration;
 
@@ -58,8 +58,11 @@ impl Run<'_> {
             Phase::Baking { .. } => why.clone_into(&mut self.waiting),
             _ => {
                 let forward = rollout.direction == Direction::Forward;
-                let alarm = || self.alarm().filter(|_| forward);
-                match self.news().or_else(alarm) {
+                let said = self.news().or_else(|| self.alarm().filter(|_| forward));
+                // Nobody is asked, but what was asked before may say its number only now.
+                let told = forward && !self.seen.samples.is_empty();
+                let number = || told.then(|| self.bad_number()).flatten();
+                match said.or_else(number) {
                     Some(cause) => self.end(cause),
                     None => why.clone_into(&mut self.waiting),
                 }

@@ -83,8 +83,7 @@ impl Run<'_> {
     fn failing(&mut self) -> Option<Cause> {
         let rollout = self.state.rollout.as_ref()?;
         let stepping = matches!(rollout.phase, Phase::Stepping(_));
-        let cause = stepping.then(|| self.sample()).flatten();
-        cause.filter(|cause| matches!(cause, Cause::AnalysisFailed { .. }))
+        stepping.then(|| self.bad_number()).flatten()
     }
 
     fn abort(&mut self, by: &str) -> bool {

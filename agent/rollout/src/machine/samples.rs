@@ -72,6 +72,12 @@ impl Run<'_> {
         self.records.append(&mut look.records);
         cause
     }
+
+    /// The bad number that has come in, if that ends the rollout. Those that are missing are for others to judge.
+    pub(super) fn bad_number(&mut self) -> Option<Cause> {
+        let cause = self.sample();
+        cause.filter(|cause| matches!(cause, Cause::AnalysisFailed { .. }))
+    }
 }
 
 impl Armed {

@@ -1019,8 +1019,8 @@ fn what_goes_with_its_environment_is_not_to_blame() {
     assert!(world.turn().records.is_empty(), "nothing begins any more");
 }
 
-/// At the pause of 25 %, where nobody can tell any more what the rollout is about.
-fn uncut() -> World {
+/// At the pause of 25 %.
+fn paused() -> World {
     let mut world = World::new(Router::Route);
     let pause = Step::Pause(Pause {
         duration: Some(rollout::Interval::seconds(60)),
@@ -1032,6 +1032,15 @@ fn uncut() -> World {
     ]));
     world.push("b", Some(strategy));
     world.until(10, |world| world.at_step() == Some(1));
+    world
+}
+
+/// The same, where nobody can tell any more what the rollout is about.
+fn uncut() -> World {
+    lost(paused())
+}
+
+fn lost(mut world: World) -> World {
     world.seen.uncut = Some("web has moved".to_owned());
     world.seen.workloads.clear();
     world
@@ -1061,6 +1070,22 @@ fn a_rollout_that_nobody_can_tell_of_stands_still_and_says_why() {
     world.turn();
     assert_eq!(world.at_step(), Some(1));
     world.until(10, |world| world.is_settled_on("b"));
+}
+
+#[test]
+fn a_number_that_was_asked_for_before_still_counts_when_nobody_can_tell() {
+    let mut world = paused();
+    world.metrics = Metrics::Bad;
+    world.turn();
+    world.pass(10);
+    assert_eq!(world.at_step(), Some(1), "nobody has judged them yet");
+    let mut world = lost(world);
+    world.seen.at = world.now;
+    let effects = world.look();
+    assert!(effects.wish.canary.is_none_or(|canary| canary.weight == 0));
+    world.look();
+    let rejection = world.state.rejection(&revision("b")).unwrap();
+    assert!(matches!(rejection.cause, Cause::AnalysisFailed { .. }));
 }
 
 #[test]
