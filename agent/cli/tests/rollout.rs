@@ -19,6 +19,7 @@ fn revision(commit: &str, number: u64) -> Revision {
         commit: commit.to_owned(),
         digest: commit.to_owned(),
         release: api::names::release("production", number),
+        path: "overlays/production".to_owned(),
     }
 }
 

@@ -68,6 +68,9 @@ pub struct Revision {
     pub digest: String,
     /// The Release that records it.
     pub release: String,
+    /// The directory it is rendered from; empty where an older agent noted it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
 }
 
 /// A revision that was tried and sent back.

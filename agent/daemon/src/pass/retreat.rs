@@ -82,7 +82,8 @@ impl Pass<'_> {
         let commit = good.map(|good| &good.commit).or(applied)?;
         let commit = Revision::parse(commit).ok()?;
         let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
-        let path = TreePath::parse(&self.environment.spec.source.path)?;
+        let path = good.map(|good| &good.path).filter(|path| !path.is_empty());
+        let path = TreePath::parse(path.unwrap_or(&self.environment.spec.source.path))?;
         let again = move || choose::again(&mirror, &commit, &path);
         let verified = self.context.on_a_core(again).await.ok().flatten()?;
         Some(verified.into_rendering())

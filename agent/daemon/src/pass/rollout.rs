@@ -219,6 +219,7 @@ impl Pass<'_> {
             commit: rendering.revision.to_string(),
             digest,
             release: release.unwrap_or_default(),
+            path: self.environment.spec.source.path.clone(),
         })
     }
 
@@ -286,7 +287,7 @@ impl Pass<'_> {
         if let Some(known) = self.rollouts().objects(revision) {
             return Ok(known);
         }
-        let objects = Arc::new(self.render_again(&revision.commit).await?);
+        let objects = Arc::new(self.render_again(&revision.commit, &revision.path).await?);
         self.rollouts().keep(&revision.digest, objects.clone());
         Ok(objects)
     }
@@ -296,12 +297,17 @@ impl Pass<'_> {
         self.rollouts().digest_of(rendering, &path)
     }
 
-    async fn render_again(&self, commit: &str) -> Result<Vec<Object>, String> {
+    /// Renders `commit` from `path`, or from where the newest one is rendered if that is not known.
+    async fn render_again(&self, commit: &str, path: &str) -> Result<Vec<Object>, String> {
         let followed = self.state.followed.as_ref();
         let mirror = followed.and_then(|followed| followed.subscription.mirror());
         let mirror = mirror.ok_or("the repo has not been read yet")?;
         let revision = source::Revision::parse(commit).map_err(|error| chain::text(&error))?;
-        let path = render::TreePath::parse(&self.environment.spec.source.path);
+        let path = match path {
+            "" => &self.environment.spec.source.path,
+            path => path,
+        };
+        let path = render::TreePath::parse(path);
         let path = path.ok_or("spec.source.path leads out of the repository")?;
         let rendered = spawn_blocking(move || rendered::render(&mirror, &revision, &path)).await;
         let rendered = rendered.map_err(|broken| format!("rendering broke off: {broken}"))?;
@@ -372,7 +378,8 @@ impl Pass<'_> {
         let (None, Some(commit)) = (self.rollouts().state.good.clone(), applied) else {
             return;
         };
-        match self.render_again(&commit).await {
+        let path = self.environment.spec.source.path.clone();
+        match self.render_again(&commit, &path).await {
             Ok(objects) => {
                 let digest = digest(&objects);
                 let release = self.state.status.release.clone().unwrap_or_default();
@@ -381,6 +388,7 @@ impl Pass<'_> {
                     commit,
                     digest,
                     release,
+                    path,
                 });
             }
             Err(why) => {

@@ -59,6 +59,7 @@ pub(crate) fn revision(name: &str) -> Revision {
         commit: format!("{name}{name}{name}{name}{name}{name}{name}"),
         digest: name.to_owned(),
         release: format!("production-{name}"),
+        path: "overlays/production".to_owned(),
     }
 }
 

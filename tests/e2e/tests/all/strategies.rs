@@ -295,3 +295,36 @@ async fn a_rollout_whose_workloads_have_moved_stands_still_until_somebody_sees_t
     are(&api, &other, &[("web", "4 of 2")]).await?;
     are(&api, &shop.namespace, &[]).await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overlay_that_was_moved_goes_out_like_any_other_revision() -> Result<()> {
+    let shop = Shop::new("folder").await?;
+    strategy(&shop).await?;
+    let api = shop.world.control_plane.api()?;
+    let first = push(&shop, &[deployment("web", "1", "one")])?;
+    let agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    let web = deployment("web", "2", "one").to_string();
+    let files = [
+        ("kustomization.yaml", None),
+        ("shop.yaml", None),
+        ("moved/kustomization.yaml", Some("resources: [shop.yaml]\n")),
+        ("moved/shop.yaml", Some(web.as_str())),
+    ];
+    let second = shop.push("moves the overlay", &files)?;
+    shop.change(json!({ "spec": { "source": { "path": "moved" } } }))
+        .await?;
+    let both = [("web", "4 of 1"), ("web-canary", "1 of 2")];
+    are(&api, &shop.namespace, &both).await?;
+    // Who begins anew finds what serves where it was.
+    drop(agent);
+    let _agent = shop.agent()?;
+    command(&shop, "abort").await?;
+    are(&api, &shop.namespace, &[("web", "4 of 1")]).await?;
+    command(&shop, "retry").await?;
+    are(&api, &shop.namespace, &both).await?;
+    promote(&shop).await?;
+    shop.ready_at(&second).await?;
+    are(&api, &shop.namespace, &[("web", "4 of 2")]).await
+}

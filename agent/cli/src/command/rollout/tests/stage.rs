@@ -40,6 +40,7 @@ pub(super) fn revision(digit: &str) -> Revision {
         commit: digit.repeat(40),
         digest: digit.to_owned(),
         release: format!("production-00000{digit}"),
+        path: "overlays/production".to_owned(),
     }
 }
 
