@@ -417,7 +417,8 @@ impl Trial {
         };
         let watched = matches!(rollout.phase, Phase::Stepping(_) | Phase::Promoting { .. });
         let id = rollout.id();
-        let fresh = world.now.duration_since(world.seen.at).as_secs() <= 60;
+        // A view that seems to be from later is none that anything is concluded from.
+        let fresh = world.now.duration_since(world.seen.at).as_secs().abs() <= 60;
         let mine = format!("{id}/watch/");
         let mut samples = world.seen.samples.iter();
         let heard = samples.any(|sample| sample.key.starts_with(&mine));
