@@ -201,11 +201,11 @@ impl Leases {
 
     /// How our Lease is, after it was not as we thought.
     async fn look(&mut self) -> Result<LeaseError, LeaseError> {
-        let (namespace, had) = (&self.group.namespace, self.ours.is_some());
-        let get = self.cluster.get(&self.resource, namespace, &self.name);
-        let found = timeout(self.patience(), get).await;
+        let had = self.ours.is_some();
+        // Among those of all: that takes no other right than is needed anyway.
+        let found = timeout(self.patience(), self.pages()).await;
         let found = found.map_err(|_| LeaseError::Silence(self.patience()))??;
-        let found = found.as_ref().and_then(Lease::read);
+        let found = found.into_iter().find(|lease| lease.name == self.name);
         let ours = found.map(|lease| (lease.uid, lease.version));
         let same = |(uid, _): &(String, String)| {
             let known = self.ours.as_ref();
