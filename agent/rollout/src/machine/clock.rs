@@ -25,9 +25,7 @@ impl State {
             standby.until = moved(standby.until);
         }
         if let Some(rollout) = &mut state.rollout {
-            for at in rollout.times() {
-                *at = moved(*at);
-            }
+            rollout.each_time(|at| *at = moved(*at));
         }
         state
     }
@@ -45,9 +43,7 @@ impl Run<'_> {
             // What counted until then is forgotten, as by a restart.
             (tally.good, tally.last) = (0, None);
         }
-        for at in rollout.times() {
-            *at = (*at).min(now);
-        }
+        rollout.each_time(|at| *at = (*at).min(now));
     }
 }
 
@@ -64,36 +60,28 @@ impl Rollout {
         }
     }
 
-    /// Every time that is remembered of it.
-    fn times(&mut self) -> Vec<&mut Timestamp> {
-        let mut times = vec![&mut self.began];
-        times.extend(&mut self.halted);
-        let (mut tallies, mut own) = (Vec::new(), Vec::new());
-        match &mut self.phase {
-            Phase::Stepping(Stepping {
-                entered,
-                reached,
-                waiting,
-                disturbed,
-                gate,
-                watch,
-                ..
-            }) => {
-                own.push(entered);
-                own.extend([reached, waiting, disturbed].into_iter().flatten());
-                tallies.extend(gate.values_mut().chain(watch.values_mut()));
-            }
-            Phase::Promoting { since, watch } | Phase::Baking { since, watch } => {
-                own.push(since);
-                tallies.extend(watch.values_mut());
-            }
-            Phase::Returning { since } | Phase::Ending { since, .. } => own.push(since),
-        }
-        times.extend(own);
-        for tally in tallies {
+    /// Changes every time that is remembered of it.
+    fn each_time(&mut self, change: impl Fn(&mut Timestamp)) {
+        change(&mut self.began);
+        self.halted.iter_mut().for_each(&change);
+        for tally in self.every_tally() {
             let known = [&mut tally.last, &mut tally.expected, &mut tally.missing];
-            times.extend(known.into_iter().flatten());
+            known.into_iter().flatten().for_each(&change);
         }
-        times
+        match &mut self.phase {
+            Phase::Stepping(stepping) => {
+                let known = [
+                    &mut stepping.reached,
+                    &mut stepping.waiting,
+                    &mut stepping.disturbed,
+                ];
+                change(&mut stepping.entered);
+                known.into_iter().flatten().for_each(&change);
+            }
+            Phase::Promoting { since, .. }
+            | Phase::Baking { since, .. }
+            | Phase::Returning { since }
+            | Phase::Ending { since, .. } => change(since),
+        }
     }
 }
