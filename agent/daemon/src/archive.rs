@@ -18,6 +18,8 @@ use plan::desired::{Desired, Origin};
 use serde_json::Value;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::hashed::hash;
+
 /// The folder of all archives below the cache.
 const FOLDER: &str = "applied";
 /// Bytes of a [`Place`] in the file.
@@ -204,12 +206,6 @@ fn print(desired: &[Desired]) -> u64 {
     for object in desired {
         (&object.id, &object.digest).hash(&mut hasher);
     }
-    hasher.finish()
-}
-
-fn hash(id: &ObjectId) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
     hasher.finish()
 }
 

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,7 +15,7 @@ use krm::ObjectId;
 use plan::inventory::key;
 use tokio::sync::watch;
 
-use crate::key::EnvironmentKey;
+use crate::{hashed::hash, key::EnvironmentKey};
 
 /// How long deletions wait at most for a neighbour that has not looked at the newest commit.
 const HERE: Duration = Duration::from_secs(30);
@@ -156,13 +155,6 @@ impl Claims {
     fn locked(&self) -> MutexGuard<'_, BTreeMap<EnvironmentKey, Entry>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The same for the same id, for as long as the process runs.
-fn hash(id: &ObjectId) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

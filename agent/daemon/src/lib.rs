@@ -23,6 +23,7 @@ mod environments;
 mod events;
 mod fields;
 mod fights;
+mod hashed;
 mod journey;
 mod key;
 mod ledger;

@@ -79,12 +79,30 @@ pub(crate) async fn are(api: &Api, namespace: &str, expected: &[(&str, &str)]) -
     Ok(())
 }
 
-pub(crate) async fn promote(shop: &Shop) -> Result<()> {
+/// A shop whose first version is there, with the strategy `one`.
+pub(crate) async fn opened(name: &str) -> Result<(Shop, Agent, Api)> {
+    let shop = Shop::new(name).await?;
+    strategy(&shop).await?;
+    let api = shop.world.control_plane.api()?;
+    let first = push(&shop, &[deployment("web", "1", "one")])?;
+    let agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    Ok((shop, agent, api))
+}
+
+/// Waits until the rollout waits for somebody.
+pub(crate) async fn pauses(shop: &Shop) -> Result<()> {
     let waits = |status: &EnvironmentStatus| {
         let rollout = status.rollout.as_ref();
         rollout.is_some_and(|rollout| rollout.message.contains("promote"))
     };
     shop.status("the pause", waits).await?;
+    Ok(())
+}
+
+pub(crate) async fn promote(shop: &Shop) -> Result<()> {
+    pauses(shop).await?;
     command(shop, "promote").await
 }
 

@@ -14,7 +14,7 @@ use kube::{
 use lab::{audit::Entry, eventually};
 use serde_json::{Value, json};
 
-use crate::canaries::{are, command, deployment, promote, push, strategy};
+use crate::canaries::{are, command, deployment, opened, pauses, promote, push, strategy};
 
 /// Asks the API server whether it would take `strategy`, and makes nothing.
 async fn ask(strategies: &Api<Strategy>, spec: &Value) -> Result<(), kube::Error> {
@@ -202,13 +202,7 @@ async fn a_strategy_may_come_with_the_first_revision_or_a_little_later() -> Resu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollout_goes_on_by_the_strategy_that_it_began_with() -> Result<()> {
-    let shop = Shop::new("keeps").await?;
-    strategy(&shop).await?;
-    let api = shop.world.control_plane.api()?;
-    let first = push(&shop, &[deployment("web", "1", "one")])?;
-    let agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
+    let (shop, agent, api) = opened("keeps").await?;
     let second = push(&shop, &[deployment("web", "2", "one")])?;
     let both = [("web", "4 of 1"), ("web-canary", "1 of 2")];
     are(&api, &shop.namespace, &both).await?;
@@ -231,21 +225,11 @@ async fn a_rollout_goes_on_by_the_strategy_that_it_began_with() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollout_whose_workloads_have_moved_stands_still_until_somebody_sees_to_it() -> Result<()>
 {
-    let shop = Shop::new("moved").await?;
-    strategy(&shop).await?;
-    let api = shop.world.control_plane.api()?;
-    let first = push(&shop, &[deployment("web", "1", "one")])?;
-    let agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
+    let (shop, agent, api) = opened("moved").await?;
     let second = push(&shop, &[deployment("web", "2", "one")])?;
     let both = [("web", "4 of 1"), ("web-canary", "1 of 2")];
     are(&api, &shop.namespace, &both).await?;
-    let waits = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.message.contains("promote"))
-    };
-    shop.status("the pause", waits).await?;
+    pauses(&shop).await?;
 
     let mark = shop.mark()?;
     let other = format!("{}-other", shop.namespace);
@@ -274,7 +258,7 @@ async fn a_rollout_whose_workloads_have_moved_stands_still_until_somebody_sees_t
     // Put back, it goes on from there.
     let back = json!({ "spec": { "target": { "namespace": null, "createNamespace": null } } });
     shop.change(back).await?;
-    shop.status("the pause", waits).await?;
+    pauses(&shop).await?;
     are(&api, &shop.namespace, &both).await?;
     promote(&shop).await?;
     shop.ready_at(&second).await?;
@@ -298,13 +282,7 @@ async fn a_rollout_whose_workloads_have_moved_stands_still_until_somebody_sees_t
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overlay_that_was_moved_goes_out_like_any_other_revision() -> Result<()> {
-    let shop = Shop::new("folder").await?;
-    strategy(&shop).await?;
-    let api = shop.world.control_plane.api()?;
-    let first = push(&shop, &[deployment("web", "1", "one")])?;
-    let agent = shop.agent()?;
-    shop.environment(json!({})).await?;
-    shop.ready_at(&first).await?;
+    let (shop, agent, api) = opened("folder").await?;
     let web = deployment("web", "2", "one").to_string();
     let files = [
         ("kustomization.yaml", None),
