@@ -16,29 +16,45 @@ use crate::load::{Object, objects};
 /// As many requests at once as the agent makes.
 const AT_ONCE: usize = 16;
 
-/// The time of each round over `count` objects; the first makes them, the others change them.
+/// Objects in a namespace of their own, and who applies them.
+pub(crate) struct Bare {
+    shop: Shop,
+    objects: Vec<Object>,
+    at_once: usize,
+    rounds: usize,
+}
+
+impl Bare {
+    /// A loop over `count` objects with so many requests at once.
+    pub(crate) async fn new(world: &'static World, count: usize, at_once: usize) -> Result<Self> {
+        Ok(Self {
+            shop: Shop::within(world, "bare").await?,
+            objects: objects(count),
+            at_once,
+            rounds: 0,
+        })
+    }
+
+    /// The time that one round takes; the first makes the objects, the others change them.
+    pub(crate) async fn round(&mut self) -> Result<Duration> {
+        let value = format!("v{}", self.rounds);
+        self.rounds += 1;
+        let start = Instant::now();
+        apply_all(&self.shop, &self.objects, &value, self.at_once).await?;
+        Ok(start.elapsed())
+    }
+}
+
+/// The time of each round over `count` objects, with as many requests at once as the agent makes.
 pub(crate) async fn measure(
     world: &'static World,
     count: usize,
     rounds: usize,
 ) -> Result<Vec<Duration>> {
-    at_once(world, count, rounds, AT_ONCE).await
-}
-
-/// The same with so many requests at once.
-pub(crate) async fn at_once(
-    world: &'static World,
-    count: usize,
-    rounds: usize,
-    at_once: usize,
-) -> Result<Vec<Duration>> {
-    let shop = Shop::within(world, "bare").await?;
-    let objects = objects(count);
+    let mut bare = Bare::new(world, count, AT_ONCE).await?;
     let mut times = Vec::new();
-    for round in 0..rounds {
-        let start = Instant::now();
-        apply_all(&shop, &objects, &format!("v{round}"), at_once).await?;
-        times.push(start.elapsed());
+    for _ in 0..rounds {
+        times.push(bare.round().await?);
     }
     Ok(times)
 }

@@ -270,6 +270,15 @@ impl Seen {
         crate::commit::since(self.began, last.context("no object was written")?)
     }
 
+    /// From the arrival of the first write of an object to the answer to the last.
+    pub(crate) fn writing(&self) -> Result<Duration> {
+        let first = written(&self.work).iter().map(|entry| entry.received).min();
+        let first = first.context("no object was written")?;
+        Ok(self
+            .all()?
+            .saturating_sub(crate::commit::since(self.began, first)?))
+    }
+
     /// To the answer to the last write of an object of each Environment.
     pub(crate) fn each(&self, environments: impl Iterator<Item = usize>) -> Result<Vec<Duration>> {
         let written = written(&self.work);

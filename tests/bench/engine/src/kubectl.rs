@@ -25,7 +25,7 @@ pub(crate) async fn measure(world: &'static World) -> Result<Option<Table>> {
     }
     let shop = Shop::within(world, "kubectl").await?;
     let folder = tempfile::tempdir()?;
-    let bare = bare::at_once(world, OBJECTS, 2, 16).await?;
+    let bare = bare::measure(world, OBJECTS, 2).await?;
     let title = "kubectl on 500 objects, the bare loop beside it";
     let mut table = Table::new(
         title,

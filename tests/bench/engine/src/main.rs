@@ -70,6 +70,7 @@ async fn main() -> Result<()> {
     let wish = Wish::read(std::env::args().skip(1))?;
     say(&machine())?;
     let world = world().await?;
+    start::warm_up(world).await?;
     if wish.wants("commits") {
         commits(world).await?;
     }
