@@ -318,11 +318,7 @@ fn read_event(event: Watched) -> Option<LeaseEvent> {
         }
         Watched::Gone { id, uid } => Some(LeaseEvent::Gone { name: id.name, uid }),
         Watched::Synced => Some(LeaseEvent::Synced),
-        Watched::Resumed => None,
-        Watched::Failed(error) => {
-            tracing::warn!(%error, "cannot watch the Leases; trying again");
-            None
-        }
+        Watched::Resumed | Watched::Failed(_) => None,
     }
 }
 

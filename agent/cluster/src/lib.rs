@@ -32,6 +32,7 @@ mod service_account;
 mod session;
 mod tools;
 mod transport;
+mod trouble;
 mod watch;
 
 pub use apply::{Applied, Apply, ApplyError, FieldConflict, FieldFault};
@@ -47,4 +48,5 @@ pub use release::{Release, ReleaseError, Released};
 pub use resource::Resource;
 pub use service_account::{InvalidServiceAccount, ServiceAccount};
 pub use session::{AlreadyImpersonating, Cluster};
+pub use trouble::Trouble;
 pub use watch::{Detail, Watched};

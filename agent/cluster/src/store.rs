@@ -99,11 +99,7 @@ impl Known {
                 let lost = lost.into_iter().filter(|id| !listed.contains(id));
                 lost.map(gone).chain([EnvironmentEvent::Synced]).collect()
             }
-            Watched::Resumed => Vec::new(),
-            Watched::Failed(fault) => {
-                tracing::warn!(error = %fault, "cannot watch Environments; trying again");
-                Vec::new()
-            }
+            Watched::Resumed | Watched::Failed(_) => Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A list, then a watch from where the list ended; a broken watch goes on from the last version seen, and only when the
 //! server has forgotten that version is there another list. Our own machine instead of kube's: an answer that is no list
 //! is a fault and never an empty cluster, a line has a largest size, silence is noticed, and Secrets come without a body.
+//! A log has a line for when it breaks and when it goes on, and none for each try.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{
-    CallError, Cluster, Facts, Live, Resource, WatchFault,
+    CallError, Cluster, Facts, Live, Resource, Trouble, WatchFault,
     answer::{Ask, Failure, JSON, METADATA, METADATA_ONLY},
     guard::jittered,
     live::{Part, item_facts},
@@ -74,6 +75,7 @@ struct Watcher {
     state: State,
     ready: VecDeque<Watched>,
     pause: Pause,
+    trouble: Trouble,
 }
 
 enum State {
@@ -123,6 +125,7 @@ impl Cluster {
             state: State::List(None),
             ready: VecDeque::new(),
             pause: Pause::default(),
+            trouble: Trouble::default(),
         };
         stream::unfold(watcher, |mut watcher| async move {
             let next = watcher.next().await;
@@ -187,6 +190,10 @@ impl Watcher {
             Ok(body) => {
                 if self.pause.faults() > 0 {
                     self.ready.push_back(Watched::Resumed);
+                }
+                if let Some(tries) = self.trouble.over() {
+                    let server = self.cluster.server();
+                    tracing::info!(kind = %self.resource.gvk, server, tries, "watches again");
                 }
                 self.state = State::Following {
                     version,
@@ -271,6 +278,10 @@ impl Watcher {
 
     fn failed(&mut self, fault: CallError) {
         self.pause.after_fault(&fault);
+        if self.trouble.is_news(&fault.to_string()) {
+            let server = self.cluster.server();
+            tracing::warn!(kind = %self.resource.gvk, server, error = %fault, "cannot watch; trying again, ever more slowly");
+        }
         self.ready
             .push_back(Watched::Failed(std::sync::Arc::new(fault)));
     }

@@ -248,7 +248,6 @@ impl Actor {
             _ => {}
         }
         if let Some(wait) = self.is_fought_over(trigger) {
-            tracing::warn!(environment = %self.key, seconds = wait.as_secs(), "somebody keeps changing what is put back; waiting");
             self.leave_alone(trigger, began + wait);
             return;
         }
@@ -362,6 +361,13 @@ impl Actor {
                 .fought
                 .take()
                 .map_or_else(BTreeSet::new, |(_, ids)| ids);
+            let mut changed = self.state.changed_by_others(ids);
+            changed.extend(self.state.added_to_by_others(ids));
+            // Told once: whoever keeps changing it may do so many times a second.
+            for id in changed.into_iter().filter(|id| !objects.contains(*id)) {
+                let seconds = until.saturating_duration_since(Instant::now()).as_secs();
+                tracing::warn!(environment = %self.key, object = %id, seconds, "somebody keeps changing what is put back; waiting");
+            }
             objects.extend(ids.iter().cloned());
             self.fought = Some((until, objects));
         }

@@ -27,6 +27,7 @@ use crate::{
     strays,
 };
 
+mod again;
 #[cfg(test)]
 mod model;
 mod notice;
@@ -35,12 +36,10 @@ mod roster;
 mod seat;
 mod words;
 
+use again::Again;
 use notice::Notice;
 use pokes::Pokes;
 use seat::{Seat, Step};
-
-/// How long after a failed call to try again, at least.
-const AGAIN: Duration = Duration::from_millis(250);
 
 /// The two sides: what the others say, and what is done here.
 struct Share {
@@ -57,8 +56,10 @@ struct Share {
     doubts: bool,
     /// When our Lease is to be written again.
     renew: Instant,
-    /// No call before this, because one failed a moment ago.
-    not_before: Instant,
+    /// How writing our Lease goes.
+    writing: Again,
+    /// How listing all of them goes.
+    listing: Again,
 }
 
 /// What is waited for.
@@ -82,6 +83,9 @@ pub(crate) async fn share<S: Stream<Item = EnvironmentEvent>>(
     let ttl = group.ttl;
     let leases = Leases::new(&context.cluster, group);
     tracing::info!(lease = leases.name(), "takes part");
+    let seed = leases.name().bytes().fold(7_u64, |seed, byte| {
+        seed.wrapping_mul(131).wrapping_add(u64::from(byte))
+    });
     let mut share = Share {
         seat: Seat::new(leases.name().to_owned()),
         environments: Environments::new(context.clone()),
@@ -93,7 +97,8 @@ pub(crate) async fn share<S: Stream<Item = EnvironmentEvent>>(
         begun: false,
         doubts: false,
         renew: Instant::now(),
-        not_before: Instant::now(),
+        writing: Again::new(ttl, seed),
+        listing: Again::new(ttl, seed),
     };
     share.run(environments, cancel).await
 }
@@ -144,6 +149,7 @@ impl Share {
             let poked = self.pokes.when(now);
             let renew = poked.map_or(self.renew, |poked| self.renew.min(poked));
             let due = now >= renew;
+            let (write, list) = (self.writing.waits(now), self.listing.waits(now));
             match (step, said) {
                 (Step::Stop(keys), _) => keys.iter().for_each(|key| self.environments.stop(key)),
                 (Step::Start(keys), _) => {
@@ -155,11 +161,16 @@ impl Share {
                         self.seat.stopped(key);
                     }
                 }
-                (Step::Publish(_) | Step::Confirm, _) if now < self.not_before => {
-                    return Some(self.bounded(Some(self.not_before), now));
+                (Step::Publish(_), _) if write.is_some() => {
+                    return Some(self.bounded(write, now));
                 }
                 (Step::Publish(notice), _) => self.publish(notice).await,
                 (Step::Confirm | Step::Wait(_), Some(said)) if due => self.publish(said).await,
+                (Step::Confirm, said) if list.is_some() => {
+                    // What cannot be listed is no reason to lose what we have.
+                    let until = [list, said.map(|_| renew)].into_iter().flatten().min();
+                    return Some(self.bounded(until, now));
+                }
                 (Step::Confirm, _) => self.confirm().await,
                 (Step::Wait(until), said) => {
                     let until = [until, said.map(|_| renew)].into_iter().flatten().min();
@@ -237,6 +248,9 @@ impl Share {
         let now = Instant::now();
         match written {
             Ok(()) => {
+                if let Some(tries) = self.writing.worked() {
+                    tracing::info!(tries, "our Lease is written again");
+                }
                 if !self.tenure.extend(asked, self.ttl, now) {
                     self.fenced();
                 }
@@ -249,16 +263,18 @@ impl Share {
                     );
                 }
                 self.seat.published(notice, now);
-                return;
             }
-            Err(LeaseError::Gone) => self.lapse(),
-            Err(LeaseError::Stale) => self.seat.unpublished(),
             Err(error) => {
-                tracing::warn!(error = %crate::chain::text(&error), "cannot write our Lease; trying again");
-                self.seat.unpublished();
+                match error {
+                    LeaseError::Gone => self.lapse(),
+                    _ => self.seat.unpublished(),
+                }
+                let why = crate::chain::text(&error);
+                if self.writing.failed(&why, self.tenure.until(), now) {
+                    tracing::warn!(error = why, "cannot write our Lease; trying again");
+                }
             }
         }
-        self.not_before = now + AGAIN;
     }
 
     async fn confirm(&mut self) {
@@ -269,10 +285,15 @@ impl Share {
                 self.seat.roster.listed(others, Instant::now());
                 self.seat.confirmed();
                 self.begin();
+                if let Some(tries) = self.listing.worked() {
+                    tracing::info!(tries, "the Leases are listed again");
+                }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot list the Leases; trying again");
-                self.not_before = Instant::now() + AGAIN;
+                let (why, until) = (crate::chain::text(&error), self.tenure.until());
+                if self.listing.failed(&why, until, Instant::now()) {
+                    tracing::warn!(error = why, "cannot list the Leases; trying again");
+                }
             }
         }
     }

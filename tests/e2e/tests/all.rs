@@ -28,6 +28,8 @@ mod in_place;
 mod isolation;
 #[path = "all/job_metrics.rs"]
 mod job_metrics;
+#[path = "all/leases.rs"]
+mod leases;
 #[path = "all/meanwhile.rs"]
 mod meanwhile;
 #[path = "all/process.rs"]

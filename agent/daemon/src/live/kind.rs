@@ -190,7 +190,6 @@ impl Kind {
     }
 
     fn failed(&self, fault: &cluster::WatchFault) {
-        tracing::warn!(kind = %self.resource.gvk, error = %fault, "cannot watch; trying again");
         let told = Fault {
             reason: crate::words::call(fault),
             message: fault.to_string(),

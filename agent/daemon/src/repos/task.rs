@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use cluster::Trouble;
 use source::{Branch, Credentials, FetchError, Limits, Mirror, RepoUrl, Revision};
 use tokio::{
     sync::{Notify, watch},
@@ -60,6 +61,7 @@ struct Known {
     mirror: Option<Arc<Mirror>>,
     /// True if the last look took long.
     was_long: bool,
+    trouble: Trouble,
 }
 
 /// What a look brought.
@@ -147,6 +149,9 @@ impl Task {
         self.metrics.look(matches!(result, Ok(Ok(_))));
         match result {
             Ok(Ok(look)) => {
+                if let Some(tries) = known.trouble.over() {
+                    tracing::info!(url = %self.url, tries, "looks at the config repo again");
+                }
                 known.mirror = Some(look.mirror.clone());
                 let fetched = Fetched {
                     heard: heard.unwrap_or(look.began),
@@ -156,23 +161,25 @@ impl Task {
                 self.tell(|news| news.succeed(look, cause, fetched));
                 true
             }
-            Ok(Err(error)) => {
-                let fault = error.fault();
-                tracing::warn!(url = %self.url, reason = %fault.reason, error = %fault.message, "could not look at the config repo");
-                self.tell(|news| news.fail(fault));
-                false
-            }
+            Ok(Err(error)) => self.failed(known, error.fault()),
             Err(error) => {
                 let message = format!("{}: {}", self.url, crate::chain::text(&error));
-                tracing::error!(error = message, "could not look at the config repo");
                 let reason = api::Reason::FetchFailed;
-                self.tell(|news| news.fail(Fault { reason, message }));
                 if let VisitError::BrokeOff = error {
                     known.mirror = None;
                 }
-                false
+                self.failed(known, Fault { reason, message })
             }
         }
+    }
+
+    /// Tells the environments, and the log unless it has it already. False, as it did not go well.
+    fn failed(&self, known: &mut Known, fault: Fault) -> bool {
+        if known.trouble.is_news(&fault.message) {
+            tracing::warn!(url = %self.url, reason = %fault.reason, error = %fault.message, "cannot look at the config repo; trying again");
+        }
+        self.tell(|news| news.fail(fault));
+        false
     }
 
     /// Tells the environments if there is anything new.
