@@ -21,6 +21,7 @@ use tower::{BoxError, Service, ServiceExt as _};
 use crate::{
     fence::{Fence, NotHeld},
     lane::{Lane, Lanes, Turn},
+    vigil::{self, Silent, Vigil},
 };
 
 /// Names the user a request is made as, where that is not ourselves.
@@ -45,6 +46,9 @@ pub struct Limits {
     pub patience: u32,
     /// The longest pause between two tries, whatever the server's `Retry-After` says.
     pub pause: Duration,
+    /// After how long without an answer the server is asked whether it is there at all, and how long it may take to say so,
+    /// twice. A server that is frozen is found out after three times as long.
+    pub silence: Duration,
     /// The largest answer, in bytes. etcd keeps nothing above 1.5 MiB; a page of a list has many.
     pub answer: usize,
 }
@@ -56,8 +60,14 @@ pub(crate) type AnswerBody = Either<Full<Bytes>, Incoming>;
 #[derive(Clone)]
 pub(crate) struct Guard<S> {
     inner: S,
-    limits: Arc<Limits>,
+    bounds: Arc<Bounds>,
     lanes: Arc<Lanes>,
+}
+
+/// What all requests to one server share.
+struct Bounds {
+    limits: Limits,
+    vigil: Vigil,
 }
 
 /// A try took too long.
@@ -73,6 +83,7 @@ impl Default for Limits {
             attempts: 5,
             patience: 20,
             pause: Duration::from_secs(5),
+            silence: Duration::from_secs(4),
             answer: 64 << 20,
         }
     }
@@ -82,7 +93,10 @@ impl<S> Guard<S> {
     pub(crate) fn new(inner: S, limits: Limits) -> Self {
         Self {
             inner,
-            limits: Arc::new(limits),
+            bounds: Arc::new(Bounds {
+                limits,
+                vigil: Vigil::default(),
+            }),
             lanes: Arc::default(),
         }
     }
@@ -93,6 +107,7 @@ where
     S: Service<Request<Body>, Response = Response<Incoming>, Error = BoxError>
         + Clone
         + Send
+        + Sync
         + 'static,
     S::Future: Send,
 {
@@ -111,7 +126,7 @@ where
         Box::pin(tries(
             self.inner.clone(),
             request,
-            self.limits.clone(),
+            self.bounds.clone(),
             lane,
         ))
     }
@@ -120,12 +135,15 @@ where
 async fn tries<S>(
     service: S,
     mut request: Request<Body>,
-    limits: Arc<Limits>,
+    bounds: Arc<Bounds>,
     lane: Option<Arc<Lane>>,
 ) -> Result<Response<AnswerBody>, BoxError>
 where
     S: Service<Request<Body>, Response = Response<Incoming>, Error = BoxError> + Clone,
 {
+    let Bounds { limits, vigil } = &*bounds;
+    let agent = request.headers().get(header::USER_AGENT).cloned();
+    let question = || (service.clone(), vigil::question(agent.as_ref()));
     let (method, watch) = (request.method().clone(), is_watch(&request));
     let mut tried = 1;
     let mut turn = enter(lane.as_ref()).await;
@@ -137,10 +155,11 @@ where
             .attempt
             .min(end.saturating_duration_since(Instant::now()));
         let attempt = one_try(service.clone(), request, watch, limits.answer);
+        let attempt = vigil.over(attempt, question, limits.silence);
         let outcome = timeout(left, in_turn(attempt, turn.as_mut()))
             .await
             .unwrap_or_else(|_| Err(TimedOut(left).into()));
-        let pause = pause_before_next(&outcome, &method, tried, &limits);
+        let pause = pause_before_next(&outcome, &method, tried, limits);
         if let Some(turn) = turn.take() {
             match is_refusal(&outcome) {
                 true => turn.refused(pause.unwrap_or(limits.pause)),
@@ -212,10 +231,15 @@ fn pause_before_next(
                 .max(own)
                 .min(limits.pause),
         ),
-        // A timeout has used up what there was; anything else that broke may have been a server that restarts.
-        Err(error) if !error.is::<TimedOut>() && is_repeatable(method) && tried < 3 => Some(own),
+        // Anything else that broke may have been a server that restarts.
+        Err(error) if !was_silent(error) && is_repeatable(method) && tried < 3 => Some(own),
         _ => None,
     }
+}
+
+/// Waiting has used up what there was.
+fn was_silent(error: &BoxError) -> bool {
+    error.is::<TimedOut>() || error.is::<Silent>()
 }
 
 /// 429 comes before anything was done. 503 and 504 may come after, so what must not be done twice is not.

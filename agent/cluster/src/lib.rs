@@ -33,6 +33,7 @@ mod session;
 mod tools;
 mod transport;
 mod trouble;
+mod vigil;
 mod watch;
 
 pub use apply::{Applied, Apply, ApplyError, FieldConflict, FieldFault};

@@ -29,7 +29,8 @@ pub(crate) type Transport = BoxCloneSyncService<Request<Body>, Response<AnswerBo
 
 /// A silent connection is asked after this long, this often, this many times: dead after a minute.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Enough for a packet that is lost twice. Where nobody answers, three tries take a quarter of a minute.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Unused connections go, so that a quiet agent holds only those of its watches.
 const IDLE: Duration = Duration::from_secs(30);
 

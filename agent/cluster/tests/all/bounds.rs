@@ -17,6 +17,7 @@ fn limits() -> Limits {
         attempts: 3,
         patience: 3,
         pause: Duration::from_millis(20),
+        silence: Duration::from_secs(10),
         answer: 1 << 20,
     }
 }
@@ -56,6 +57,53 @@ async fn a_black_hole_ends_at_the_deadline() {
         .unwrap_err();
     assert!(matches!(error, CallError::Timeout(_)), "{error:?}");
     assert_eq!(fake.asked(), 1);
+}
+
+/// Finds out soon that nobody is there.
+fn watchful() -> Limits {
+    Limits {
+        silence: Duration::from_millis(200),
+        ..limits()
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_frozen_is_found_out_long_before_the_deadline_by_one_who_asks_for_all() {
+    const WAITING: usize = 4;
+    let fake = Fake::saying("", watchful()).await;
+    let (begun, maps) = (Instant::now(), config_maps());
+    let looks = (0..WAITING).map(|_| fake.cluster.look(&maps, "shop", "x"));
+    for outcome in futures::future::join_all(looks).await {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
+        assert!(error.to_string().ends_with("answers nothing any more"));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{begun:?}");
+    assert_eq!(
+        fake.asked(),
+        WAITING + 2,
+        "twice how it is, for all of them"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_there_and_takes_long_is_waited_for() {
+    let says = |path: &str| match path.starts_with("/livez") {
+        // That it is not well is an answer, too.
+        true => answer("500 Internal Server Error", "text/plain", "no").into_bytes(),
+        false => Vec::new(),
+    };
+    let limits = Limits {
+        attempt: Duration::from_secs(2),
+        ..watchful()
+    };
+    let fake = Fake::answering(says, limits).await;
+    let begun = Instant::now();
+    let error = fake.cluster.look(&config_maps(), "shop", "x").await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, CallError::Timeout(_)), "{error:?}");
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    assert!(fake.asked() > 2, "asked {} times", fake.asked());
 }
 
 #[tokio::test]

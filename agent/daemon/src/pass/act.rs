@@ -203,11 +203,11 @@ impl Pass<'_> {
             (true, true) => StageResult::Running,
             (true, false) => StageResult::Done,
         };
-        if let Some((reason, message)) = carrier.lost() {
-            self.no_cluster(reason, &message);
-        }
-        if self.interrupted(cancel) {
-            self.interrupt();
+        // That something newer is there wakes the environment by itself; that its cluster is gone has to be told first.
+        match carrier.lost() {
+            Some((reason, message)) => self.no_cluster(reason, &message),
+            None if self.interrupted(cancel) => self.interrupt(),
+            None => {}
         }
         self.outcome
             .timed(StageName::Apply, result, began.elapsed(), None);

@@ -4,7 +4,7 @@
 //! audit log. The bounds are generous, because tests share a machine; what is held up by a neighbour takes ten
 //! times as long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::{Agent, AgentOptions, PATIENCE, Shop, config_map, ready};
@@ -23,7 +23,9 @@ use crate::remote::{Far, away, far_is, lend};
 /// Commits in each of the two times.
 const ROUNDS: usize = 5;
 /// What a slow webhook takes: longer than anything in calm does.
-const SLOW: Duration = Duration::from_secs(10);
+pub(crate) const SLOW: Duration = Duration::from_secs(10);
+/// Within this a frozen cluster is told of: three times four seconds, and what a busy machine adds.
+const FROZEN: Duration = Duration::from_secs(20);
 /// So many repos hang that no pool of threads holds them: tokio's has 512.
 const HANGING: usize = 560;
 
@@ -172,7 +174,12 @@ async fn repos_that_hang_delay_no_other_repo() -> Result<()> {
 }
 
 /// Makes the API server ask `webhook` about what matches `rule` in the shop's namespace.
-async fn install(shop: &Shop, webhook: &SlowWebhook, rule: &Value, more: &Value) -> Result<()> {
+pub(crate) async fn install(
+    shop: &Shop,
+    webhook: &SlowWebhook,
+    rule: &Value,
+    more: &Value,
+) -> Result<()> {
     let mut more = more.clone();
     more["namespaceSelector"] =
         json!({ "matchLabels": { "kubernetes.io/metadata.name": shop.namespace } });
@@ -208,7 +215,7 @@ async fn until_asked(
     Ok(last.await?)
 }
 
-async fn uninstall(shop: &Shop) -> Result<()> {
+pub(crate) async fn uninstall(shop: &Shop) -> Result<()> {
     let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
     let path = format!("{path}/{}", shop.namespace);
     shop.world.control_plane.api()?.delete(&path).await?;
@@ -258,6 +265,14 @@ async fn a_slow_admission_webhook_delays_only_what_it_is_asked_about() -> Result
     uninstall(&shop).await
 }
 
+/// What makes the API server ask about every Event.
+pub(crate) fn all_events() -> Value {
+    json!({
+        "apiGroups": ["", "events.k8s.io"], "apiVersions": ["*"], "resources": ["events"],
+        "operations": ["*"],
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_are_taken_slowly_delay_nobody() -> Result<()> {
     let shop = Shop::new("slow-events").await?;
@@ -267,11 +282,7 @@ async fn events_that_are_taken_slowly_delay_nobody() -> Result<()> {
     value_is(&shop, "good", "0").await?;
     let calm = longest(&shop, "calm").await?;
     let webhook = SlowWebhook::start(SLOW).await?;
-    let rule = json!({
-        "apiGroups": ["", "events.k8s.io"], "apiVersions": ["*"], "resources": ["events"],
-        "operations": ["*"],
-    });
-    install(&shop, &webhook, &rule, &json!({})).await?;
+    install(&shop, &webhook, &all_events(), &json!({})).await?;
     until_asked(&shop, &webhook, "good", &["good"]).await?;
     let troubled = longest(&shop, "troubled").await?;
     ensure!(troubled < bound(calm), "{troubled:?} instead of {calm:?}");
@@ -301,9 +312,15 @@ async fn a_frozen_cluster_slows_no_other() -> Result<()> {
     // The others are on the same commits, so they try to write there each time, and hang.
     let calm = longest(&shop, "calm").await?;
     far.plane.pause(Part::ApiServer);
-    let troubled = longest(&shop, "frozen").await?;
+    let began = Instant::now();
+    let told = async {
+        far_is(&shop, false, "ClusterUnreachable").await?;
+        anyhow::Ok(began.elapsed())
+    };
+    let (troubled, told) = tokio::join!(longest(&shop, "frozen"), told);
+    let (troubled, told) = (troubled?, told?);
     ensure!(troubled < bound(calm), "{troubled:?} instead of {calm:?}");
-    far_is(&shop, false, "ClusterUnreachable").await?;
+    ensure!(told < FROZEN, "told after {told:?}");
     let later = longest(&shop, "gone").await?;
     ensure!(later < bound(calm), "{later:?} instead of {calm:?}");
     far.plane.resume(Part::ApiServer);
