@@ -51,6 +51,7 @@ mod targets;
 mod told;
 mod traces;
 mod trigger;
+mod unread;
 mod verify;
 mod windows;
 mod words;

@@ -9,6 +9,7 @@ use reqwest::{Certificate, Client};
 use rollout::synthetic::{Authority, AuthorityKey, Header, HttpCheck, SecretKey};
 
 use super::Probe;
+use crate::unread;
 
 /// Values of headers by where they are. Never printed.
 pub(super) type Values = BTreeMap<SecretKey, Vec<u8>>;
@@ -92,7 +93,7 @@ async fn secret(probe: &Probe, name: &str, key: &str) -> Result<Vec<u8>, String>
     let said = |what: &str| format!("Secret {place}/{name}: {what}");
     let secrets: Api<Secret> = Api::namespaced(probe.cluster.client(), place);
     let found = secrets.get_opt(name).await;
-    let found = found.map_err(|_| said("cannot be read"))?;
+    let found = found.map_err(|error| said(&unread::why(&error, "secrets", place)))?;
     let data = found.ok_or_else(|| said("does not exist"))?.data;
     let value = data.and_then(|mut data| data.remove(key));
     value
@@ -105,7 +106,7 @@ async fn config_map(probe: &Probe, at: &AuthorityKey) -> Result<Vec<u8>, String>
     let said = |what: &str| format!("ConfigMap {place}/{name}: {what}");
     let maps: Api<ConfigMap> = Api::namespaced(probe.cluster.client(), place);
     let found = maps.get_opt(name).await;
-    let found = found.map_err(|_| said("cannot be read"))?;
+    let found = found.map_err(|error| said(&unread::why(&error, "configmaps", place)))?;
     let found = found.ok_or_else(|| said("does not exist"))?;
     let text = found.data.and_then(|mut data| data.remove(key));
     let bytes = found.binary_data.and_then(|mut data| data.remove(key));

@@ -16,6 +16,7 @@ use crate::{
     outcome::Retry,
     targets::{Aim, Target},
     trigger::Trigger,
+    unread,
 };
 
 /// Where in the Secret the kubeconfig is, as Flux and Cluster API write it.
@@ -112,7 +113,7 @@ impl Pass<'_> {
                 ));
             }
             Err(error) => {
-                let (_, message) = wrong(&format!("cannot be read: {error}"));
+                let (_, message) = wrong(&unread::why(&error, "secrets", place));
                 return Err((crate::words::kube(&error), message));
             }
         };

@@ -9,7 +9,7 @@ use source::{Branch, Credentials, RepoUrl};
 use tokio_util::sync::CancellationToken;
 
 use super::Pass;
-use crate::{outcome::Retry, repos::News, state::Followed};
+use crate::{outcome::Retry, repos::News, state::Followed, unread};
 
 impl Pass<'_> {
     /// Subscribes to the repo of the spec and waits for its first news. `None` if the pass ends here.
@@ -93,7 +93,7 @@ impl Pass<'_> {
             Ok(None) => {
                 Err("does not exist; make it, or take spec.source.credentials out".to_owned())
             }
-            Err(error) => Err(format!("cannot be read: {error}")),
+            Err(error) => Err(unread::why(&error, "secrets", &self.key.namespace)),
         };
         match read {
             Ok(credentials) => Some(credentials),
