@@ -187,20 +187,24 @@ impl Ledger {
         let document = self.document(number);
         let name = document.name_any();
         let written = match self.versions.get(&number) {
-            None => self.api.create(&PostParams::default(), &document).await,
+            None => {
+                let created = self.api.create(&PostParams::default(), &document).await;
+                created.map(|stored| stored.resource_version())
+            }
             Some(version) => {
-                // A patch of the spec with the version as precondition: the smallest write there is.
-                let patch = serde_json::json!({
+                // A patch of the spec with the version as precondition: the smallest write there is. What was stored is
+                // known, so only its version comes back.
+                let patch = Patch::Merge(serde_json::json!({
                     "metadata": { "resourceVersion": version },
                     "spec": document.spec,
-                });
-                self.api
-                    .patch(&name, &PatchParams::default(), &Patch::Merge(patch))
-                    .await
+                }));
+                let params = PatchParams::default();
+                let patched = self.api.patch_metadata(&name, &params, &patch).await;
+                patched.map(|stored| stored.resource_version())
             }
         };
         match written {
-            Ok(stored) => Ok(stored.resource_version().unwrap_or_default()),
+            Ok(version) => Ok(version.unwrap_or_default()),
             Err(kube::Error::Api(status)) if status.code == 409 || status.code == 404 => {
                 Err(LedgerError::Conflict(self.key()))
             }

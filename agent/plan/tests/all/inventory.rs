@@ -34,10 +34,11 @@ fn reread(inventory: &Inventory) -> Inventory {
 fn a_small_change_dirties_one_shard() {
     let mut inventory = filled(2 * SHARD_ENTRIES + 10);
     assert_eq!((inventory.shards(), inventory.dirty()), (3, vec![]));
-    inventory.applied(&config_id("c1500"), entry("other"));
+    let second = config_id(&format!("c{}", SHARD_ENTRIES * 3 / 2));
+    inventory.applied(&second, entry("other"));
     assert_eq!(inventory.dirty(), [1]);
     inventory.stored(1);
-    inventory.applied(&config_id("c1500"), entry("other"));
+    inventory.applied(&second, entry("other"));
     assert!(inventory.dirty().is_empty(), "nothing changed");
 }
 
@@ -50,6 +51,28 @@ fn a_new_entry_takes_the_first_room() {
     assert_eq!(inventory.dirty(), [0]);
     inventory.expect_new(&config_id("newer"), "v1", 0, false);
     assert_eq!(inventory.dirty(), [0, 2]);
+}
+
+/// As agents wrote them that put four times as much into one.
+#[test]
+fn larger_shards_of_older_agents_stay_as_they_are_and_take_no_more() {
+    let entries = (0..4 * SHARD_ENTRIES - 1)
+        .map(|number| (config_id(&format!("c{number}")), entry("u")))
+        .collect();
+    let old = Shard {
+        number: 0,
+        revision: Some("4f2c".to_owned()),
+        entries,
+    };
+    let mut inventory = Inventory::from_shards([old.clone()]);
+    assert!(inventory.dirty().is_empty(), "nothing is written for it");
+    assert_eq!(inventory.shard(0).entries.len(), old.entries.len());
+    inventory.expect_new(&config_id("new"), "v1", 0, false);
+    assert_eq!(inventory.dirty(), [1]);
+    inventory.stored(1);
+    inventory.applied(&config_id("c7"), entry("other"));
+    assert_eq!(inventory.dirty(), [0], "it stays where it was");
+    assert_eq!(reread(&inventory).len(), old.entries.len() + 1);
 }
 
 #[test]
@@ -111,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn entries_stay_in_their_shard(steps in prop::collection::vec((0..3_u8, 0..2_400_usize), 1..20)) {
+    fn entries_stay_in_their_shard(steps in prop::collection::vec((0..3_u8, 0..3 * SHARD_ENTRIES), 1..20)) {
         let mut inventory = filled(2 * SHARD_ENTRIES + 100);
         let place = |inventory: &Inventory, id: &ObjectId| {
             (0..4).find(|n| inventory.shard(*n).entries.iter().any(|(other, _)| other == id))
@@ -119,7 +142,7 @@ proptest! {
         for (act, number) in steps {
             let id = config_id(&format!("c{number}"));
             let before = place(&inventory, &id);
-            let witness = config_id("c1999");
+            let witness = config_id(&format!("c{}", 2 * SHARD_ENTRIES - 1));
             let home = place(&inventory, &witness);
             match act {
                 0 => drop(inventory.confirmed_gone(&id)),
