@@ -6,8 +6,8 @@ use api::{
     Reason,
     v1alpha1::{
         Action, ChangeRecord, CommitRecord, Counts, DriftEntry, Failure, ForeignEntry, Health,
-        HookRecord, Leaving, MetricState, PendingPlan, ReleaseRollout, RolloutStatus, StageName,
-        StageRecord, StageResult, WaitingFor, WaitingRevision, WindowOverride,
+        HookRecord, Leaving, MetricState, PendingPlan, ReleaseRollout, RolloutPhase, RolloutStatus,
+        StageName, StageRecord, StageResult, WaitingFor, WaitingRevision, WindowOverride,
     },
 };
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ use crate::journey::Leg;
 pub(crate) struct Outcome {
     /// The commit this pass made the cluster equal to, or tried to.
     pub(crate) head: Option<Head>,
+    /// The directory that was rendered.
+    pub(crate) path: Option<String>,
     /// True if that commit touches what this environment reads and was not applied before.
     pub(crate) concerns: bool,
     /// How far each stage came.
@@ -141,6 +143,16 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// True if git's newest stands, and nothing was decided or is to be told besides.
+    pub(crate) fn rests(&self) -> bool {
+        self.current
+            && self.status.phase == RolloutPhase::Settled
+            && self.status.message.is_empty()
+            && self.release.is_none()
+            && self.metrics.is_empty()
+            && self.records.is_empty()
+    }
+
     /// True if no more was decided than that a step begins: what comes of it is still to be seen.
     pub(crate) fn only_begins(&self) -> bool {
         self.records

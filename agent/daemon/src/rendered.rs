@@ -14,6 +14,8 @@ use crate::outcome::Head;
 /// The objects of one revision, and what they were made from.
 pub(crate) struct Rendering {
     pub(crate) revision: Revision,
+    /// The directory that was rendered.
+    pub(crate) path: TreePath,
     pub(crate) objects: Vec<(Value, Option<Origin>)>,
     pub(crate) memo: Arc<Memo>,
 }
@@ -54,6 +56,7 @@ pub(crate) fn render(
     let reads = rendered.reads.into_iter().collect();
     Ok(Rendering {
         revision: *revision,
+        path: path.clone(),
         objects,
         memo: Arc::new(Memo { reads, fingerprint }),
     })

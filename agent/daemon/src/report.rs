@@ -63,6 +63,8 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         true => head.clone(),
         false => finished,
     };
+    let path = outcome.path.clone().filter(|_| applied.is_some());
+    let path = path.or_else(|| old.revision.path.clone());
     let applied = applied.or_else(|| old.revision.applied.clone());
     let conditions = ConditionType::ALL
         .into_iter()
@@ -76,6 +78,7 @@ pub(crate) fn status(outcome: &Outcome, before: &Before<'_>, now: Timestamp) -> 
         revision: RevisionStatus {
             seen: head.or_else(|| old.revision.seen.clone()),
             applied,
+            path,
         },
         release: before.release.map(str::to_owned),
         health: outcome

@@ -52,7 +52,7 @@ pub(crate) struct Rollouts {
     /// Objects of revisions, by digest, newest last.
     objects: Vec<(String, Objects)>,
     /// The digest of what was last rendered, and from which commit and path.
-    rendered: Option<(source::Revision, String, String)>,
+    rendered: Option<(source::Revision, render::TreePath, String)>,
     /// What was last applied, all of it.
     pub(crate) stands: Stands,
     /// What was last wished for.
@@ -157,16 +157,16 @@ impl Rollouts {
         self.objects.drain(..surplus);
     }
 
-    /// The digest of what was rendered from `path`, computed once for each commit.
-    pub(crate) fn digest_of(&mut self, rendering: &Rendering, path: &str) -> String {
+    /// The digest of what was rendered, computed once for each commit and path.
+    pub(crate) fn digest_of(&mut self, rendering: &Rendering) -> String {
         if let Some((commit, from, digest)) = &self.rendered
             && *commit == rendering.revision
-            && from == path
+            && *from == rendering.path
         {
             return digest.clone();
         }
         let digest = digest(&rendering.objects);
-        self.rendered = Some((rendering.revision, path.to_owned(), digest.clone()));
+        self.rendered = Some((rendering.revision, rendering.path.clone(), digest.clone()));
         digest
     }
 
@@ -177,7 +177,26 @@ impl Rollouts {
         }
     }
 
-    /// True if nothing is under way, so that only the newest objects matter.
+    /// True if nothing is under way, of the last one nothing is left, and the next one waits for nothing but a commit.
+    pub(crate) fn rests(&self) -> bool {
+        let Wish {
+            base: Some(_),
+            canary: None,
+            namespaces: None,
+            side: None,
+            other: None,
+            flags: _,
+            checks,
+            chaos: None,
+        } = &self.wish
+        else {
+            return false;
+        };
+        let idle = checks.is_empty() && self.unfit.is_none() && self.untold.is_empty();
+        idle && self.state.rollout.is_none() && !self.lags && !self.is_new
+    }
+
+    /// Nothing is under way, so that only the newest objects matter.
     pub(crate) fn rest(&mut self) {
         self.objects.clear();
         self.recent.clear();

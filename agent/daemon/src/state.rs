@@ -68,6 +68,8 @@ pub(crate) struct State {
     pub(crate) last: Option<Outcome>,
     /// What the spec said about single fields.
     pub(crate) fields: FieldRules,
+    /// Which objects differ from git and are only told of.
+    pub(crate) drifted: BTreeSet<ObjectId>,
     /// Which fields of others the last full pass saw on which objects.
     pub(crate) foreign_seen: BTreeMap<ObjectId, u64>,
     /// Where objects differ of which the watch told nothing, until they are put right.
@@ -127,6 +129,7 @@ impl State {
             journey: None,
             last: None,
             fields: FieldRules::default(),
+            drifted: BTreeSet::new(),
             foreign_seen: BTreeMap::new(),
             audited: BTreeMap::new(),
             audited_up_to: None,

@@ -293,6 +293,10 @@ pub struct RevisionStatus {
     /// The commit the cluster was last made equal to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
+    /// The directory of that commit which it was made equal to. Drift is put right by it for as long as another
+    /// `spec.source.path` cannot be applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// Health of an object or of all of them, from best to worst.

@@ -11,7 +11,7 @@ use render::TreePath;
 use source::{Mirror, Revision};
 use tokio::time::Instant;
 
-use super::{Pass, windows::Shut};
+use super::{Pass, upkeep::Applied, windows::Shut};
 use crate::{
     outcome::{Head, Retry, Stop},
     rendered::{self, Rendering},
@@ -39,7 +39,7 @@ struct Chooser {
     /// Who holds on to the applied revision.
     label: String,
     head: Revision,
-    applied: Option<Revision>,
+    applied: Option<Applied>,
     seen: Option<String>,
     path: TreePath,
     allow_rewrite: bool,
@@ -50,14 +50,12 @@ impl Pass<'_> {
     /// Chooses and renders, without touching the cluster.
     pub(super) async fn choose(&mut self, news: &News) -> Choice {
         let source = &self.environment.spec.source;
-        let status = &self.state.status.revision;
-        let parse = |hex: &Option<String>| Revision::parse(hex.as_deref()?).ok();
         let head = self
             .state
             .followed
             .as_ref()
             .and_then(|followed| followed.dealt_with);
-        let applied = parse(&status.applied);
+        let applied = self.applied();
         let fault = news.fault.as_ref().map(|fault| Stop {
             reason: fault.reason,
             message: fault.message.clone(),
@@ -72,16 +70,17 @@ impl Pass<'_> {
             retry: Retry::OnChange,
         });
         let Some(path) = TreePath::parse(&source.path) else {
-            return Choice::stop(
-                Reason::InvalidSpec,
-                format!(
-                    "spec.source.path: {} leads out of the repository",
-                    source.path
-                ),
-            );
+            let at = &source.path;
+            let message = format!("spec.source.path: {at} leads out of the repository");
+            let mut choice = Choice::stop(Reason::InvalidSpec, message);
+            if let Some(applied) = applied {
+                choice.verified = self.applied_again(applied).await;
+            }
+            return choice;
         };
         let hold = fault.or(missing);
-        let (Some(mirror), Some(head)) = (news.mirror.clone(), head.flatten().or(applied)) else {
+        let before = applied.as_ref().map(|applied| applied.revision);
+        let (Some(mirror), Some(head)) = (news.mirror.clone(), head.flatten().or(before)) else {
             return Choice {
                 hold,
                 ..Choice::default()
@@ -92,7 +91,7 @@ impl Pass<'_> {
             label: self.label.clone(),
             head,
             applied,
-            seen: status.seen.clone(),
+            seen: self.state.status.revision.seen.clone(),
             path,
             allow_rewrite: source.allow_rewrite,
             shut: self.shut(jiff::Timestamp::now()),
@@ -125,6 +124,7 @@ impl Pass<'_> {
         self.outcome.head = choice.head;
         self.outcome.concerns = choice.concerns;
         let rendering = choice.verified?.into_rendering();
+        self.outcome.path = Some(rendering.path.to_string());
         self.state.memo = Some(rendering.memo.clone());
         Some(rendering)
     }
@@ -152,7 +152,7 @@ impl Choice {
 impl Chooser {
     fn choose(&self) -> Choice {
         let rules = Rules {
-            applied: self.applied.as_ref(),
+            applied: self.applied.as_ref().map(|applied| &applied.revision),
             allow_rewrite: self.allow_rewrite,
         };
         self.keep_applied();
@@ -167,8 +167,8 @@ impl Chooser {
             }
         };
         let concerns = self.concerns(&rendering);
-        let told = match (concerns, self.applied) {
-            (false, Some(applied)) => applied,
+        let told = match (concerns, &self.applied) {
+            (false, Some(applied)) => applied.revision,
             _ => self.head,
         };
         let shut = self
@@ -189,24 +189,35 @@ impl Chooser {
 
     /// The head has to wait: what was begun or applied before is kept up.
     fn wait(&self, head: Verified, shut: &Shut) -> Choice {
-        let before = shut.begun.or(self.applied);
         Choice {
             head: Some(rendered::head(&self.mirror, &self.head)),
-            verified: before.and_then(|before| self.again(&before)),
+            verified: self.before(shut.begun).and_then(|it| self.again(&it)),
             preview: Some(head),
             hold: Some(shut.stop(&self.head)),
             ..Choice::default()
         }
     }
 
+    /// What goes on while the head has to wait: the revision that was `begun`, or else what was applied.
+    fn before(&self, begun: Option<Revision>) -> Option<Applied> {
+        let applied = self.applied.clone();
+        let Some(revision) = begun else {
+            return applied;
+        };
+        let path = self.path.clone();
+        let noted = applied.filter(|applied| applied.revision == revision);
+        Some(noted.unwrap_or(Applied { revision, path }))
+    }
+
     /// What was applied before, once more.
-    fn again(&self, before: &Revision) -> Option<Verified> {
-        again(&self.mirror, before, &self.path)
+    fn again(&self, before: &Applied) -> Option<Verified> {
+        again(&self.mirror, before)
     }
 
     /// Holds on to what was applied, so that it can still be kept up when the branch leaves it behind.
     fn keep_applied(&self) {
-        if let Some(applied) = self.applied.filter(|applied| *applied != self.head)
+        let applied = self.applied.as_ref().map(|applied| applied.revision);
+        if let Some(applied) = applied.filter(|applied| *applied != self.head)
             && let Err(error) = self.mirror.keep(&self.label, &applied)
         {
             tracing::debug!(revision = %applied, %error, "cannot hold on to the applied revision");
@@ -221,7 +232,8 @@ impl Chooser {
             .seen
             .as_deref()
             .and_then(|seen| Revision::parse(seen).ok());
-        match (self.applied, seen) {
+        let applied = self.applied.as_ref().map(|applied| applied.revision);
+        match (applied, seen) {
             (None, _) => true,
             (Some(applied), _) if applied == self.head => false,
             (Some(_), Some(seen)) if seen == self.head => true,
@@ -245,8 +257,10 @@ impl Chooser {
         });
         let head = self.head.to_string();
         let new = self.seen.as_deref() != Some(head.as_str());
-        let applied = self.applied.filter(|applied| *applied != self.head);
-        let verified = applied.and_then(|applied| self.again(&applied));
+        let refused =
+            |applied: &&Applied| applied.revision == self.head && applied.path == self.path;
+        let applied = self.applied.as_ref().filter(|applied| !refused(applied));
+        let verified = applied.and_then(|applied| self.again(applied));
         Choice {
             head: Some(rendered::head(&self.mirror, &self.head)),
             concerns: new && reason == Reason::RenderFailed,
@@ -259,11 +273,11 @@ impl Chooser {
 }
 
 /// What was applied before, once more.
-pub(super) fn again(mirror: &Mirror, before: &Revision, path: &TreePath) -> Option<Verified> {
+pub(super) fn again(mirror: &Mirror, before: &Applied) -> Option<Verified> {
     let rules = Rules {
-        applied: Some(before),
+        applied: Some(&before.revision),
         allow_rewrite: false,
     };
-    let rendering = rendered::render(mirror, before, path).ok()?;
+    let rendering = rendered::render(mirror, &before.revision, &before.path).ok()?;
     verify(mirror, rendering, &rules).ok()
 }

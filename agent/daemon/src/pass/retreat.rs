@@ -10,7 +10,7 @@ use render::TreePath;
 use source::Revision;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pass, choose};
+use super::{Pass, upkeep::Applied};
 use crate::{clock::Moment, outcome::Retry, rendered::Rendering, report::Event};
 
 impl Pass<'_> {
@@ -78,15 +78,24 @@ impl Pass<'_> {
     async fn good(&self) -> Option<Rendering> {
         let rollouts = self.state.rollouts.as_ref();
         let good = rollouts.and_then(|rollouts| rollouts.state.good.as_ref());
-        let applied = self.state.status.revision.applied.as_ref();
-        let commit = good.map(|good| &good.commit).or(applied)?;
-        let commit = Revision::parse(commit).ok()?;
-        let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
-        let path = good.map(|good| &good.path).filter(|path| !path.is_empty());
-        let path = TreePath::parse(path.unwrap_or(&self.environment.spec.source.path))?;
-        let again = move || choose::again(&mirror, &commit, &path);
-        let verified = self.context.on_a_core(again).await.ok().flatten()?;
+        let revision = match good {
+            Some(good) => self.rendered_as(good)?,
+            None => self.applied()?,
+        };
+        let verified = self.applied_again(revision).await?;
         Some(verified.into_rendering())
+    }
+
+    /// Where `good` was rendered from; an older agent noted no path.
+    fn rendered_as(&self, good: &rollout::state::Revision) -> Option<Applied> {
+        let path = match good.path.as_str() {
+            "" => &self.environment.spec.source.path,
+            path => path,
+        };
+        Some(Applied {
+            revision: Revision::parse(&good.commit).ok()?,
+            path: TreePath::parse(path)?,
+        })
     }
 
     fn patience_ends(&self) -> Option<Timestamp> {

@@ -293,8 +293,7 @@ impl Pass<'_> {
     }
 
     fn digest_of(&mut self, rendering: &Rendering) -> String {
-        let path = self.environment.spec.source.path.clone();
-        self.rollouts().digest_of(rendering, &path)
+        self.rollouts().digest_of(rendering)
     }
 
     /// Renders `commit` from `path`, or from where the newest one is rendered if that is not known.
@@ -374,11 +373,10 @@ impl Pass<'_> {
 
     /// Takes what is applied for good, where no rollout has said so yet: it serves already.
     async fn adopt(&mut self) {
-        let applied = self.state.status.revision.applied.clone();
-        let (None, Some(commit)) = (self.rollouts().state.good.clone(), applied) else {
+        let (None, Some(applied)) = (self.rollouts().state.good.clone(), self.applied()) else {
             return;
         };
-        let path = self.environment.spec.source.path.clone();
+        let (commit, path) = (applied.revision.to_string(), applied.path.to_string());
         match self.render_again(&commit, &path).await {
             Ok(objects) => {
                 let digest = digest(&objects);

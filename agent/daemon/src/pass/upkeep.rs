@@ -16,9 +16,34 @@ use source::Revision;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pass, choose, scopes::Kinds};
-use crate::{rendered::Rendering, repos::News};
+use crate::{rendered::Rendering, repos::News, verify::Verified};
+
+/// What was last applied: a directory of a commit.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Applied {
+    pub(super) revision: Revision,
+    pub(super) path: TreePath,
+}
 
 impl Pass<'_> {
+    /// What was last applied, from wherever it was rendered then.
+    pub(super) fn applied(&self) -> Option<Applied> {
+        let status = &self.state.status.revision;
+        let revision = Revision::parse(status.applied.as_deref()?).ok()?;
+        let noted = status.path.as_deref().and_then(TreePath::parse);
+        // An older agent did not note it.
+        let path = noted.or_else(|| TreePath::parse(&self.environment.spec.source.path));
+        let path = path.unwrap_or_default();
+        Some(Applied { revision, path })
+    }
+
+    /// The same, rendered once more.
+    pub(super) async fn applied_again(&self, applied: Applied) -> Option<Verified> {
+        let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
+        let again = move || choose::again(&mirror, &applied);
+        self.context.on_a_core(again).await.ok().flatten()
+    }
+
     /// `rendering` if nobody has to be waited for; otherwise what is kept up until then. `None` if the pass ends here.
     pub(super) async fn after_others(
         &mut self,
@@ -28,30 +53,30 @@ impl Pass<'_> {
         let Some(stop) = self.others(news).await else {
             return Some(rendering);
         };
-        let held = rendering.revision;
+        let held = of(&rendering);
         self.state.waits_for_others = true;
         self.announce(rendering).await;
         self.outcome.stop = Some(stop);
-        self.kept_up(held).await
+        self.kept_up(&held).await
     }
 
     /// Makes the cluster equal to `rendering`, or keeps up what was applied before if one of its hooks is refused.
     pub(super) async fn bring_in(&mut self, rendering: Rendering, cancel: &CancellationToken) {
-        let held = rendering.revision;
+        let held = of(&rendering);
         self.converge(rendering, cancel).await;
         // What goes step by step is kept up by its rollout.
         if self.hooks.lacking
             && self.wished.is_none()
-            && let Some(kept) = self.kept_up(held).await
+            && let Some(kept) = self.kept_up(&held).await
         {
             self.converge(kept, cancel).await;
         }
-        self.keep_up_rest(held, cancel).await;
+        self.keep_up_rest(&held, cancel).await;
     }
 
     /// Puts back what has to wait for its change and was changed or deleted by somebody meanwhile: a failed hook, or
     /// an earlier wave that does not become healthy, may take days to be seen to.
-    async fn keep_up_rest(&mut self, held: Revision, cancel: &CancellationToken) {
+    async fn keep_up_rest(&mut self, held: &Applied, cancel: &CancellationToken) {
         let waiting = std::mem::take(&mut self.left);
         let repairs = self.environment.spec.drift == DriftMode::Repair;
         let stops = !repairs || self.wished.is_some() || self.upkeep || cancel.is_cancelled();
@@ -103,40 +128,36 @@ impl Pass<'_> {
 
     /// What was applied before, where the cluster still is as that says. `None` where a newer revision was begun: that one
     /// stands in part, and nothing is taken back behind its back.
-    async fn kept_up(&mut self, held: Revision) -> Option<Rendering> {
-        let applied = self.applied_revision()?;
+    async fn kept_up(&mut self, held: &Applied) -> Option<Rendering> {
+        let applied = self.applied()?;
         let open = self.state.release.as_ref();
         let begun = open.is_some_and(|open| {
             !open.has_ended()
-                && open.revision == held.to_string()
+                && open.revision == held.revision.to_string()
                 && !open.status.changes.is_empty()
         });
-        if begun && held != applied {
+        if begun && held.revision != applied.revision {
             return None;
         }
-        let rendering = self.render_applied(applied).await?;
+        let rendering = self.applied_again(applied).await?.into_rendering();
         self.upkeep = true;
         // Whatever is reported, it is no release of what waits.
         self.outcome.concerns = false;
         Some(rendering)
     }
 
-    /// What was applied before `held`, if that is another revision.
-    async fn applied_before(&self, held: Revision) -> Option<Rendering> {
-        let applied = self.applied_revision().filter(|applied| *applied != held)?;
-        self.render_applied(applied).await
+    /// What was applied before `held`, if that is something else.
+    async fn applied_before(&self, held: &Applied) -> Option<Rendering> {
+        let applied = self.applied().filter(|applied| applied != held)?;
+        let again = self.applied_again(applied).await?;
+        Some(again.into_rendering())
     }
+}
 
-    fn applied_revision(&self) -> Option<Revision> {
-        let applied = self.state.status.revision.applied.as_deref()?;
-        Revision::parse(applied).ok()
-    }
-
-    async fn render_applied(&self, revision: Revision) -> Option<Rendering> {
-        let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
-        let path = TreePath::parse(&self.environment.spec.source.path)?;
-        let again = move || choose::again(&mirror, &revision, &path);
-        let verified = self.context.on_a_core(again).await.ok().flatten()?;
-        Some(verified.into_rendering())
+/// What was rendered.
+fn of(rendering: &Rendering) -> Applied {
+    Applied {
+        revision: rendering.revision,
+        path: rendering.path.clone(),
     }
 }

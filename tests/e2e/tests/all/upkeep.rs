@@ -1,6 +1,7 @@
 //! What was applied before is kept up while something newer has to wait, or cannot be applied.
 
 use anyhow::{Context as _, Result, ensure};
+use api::v1alpha1::EnvironmentStatus;
 use e2e::{PATIENCE, Shop, config_map, ready};
 use kube::api::{Patch, PatchParams};
 use lab::{Commit, eventually};
@@ -98,5 +99,81 @@ async fn drift_is_put_right_while_a_hook_is_refused() -> Result<()> {
     shop.ready_at(&last).await?;
     let values = shop.values().await?;
     ensure!(values["app"] == "3", "{values:?}");
+    Ok(())
+}
+
+async fn path_is(shop: &Shop, path: &str) -> Result<()> {
+    let status = shop.environments().get("shop").await?.status;
+    let noted = status.unwrap_or_default().revision.path;
+    ensure!(noted.as_deref() == Some(path), "{noted:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drift_is_put_right_from_the_path_that_was_applied_while_another_cannot_be() -> Result<()> {
+    let shop = Shop::new("moved").await?;
+    let old = |value: &str| overlay(Commit::on("master", value), "old", value, None);
+    shop.repo.commit(old("1"))?;
+    let agent = shop.agent()?;
+    let source = |path: &str| json!({ "source": { "path": path } });
+    shop.environment(source("old")).await?;
+    told(&shop, "shop", "InSync").await?;
+    path_is(&shop, "old").await?;
+    // At the same commit, where there is nothing.
+    shop.environment(source("new")).await?;
+    told(&shop, "shop", "RenderFailed").await?;
+    drifts(&shop, "old", "1").await?;
+    // At another one, where it is of no use.
+    let broken = old("2").write("new/kustomization.yaml", "resources: [gone.yaml]\n");
+    let second = shop.repo.commit(broken)?;
+    let seen = |status: &EnvironmentStatus| status.revision.seen.as_ref() == Some(&second);
+    shop.status("seen", seen).await?;
+    drifts(&shop, "old", "1").await?;
+    // Nobody remembers but the status.
+    agent.process.terminate();
+    agent.process.wait(PATIENCE).await?;
+    let _again = shop.agent()?;
+    drifts(&shop, "old", "1").await?;
+    told(&shop, "shop", "RenderFailed").await?;
+    shop.environment(source("../beyond")).await?;
+    told(&shop, "shop", "InvalidSpec").await?;
+    drifts(&shop, "old", "1").await?;
+    path_is(&shop, "old").await?;
+
+    shop.environment(source("new")).await?;
+    let last = shop.repo.commit(overlay(old("3"), "new", "3", None))?;
+    shop.ready_at(&last).await?;
+    path_is(&shop, "new").await?;
+    let values = shop.values().await?;
+    ensure!(values["new"] == "3" && values.len() == 1, "{values:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drift_is_put_right_from_the_path_that_was_applied_while_another_waits() -> Result<()> {
+    let shop = Shop::new("moved-later").await?;
+    let both = |value: &str| {
+        let old = overlay(Commit::on("master", value), "old", value, None);
+        overlay(old, "new", value, None)
+    };
+    shop.repo.commit(both("1"))?;
+    let _agent = shop.agent()?;
+    shop.environment(json!({ "source": { "path": "old" } }))
+        .await?;
+    told(&shop, "shop", "InSync").await?;
+    shop.environment(json!({ "suspend": true })).await?;
+    told(&shop, "shop", "Suspended").await?;
+    shop.repo.commit(both("2"))?;
+    let never = json!([{ "kind": "deny", "schedule": "* * * * *", "duration": "1h" }]);
+    shop.environment(json!({ "source": { "path": "new" }, "windows": never }))
+        .await?;
+    told(&shop, "shop", "OutsideWindow").await?;
+    drifts(&shop, "old", "1").await?;
+    path_is(&shop, "old").await?;
+    shop.environment(json!({ "source": { "path": "new" } }))
+        .await?;
+    told(&shop, "shop", "InSync").await?;
+    let values = shop.values().await?;
+    ensure!(values["new"] == "2" && values.len() == 1, "{values:?}");
     Ok(())
 }
