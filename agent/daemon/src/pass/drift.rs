@@ -1,5 +1,7 @@
 //! Who changed what, told before and after it is put right.
 
+use std::collections::BTreeSet;
+
 use api::v1alpha1::{DriftAction, DriftEntry, DriftMode};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -54,7 +56,7 @@ impl Pass<'_> {
                 .iter()
                 .any(|failure| failure.object.as_deref() == Some(&name))
         };
-        let mut left = 0;
+        let mut left = BTreeSet::new();
         let mut told = Vec::new();
         for Drifted { id, entries } in drifted {
             let action = match (repair, failed(&id)) {
@@ -62,19 +64,45 @@ impl Pass<'_> {
                 (true, true) => DriftAction::Failed,
                 (true, false) => DriftAction::Repaired,
             };
-            left += u32::from(action != DriftAction::Repaired);
-            told.extend(
-                entries
-                    .into_iter()
-                    .map(|entry| DriftEntry { action, ..entry }),
-            );
+            let entries = entries
+                .into_iter()
+                .map(|entry| DriftEntry { action, ..entry });
+            told.extend(entries.filter(|entry| !self.stands_told(&id, entry)));
+            if action != DriftAction::Repaired {
+                left.insert(id);
+            }
         }
-        debug_assert!(left as usize <= plan.drifted.len());
+        debug_assert!(left.len() <= plan.drifted.len());
+        if let Some(part) = &self.part {
+            // Nobody has touched the others since somebody looked.
+            let before = self.state.drifted.iter();
+            left.extend(before.filter(|id| part.get(id).is_none()).cloned());
+        }
         // What was told before and still stands is not news.
         told.retain(|entry| !self.state.status.drift.entries.contains(entry));
         self.context.metrics.drift(told.len());
-        self.outcome.drifted = left;
+        self.outcome.drifted = u32::try_from(left.len()).unwrap_or(u32::MAX);
         self.outcome.drift = told;
+        self.state.drifted = left;
+    }
+
+    /// True if that was told when somebody last looked, and still stands. Where nobody is recorded, no time is either, so that
+    /// it seems to be new each time.
+    fn stands_told(&self, id: &ObjectId, entry: &DriftEntry) -> bool {
+        let same = |told: &DriftEntry| {
+            (&told.object, &told.field, told.action) == (&entry.object, &entry.field, entry.action)
+        };
+        let before = &self.state.status.drift.entries;
+        entry.manager.is_none() && self.state.drifted.contains(id) && before.iter().any(same)
+    }
+
+    /// How many objects differ that are not in the part that is looked at.
+    pub(super) fn drifted_beside(&self) -> usize {
+        let beside = |id: &&ObjectId| {
+            let part = self.part.as_ref();
+            part.is_none_or(|part| part.get(id).is_none())
+        };
+        self.state.drifted.iter().filter(beside).count()
     }
 
     async fn fields(&self, kinds: &Kinds, object: &Desired) -> Vec<DriftEntry> {

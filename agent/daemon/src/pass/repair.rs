@@ -17,7 +17,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pass, act::Work, removal::has_finalizer, scopes::Kinds};
-use crate::{fields::FieldRules, outcome::Outcome};
+use crate::{
+    fields::FieldRules,
+    outcome::{Outcome, Told},
+    rollouts::said,
+};
 
 /// What is to be put right.
 struct Repair {
@@ -27,7 +31,8 @@ struct Repair {
 }
 
 impl Pass<'_> {
-    /// Puts those of `ids` right that somebody changed. `None` if that takes a whole pass: nothing was changed then.
+    /// Puts those of `ids` right that somebody changed; of the others, health alone can have changed. `None` if that takes a
+    /// whole pass: nothing was changed then.
     pub(crate) async fn repair(
         mut self,
         ids: &BTreeSet<ObjectId>,
@@ -40,9 +45,12 @@ impl Pass<'_> {
         let mut changed = self.state.changed_by_others(ids);
         changed.extend(self.state.added_to_by_others(ids));
         let ids: BTreeSet<ObjectId> = changed.into_iter().cloned().collect();
+        if ids.is_empty() {
+            return Some(self.glance());
+        }
         let repair = self.what_drifted(&ids).await?;
         let all = self.state.archived.get().await?.objects;
-        let same = all.saturating_sub(repair.plan.changes().count());
+        let same = all.saturating_sub(repair.plan.drifted.len() + self.drifted_beside());
         self.outcome = Outcome {
             unchanged: u32::try_from(same).unwrap_or(u32::MAX),
             ..self.as_before()
@@ -56,8 +64,8 @@ impl Pass<'_> {
 
     /// Keeps what is applied now, for repairs to come. What is on its way step by step is not what git says.
     pub(super) async fn archive(&mut self, desired: Vec<Desired>) {
-        let whole = self.outcome.is_applied() && self.outcome.rollout.is_none();
-        if whole && !self.upkeep && !self.leaving && self.wished.is_none() {
+        let whole = self.outcome.is_applied() && self.rests(&self.outcome);
+        if whole && !self.upkeep && !self.leaving {
             let archived = &mut self.state.archived;
             let archives = &self.context.archives;
             archived.keep(archives, &self.label, desired).await;
@@ -120,21 +128,28 @@ impl Pass<'_> {
         };
         let done = last.compared
             && last.is_applied()
-            && last.drifted == 0
             && last.hook.is_none()
             && last.open == crate::outcome::OpenHooks::default()
-            && last.rollout.is_none()
-            && last.waiting.is_none();
+            && last.waiting.is_none()
+            && self.rests(last);
         let spec = &self.environment.spec;
         let metadata = &self.environment.metadata;
         let same = self.state.generation == metadata.generation
             && metadata.deletion_timestamp.is_none()
             && has_finalizer(self.environment);
-        let plain = !spec.suspend
-            && spec.drift == DriftMode::Repair
-            && spec.strategies.is_empty()
-            && self.state.rollouts.is_none();
-        done && same && plain && !self.waits_for_some()
+        let repaired = spec.drift == DriftMode::Report || last.drifted == 0;
+        done && same && repaired && !spec.suspend && !self.waits_for_some()
+    }
+
+    /// True if nothing goes step by step here, or all that does has come to rest by `outcome`: what git says stands, whole and
+    /// in its own place, and nobody has said anything more.
+    fn rests(&self, outcome: &Outcome) -> bool {
+        let Some(rollouts) = &self.state.rollouts else {
+            return outcome.rollout.is_none() && self.environment.spec.strategies.is_empty();
+        };
+        let told = outcome.rollout.as_ref();
+        let said = said(self.environment);
+        told.is_some_and(Told::rests) && rollouts.rests() && rollouts.said == said
     }
 
     /// True if others have to be ready first, or that is not known.

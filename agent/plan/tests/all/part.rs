@@ -6,7 +6,7 @@ use krm::ObjectId;
 use plan::{
     desired::{Desired, words},
     diff::{
-        Action, Plan, PlanInput,
+        Action, DriftRule, Plan, PlanInput,
         part::{part, suffices},
         plan, write_ahead,
     },
@@ -103,6 +103,12 @@ fn done(plan: &Plan, desired: &[Desired]) -> BTreeMap<ObjectId, (Action, bool)> 
     plan.changes().map(of).collect()
 }
 
+/// What somebody changed, by id, and whether it is gone.
+fn drifted(plan: &Plan, desired: &[Desired]) -> BTreeMap<ObjectId, bool> {
+    let of = |it: &plan::diff::Drifted| (desired[it.index].id.clone(), it.deleted);
+    plan.drifted.iter().map(of).collect()
+}
+
 /// What is done in which order without waiting for anything.
 fn steps(
     plan: &Plan,
@@ -138,15 +144,28 @@ proptest! {
         waves in prop::collection::vec(-1..2_i32, MANY),
         hands in prop::collection::vec(hand(), MANY),
         sick in prop::collection::vec(prop::bool::weighted(0.1), MANY),
+        // Where drift is only told, what was told before still stands beside what is new.
+        told in prop::option::of(prop::collection::vec(prop::bool::ANY, MANY)),
     ) {
         let objects = objects(&waves);
         let mut world = World::settled(objects.clone());
+        world.rules.drift = match told {
+            Some(_) => DriftRule::Report,
+            None => DriftRule::Repair,
+        };
         for (number, hand) in hands.iter().enumerate() {
             by(*hand, &mut world.live, &config_id(&name(number)));
         }
         let touched = hands.iter().enumerate();
         let touched = touched.filter(|(_, hand)| !matches!(hand, Hand::Nothing));
-        let ids: BTreeSet<_> = touched.map(|(number, _)| config_id(&name(number))).collect();
+        let (before, now): (Vec<_>, Vec<_>) =
+            touched.partition(|(number, _)| told.as_ref().is_some_and(|told| told[*number]));
+        let is_held = |(_, hand): &(usize, &Hand)| matches!(hand, Hand::MoveAway | Hand::BeginDeletion);
+        prop_assume!(!before.iter().any(is_held));
+        let of = |all: Vec<(usize, &Hand)>| -> BTreeSet<ObjectId> {
+            all.into_iter().map(|(number, _)| config_id(&name(number))).collect()
+        };
+        let (before, ids) = (of(before), of(now));
         let health = |id: &ObjectId| {
             let is_sick = sick.iter().enumerate().any(|(number, sick)| *sick && *id == config_id(&name(number)));
             match (world.live.contains_key(id), is_sick) {
@@ -162,7 +181,9 @@ proptest! {
         };
         prop_assert!(whole.prune.is_empty() && whole.held.is_empty() && whole.dropped.is_empty());
         prop_assert_eq!(done(&part, &wanted), done(&whole, &world.desired));
-        prop_assert_eq!(part.drifted.len(), whole.drifted.len());
+        let mut all_drifted = drifted(&whole, &world.desired);
+        all_drifted.retain(|id, _| !before.contains(id));
+        prop_assert_eq!(drifted(&part, &wanted), all_drifted);
         let begun = steps(&part, &wanted, &health);
         prop_assert_eq!(&begun, &steps(&whole, &world.desired, &health));
         let all: usize = begun.iter().map(BTreeSet::len).sum();
@@ -247,4 +268,12 @@ fn what_was_deleted_waits_for_what_comes_before_it() {
     let judged = |status| alone(&world, &ids, &wanted, &all(status));
     assert!(judged(HealthStatus::Healthy).is_some());
     assert!(judged(HealthStatus::Progressing).is_none());
+}
+
+#[test]
+fn where_drift_is_only_told_an_edit_is_told_alone() {
+    let report = |world: &mut World| world.rules.drift = DriftRule::Report;
+    let plan = edited(report).expect("a plan");
+    assert_eq!(plan.changes().count(), 0);
+    assert_eq!(plan.drifted.len(), 1);
 }

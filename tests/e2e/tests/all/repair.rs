@@ -3,9 +3,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
+use api::v1alpha1::EnvironmentStatus;
 use e2e::{Agent, PATIENCE, Shop};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use lab::{
     GitHttp,
     audit::{Entries, Entry},
@@ -13,6 +18,8 @@ use lab::{
     git::HttpOptions,
 };
 use serde_json::{Value, json};
+
+use crate::canaries::{self, are, deployment, pauses, promote, strategy};
 
 /// Objects of an Environment in which few drift.
 const MANY: usize = 300;
@@ -81,15 +88,14 @@ fn writes(all: &Entries, kind: &str) -> Entries {
     all.writes().of(kind)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_edited_object_among_many_is_read_once_and_written_once() -> Result<()> {
-    let (shop, agent) = shop("one-of-many").await?;
-    let (before, mark) = (renders(&agent).await?, shop.mark()?);
-    edit(&shop, &name(17), json!({ "data": { "key": "theirs" } })).await?;
-    all_are(&shop, "1").await?;
+/// Somebody edits one map, and that is read once, written once, and costs nothing else.
+async fn costs_what_drifted(shop: &Shop, agent: &Agent, edited: &str) -> Result<()> {
+    let (before, mark) = (renders(agent).await?, shop.mark()?);
+    edit(shop, edited, json!({ "data": { "key": "theirs" } })).await?;
+    all_are(shop, "1").await?;
     let work = shop.requests(mark)?.work();
     let maps = work.of("configmaps");
-    let about_it = |entry: &Entry| entry.name == name(17);
+    let about_it = |entry: &Entry| entry.name == edited;
     ensure!(
         maps.only(about_it).len() == maps.len(),
         "{}",
@@ -104,9 +110,129 @@ async fn one_edited_object_among_many_is_read_once_and_written_once() -> Result<
     // What was made of it goes into the inventory, the status and an event.
     ensure!(work.len() <= 6, "{}", work.summary());
     ensure!(
+        renders(agent).await? == before,
+        "nothing had to be rendered"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_edited_object_among_many_is_read_once_and_written_once() -> Result<()> {
+    let (shop, agent) = shop("one-of-many").await?;
+    costs_what_drifted(&shop, &agent, &name(17)).await
+}
+
+/// The maps, a Secret, and a Deployment that goes step by step.
+fn mixed(tag: &str) -> Vec<Value> {
+    let maps = (0..MANY).map(|number| {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": { "name": name(number) }, "data": { "key": "1" },
+        })
+    });
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": "hidden" }, "stringData": { "password": "one" },
+    });
+    maps.chain([secret, deployment("web", tag, "one")])
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_a_secret_and_a_strategy_at_rest_a_repair_costs_what_drifted() -> Result<()> {
+    let shop = Shop::new("at-rest").await?;
+    strategy(&shop).await?;
+    let api = shop.world.control_plane.api()?;
+    let first = canaries::push(&shop, &mixed("1"))?;
+    let agent = shop.agent()?;
+    shop.environment(json!({})).await?;
+    shop.ready_at(&first).await?;
+    are(&api, &shop.namespace, &[("web", "4 of 1")]).await?;
+    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    costs_what_drifted(&shop, &agent, &name(17)).await?;
+
+    let second = canaries::push(&shop, &mixed("2"))?;
+    pauses(&shop).await?;
+    // A rollout under way is judged as a whole, and drift beside it is put right all the same.
+    edit(&shop, &name(18), json!({ "data": { "key": "theirs" } })).await?;
+    all_are(&shop, "1").await?;
+    promote(&shop).await?;
+    shop.ready_at(&second).await?;
+    are(&api, &shop.namespace, &[("web", "4 of 2")]).await?;
+    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    costs_what_drifted(&shop, &agent, &name(19)).await?;
+
+    // What goes step by step is put back like anything else, and so is what comes of it.
+    let before = renders(&agent).await?;
+    let deployments: Api<Deployment> = Api::namespaced(shop.client.clone(), &shop.namespace);
+    let fewer = Patch::Merge(json!({ "spec": { "replicas": 2 } }));
+    deployments
+        .patch("web", &PatchParams::default(), &fewer)
+        .await?;
+    eventually(PATIENCE, || async {
+        let web = deployments.get("web").await?;
+        let wanted = web.spec.and_then(|spec| spec.replicas);
+        ensure!(wanted == Some(4), "{wanted:?}");
+        Ok(())
+    })
+    .await?;
+    are(&api, &shop.namespace, &[("web", "4 of 2")]).await?;
+    shop.ready_at(&second).await?;
+    ensure!(
         renders(&agent).await? == before,
         "nothing had to be rendered"
     );
+
+    // And the next revision goes step by step again.
+    canaries::push(&shop, &mixed("3"))?;
+    pauses(&shop).await?;
+    let expected = [("web", "4 of 2"), ("web-canary", "1 of 3")];
+    are(&api, &shop.namespace, &expected).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_drift_is_only_told_a_look_costs_what_drifted() -> Result<()> {
+    let shop = Shop::new("told-only").await?;
+    let first = push(&shop, "1")?;
+    let agent = shop.agent()?;
+    shop.environment(json!({ "drift": "report" })).await?;
+    shop.ready_at(&first).await?;
+    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    let (before, mark) = (renders(&agent).await?, shop.mark()?);
+    let drifted = async |many: usize| {
+        let told = |status: &EnvironmentStatus| status.drift.count as usize == many;
+        shop.status(&format!("{many} drifted"), told).await
+    };
+    for (many, number) in [(1, 17), (2, 18)] {
+        let theirs = json!({ "data": { "key": "theirs" } });
+        edit(&shop, &name(number), theirs).await?;
+        drifted(many).await?;
+    }
+    shop.maps()
+        .delete(&name(19), &DeleteParams::default())
+        .await?;
+    let status = drifted(3).await?;
+    let told: BTreeSet<_> = status.drift.entries.iter().map(|it| &it.object).collect();
+    ensure!(told.len() == 3, "{told:?}");
+    tokio::time::sleep(SETTLE).await; // sleeps because what must not come would come later
+    let maps = shop.requests(mark)?.work().of("configmaps");
+    ensure!(maps.writes().is_empty(), "{}", maps.summary());
+    ensure!(maps.len() <= 4, "{}", maps.summary());
+    ensure!(
+        renders(&agent).await? == before,
+        "nothing had to be rendered"
+    );
+
+    // A look at everything comes to the same.
+    let ask = json!({ "metadata": { "annotations": { (api::names::REQUESTED_AT): "now" } } });
+    shop.change(ask).await?;
+    let handled = |status: &EnvironmentStatus| status.handled_request.as_deref() == Some("now");
+    let whole = shop.status("a whole look", handled).await?;
+    ensure!(renders(&agent).await? > before, "everything was looked at");
+    ensure!(whole.drift == status.drift, "{:?}", whole.drift);
+    shop.environment(json!({ "drift": "repair" })).await?;
+    all_are(&shop, "1").await?;
+    drifted(0).await?;
     Ok(())
 }
 
