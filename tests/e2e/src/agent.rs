@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use lab::Process;
+use lab::{Process, audit};
 use tempfile::TempDir;
 
 use crate::World;
@@ -48,8 +48,20 @@ pub struct Agent {
     pub options: AgentOptions,
     /// Where it listens.
     pub port: u16,
+    world: &'static World,
+    began: audit::Mark,
     _folder: TempDir,
 }
+
+/// What an agent needs for itself, whatever it deploys: group and kind.
+const OWN: [(&str, &str); 6] = [
+    ("coordination.k8s.io", "leases"),
+    ("driftless.dev", "environments"),
+    ("driftless.dev", "releases"),
+    ("driftless.dev", "inventories"),
+    ("driftless.dev", "strategies"),
+    ("events.k8s.io", "events"),
+];
 
 impl AgentOptions {
     /// An agent of its own for the Environments of `namespace`.
@@ -72,7 +84,8 @@ impl AgentOptions {
 
 impl Agent {
     /// Starts an agent.
-    pub fn start(world: &World, options: AgentOptions) -> Result<Self> {
+    pub fn start(world: &'static World, options: AgentOptions) -> Result<Self> {
+        let began = world.control_plane.audit().mark()?;
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
@@ -117,14 +130,38 @@ impl Agent {
             process,
             options,
             port,
+            world,
+            began,
             _folder: folder,
         })
+    }
+
+    /// What it asked for itself and had no right to, one line each.
+    fn lacked(&self) -> Result<String> {
+        let log = self.world.control_plane.audit();
+        let who = format!("({})", self.options.identity);
+        let own = |entry: &audit::Entry| {
+            let kind = (entry.group.as_str(), entry.resource.as_str());
+            entry.impersonated.is_none() && OWN.contains(&kind) && entry.user_agent.contains(&who)
+        };
+        Ok(log.forbidden(self.began)?.only(own).summary())
     }
 
     /// What it answers to Prometheus.
     pub async fn metrics(&self) -> Result<String> {
         let url = format!("http://127.0.0.1:{}/metrics", self.port);
         Ok(reqwest::get(url).await?.text().await?)
+    }
+}
+
+/// Whatever the scenario was about, `deploy/rbac` has to have let the agent do its own business.
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let usual = self.options.kubeconfig.is_none();
+        if usual && !std::thread::panicking() {
+            let lacked = self.lacked().expect("an audit log to judge by");
+            assert!(lacked.is_empty(), "the agent had no right to:\n{lacked}");
+        }
     }
 }
 

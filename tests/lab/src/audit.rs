@@ -17,6 +17,9 @@ mod entry;
 /// Longer than any line: a request of at most 3 MB, and what was answered.
 const LONGEST_LINE: u64 = 16 << 20;
 
+/// How an entry tells that the asker had no right to it.
+const FORBIDDEN: &[u8] = br#""authorization.k8s.io/decision":"forbid""#;
+
 /// The audit log of one API server.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -69,6 +72,21 @@ impl Log {
     /// What was written after `mark`. A last line still being written is left for the next time.
     pub fn since(&self, mark: Mark) -> io::Result<Entries> {
         parse(whole_lines(&self.read(mark.0)?))
+    }
+
+    /// What was asked for after `mark` by whoever had no right to it. What admission refuses is not among it. Quick, however
+    /// much was written.
+    pub fn forbidden(&self, mark: Mark) -> io::Result<Entries> {
+        let text = self.read(mark.0)?;
+        let lines = whole_lines(&text);
+        let mut found = Vec::new();
+        for at in memchr::memmem::find_iter(lines, FORBIDDEN) {
+            let start = memchr::memrchr(b'\n', &lines[..at]).map_or(0, |end| end + 1);
+            let end = memchr::memchr(b'\n', &lines[at..]).map_or(lines.len(), |end| at + end);
+            found.extend_from_slice(&lines[start..end]);
+            found.push(b'\n');
+        }
+        parse(&found)
     }
 
     fn read(&self, from: u64) -> io::Result<Vec<u8>> {

@@ -105,3 +105,33 @@ fn refuses_a_line_that_is_no_entry() {
     fs::write(&path, "{\"verb\": 1}\n").unwrap();
     assert!(Log::at(&path).entries().is_err());
 }
+
+#[test]
+fn finds_what_nobody_had_a_right_to() {
+    let with = |decision: &str, name: &str| {
+        let annotations = format!(
+            r#""annotations":{{"authorization.k8s.io/decision":"{decision}","authorization.k8s.io/reason":""}},"verb":"#
+        );
+        let line = APPLY.replacen(r#""verb":"#, &annotations, 1);
+        line.replace(r#""name":"web""#, &format!(r#""name":"{name}""#))
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.log");
+    let lines = [
+        with("forbid", "first"),
+        with("allow", "second"),
+        with("forbid", "third"),
+        APPLY.to_owned(),
+        with("forbid", "last"),
+    ];
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let log = Log::at(&path);
+    let named = |mark: Mark| -> Vec<String> {
+        let found = log.forbidden(mark).unwrap();
+        found.iter().map(|entry| entry.name.clone()).collect()
+    };
+    assert_eq!(named(Mark(0)), ["first", "third", "last"]);
+    let second = Mark(lines[0].len() as u64 + 1);
+    assert_eq!(named(second), ["third", "last"]);
+    assert_eq!(named(log.mark().unwrap()), [] as [String; 0]);
+}
