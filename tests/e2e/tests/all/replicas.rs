@@ -7,9 +7,12 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::{Agent, AgentOptions, PATIENCE, Shop, config_map, is_ready};
+use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams};
-use lab::{audit, eventually};
+use lab::{SlowWebhook, audit, eventually};
 use serde_json::json;
+
+use crate::isolation::{self, SLOW, all_events};
 
 /// What the agents are started with unless told otherwise.
 const TTL: u64 = 12;
@@ -244,6 +247,79 @@ async fn one_that_was_frozen_writes_nothing_that_is_no_longer_its_own() -> Resul
     ensure!(more.is_empty(), "{}", more.summary());
     let fourth = push(&shop, MANY, "4")?;
     all_ready_at(&shop, &fourth).await?;
+    Ok(())
+}
+
+/// Events of `number` that the API server received since `mark` and `from`.
+fn events(
+    shop: &Shop,
+    mark: audit::Mark,
+    number: usize,
+    from: Timestamp,
+) -> Result<audit::Entries> {
+    let who = format!("({})", identity(shop, number));
+    let all = writes(shop, mark)?.of("events");
+    Ok(all.only(|entry| entry.user_agent.contains(&who) && entry.received >= from))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_waited_in_one_that_was_frozen_are_not_sent_when_it_wakes() -> Result<()> {
+    const COMMITS: usize = 4;
+    let shop = Shop::new("frozen-events").await?;
+    let first = push(&shop, 1, "0")?;
+    let frozen = replica(&shop, 0, 4)?;
+    environments(&shop, 1).await?;
+    all_ready_at(&shop, &first).await?;
+    let webhook = SlowWebhook::start(SLOW).await?;
+    isolation::install(&shop, &webhook, &all_events(), &json!({})).await?;
+    // One Event is on its way for ten seconds, and those after it wait for their turn.
+    let (mark, mut value) = (shop.mark()?, 0);
+    eventually(PATIENCE, || {
+        value += 1;
+        let commit = push(&shop, 1, &value.to_string());
+        let (shop, webhook) = (&shop, &webhook);
+        async move {
+            all_ready_at(shop, &commit?).await?;
+            ensure!(webhook.asked() > 0, "the webhook is not asked");
+            anyhow::Ok(())
+        }
+    })
+    .await?;
+    for more in 1..=COMMITS {
+        let commit = push(&shop, 1, &format!("more {more}"))?;
+        all_ready_at(&shop, &commit).await?;
+    }
+    let asked = webhook.asked();
+    ensure!(asked < COMMITS, "{asked} are on their way, and none waits");
+    frozen.process.pause();
+    let other = replica(&shop, 1, 4)?;
+    eventually(PATIENCE, || async {
+        let (part, _) = share(&other).await?;
+        ensure!(part == 1, "not taken over");
+        Ok(())
+    })
+    .await?;
+    isolation::uninstall(&shop).await?;
+    let woken = Timestamp::now();
+    frozen.process.resume();
+    shared(&[&frozen, &other], 1).await?;
+    // Whoever waits is told of the end of the first one within ten seconds, and would send the next ones then.
+    tokio::time::sleep(SLOW).await; // sleeps because what must not come would come later
+    let late = events(&shop, mark, 0, woken)?;
+    ensure!(late.is_empty(), "{}", late.summary());
+    // What happens from now on is told again.
+    let (mark, woken) = (shop.mark()?, Timestamp::now());
+    let last = push(&shop, 1, "last")?;
+    all_ready_at(&shop, &last).await?;
+    eventually(PATIENCE, || async {
+        let told = [
+            events(&shop, mark, 0, woken)?,
+            events(&shop, mark, 1, woken)?,
+        ];
+        ensure!(told.iter().any(|told| !told.is_empty()), "nothing is told");
+        Ok(())
+    })
+    .await?;
     Ok(())
 }
 
