@@ -91,6 +91,11 @@ impl Fence {
         }
     }
 
+    /// True if it is the same: closed at the same moment, and for ever.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state) && self.term == other.term
+    }
+
     /// True if we may write at this moment.
     pub fn holds(&self) -> bool {
         self.check().is_ok()

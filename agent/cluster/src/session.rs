@@ -1,6 +1,9 @@
 //! One API server as seen by one user.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use http::HeaderValue;
 
@@ -20,7 +23,8 @@ pub struct Cluster {
 
 struct Inner {
     transport: Transport,
-    client: kube::Client,
+    /// Made when somebody asks for it: it is a task with a queue of its own.
+    client: OnceLock<kube::Client>,
     server: String,
     namespace: String,
     /// Whom the kubeconfig, or we, impersonate.
@@ -50,11 +54,10 @@ impl Cluster {
         user: Option<String>,
         catalogue: Arc<Catalogue>,
     ) -> Self {
-        let client = kube::Client::new(transport.clone(), namespace.clone());
         Self {
             inner: Arc::new(Inner {
                 transport,
-                client,
+                client: OnceLock::new(),
                 server,
                 namespace,
                 user,
@@ -111,7 +114,14 @@ impl Cluster {
     ///
     /// Not for Secrets: kube logs the text of an answer that it cannot read.
     pub fn client(&self) -> kube::Client {
-        self.inner.client.clone()
+        let Inner {
+            transport,
+            namespace,
+            client,
+            ..
+        } = &*self.inner;
+        let made = || kube::Client::new(transport.clone(), namespace.clone());
+        client.get_or_init(made).clone()
     }
 
     /// Where the server is, for messages.

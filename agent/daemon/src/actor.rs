@@ -106,8 +106,8 @@ impl Actor {
         }
     }
 
-    /// Runs until the environment goes or this replica no longer leads.
-    pub(crate) async fn run(mut self) {
+    /// Runs until the environment goes or this replica no longer leads. In a box, or the task would hold it twice over.
+    pub(crate) async fn run(mut self: Box<Self>) {
         let mut trigger = Trigger::Start;
         loop {
             // In a box, so that an actor at rest does not hold the room that a pass takes.

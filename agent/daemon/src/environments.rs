@@ -24,6 +24,8 @@ const REST: Duration = Duration::from_secs(10);
 /// All Environments, and the actors of some.
 pub(crate) struct Environments {
     context: Arc<Context>,
+    /// The same behind the fence of those that were begun last. One for all of them: it has clients of its own.
+    fenced: Option<Arc<Context>>,
     known: BTreeMap<EnvironmentKey, Arc<Environment>>,
     /// Those of the known that may have changed, or gone, without our having heard of it.
     doubted: BTreeSet<EnvironmentKey>,
@@ -51,6 +53,7 @@ impl Environments {
     pub(crate) fn new(context: Arc<Context>) -> Self {
         Self {
             context,
+            fenced: None,
             known: BTreeMap::new(),
             doubted: BTreeSet::new(),
             running: BTreeMap::new(),
@@ -97,12 +100,13 @@ impl Environments {
         let Some(environment) = self.known.get(&key) else {
             return false;
         };
-        let (wanted, receiver) = watch::channel(environment.clone());
+        let environment = environment.clone();
+        let context = self.fenced(fence);
+        self.context.claims.saw(&environment, true);
+        let (wanted, receiver) = watch::channel(environment);
         let cancel = CancellationToken::new();
-        let context = Arc::new(self.context.fenced(fence));
-        self.context.claims.saw(environment, true);
         let actor = Actor::new(key.clone(), context.clone(), receiver, cancel.clone());
-        let task = self.context.tracker.spawn(actor.run());
+        let task = self.context.tracker.spawn(Box::new(actor).run());
         let running = Running {
             context,
             wanted,
@@ -136,6 +140,12 @@ impl Environments {
         self.context.claims.let_go(&key);
         self.context.metrics.forget(&key);
         key
+    }
+
+    fn fenced(&mut self, fence: &Fence) -> Arc<Context> {
+        let last = self.fenced.take().filter(|last| last.fence.is(fence));
+        let context = last.unwrap_or_else(|| Arc::new(self.context.fenced(fence)));
+        self.fenced.insert(context).clone()
     }
 
     /// How many are cared for here.

@@ -103,13 +103,18 @@ async fn one(world: &'static World, objects: usize) -> Result<Figures> {
     })
 }
 
+/// Waits until what is free has been given back.
+pub(crate) async fn settle() {
+    tokio::time::sleep(SETTLE).await; // sleeps because nobody tells when it has been
+}
+
 async fn at_rest(estate: &Estate) -> Result<(Memory, u64)> {
     let spent = estate.agent.process.processor_time();
     note(&format!(
         "{spent:.2?} of processor time, at rest: process {}",
         estate.agent.process.id()
     ))?;
-    tokio::time::sleep(SETTLE).await; // sleeps because what is free is given back only after a while
+    settle().await;
     let process = &estate.agent.process;
     let memory = Memory {
         all: process.resident_bytes(),

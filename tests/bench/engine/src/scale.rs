@@ -10,7 +10,7 @@ use crate::{
     bare::Bare,
     drift,
     estate::{Estate, Seen, Shape, name},
-    say,
+    memory, say,
     table::{Table, kilobytes, megabytes, micros, millis, per_second, seconds},
 };
 
@@ -104,6 +104,7 @@ impl Tables {
         estate.commit_one(last, "v2")?;
         let one = estate.watch(1, async || estate.publish());
         self.one(shape, &one.await?, &name(last))?;
+        memory::settle().await;
         let (idle, peak) = {
             let process = &estate.agent.process;
             (process.resident_bytes(), process.peak_bytes())
@@ -116,6 +117,7 @@ impl Tables {
             seconds(start.processor),
             kilobytes(start.git_bytes),
         ]);
+        memory::settle().await;
         let again = estate.agent.process.resident_bytes();
         if shape.environments == 1 {
             let who = (&estate.shop, &estate.agent);
