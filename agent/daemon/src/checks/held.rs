@@ -1,10 +1,11 @@
-//! What a check takes from the cluster: values of headers and the certificates of an authority. Read when a check begins and
-//! after it failed, never while all is well.
+//! What a check takes from the cluster: values of headers and the certificates of an authority. Read when a check begins;
+//! after it failed, the metadata of what was read, and all of it anew only if that says it was changed.
 
 use std::collections::BTreeMap;
 
+use cluster::Cluster;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::Api;
+use kube::{Api, ResourceExt as _, core::PartialObjectMeta};
 use reqwest::{Certificate, Client};
 use rollout::synthetic::{Authority, AuthorityKey, Header, HttpCheck, SecretKey};
 
@@ -22,6 +23,30 @@ pub(super) struct Held {
     authority: Option<Vec<u8>>,
     /// Asks, and trusts those.
     pub(super) client: Client,
+    /// What it was read from.
+    read: Vec<Source>,
+}
+
+/// A Secret or ConfigMap, as it was when it was read.
+#[derive(Clone)]
+struct Source {
+    kind: Kind,
+    name: String,
+    version: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Secret,
+    ConfigMap,
+}
+
+/// Reads Secrets and ConfigMaps of one namespace, each once.
+struct Reader<'p> {
+    cluster: &'p Cluster,
+    namespace: &'p str,
+    secrets: BTreeMap<String, Secret>,
+    read: Vec<Source>,
 }
 
 impl Held {
@@ -30,18 +55,33 @@ impl Held {
         (&self.headers, &self.authority) == (&other.headers, &other.authority)
     }
 
+    /// True if nothing that it was read from has been changed since. No body is read for that.
+    pub(super) async fn is_fresh(&self, probe: &Probe) -> bool {
+        let same = self.read.iter().map(|source| source.is_unchanged(probe));
+        futures::future::join_all(same)
+            .await
+            .into_iter()
+            .all(|same| same)
+    }
+
     /// Reads everything that `check` wants.
     pub(super) async fn read(probe: &Probe, check: &HttpCheck) -> Result<Self, String> {
-        let headers = values(probe, &check.headers).await?;
+        let mut reader = Reader {
+            cluster: &probe.cluster,
+            namespace: &probe.key.namespace,
+            secrets: BTreeMap::new(),
+            read: Vec::new(),
+        };
+        let headers = reader.values(&check.headers).await?;
         let Some(ca) = &check.ca else {
-            let (authority, client) = (None, probe.visitor.client.clone());
             return Ok(Self {
                 headers,
-                authority,
-                client,
+                authority: None,
+                client: probe.visitor.client.clone(),
+                read: reader.read,
             });
         };
-        let (place, pem) = certificates(probe, ca).await?;
+        let (place, pem) = reader.certificates(ca).await?;
         let trusted = Certificate::from_pem_bundle(&pem).ok();
         let trusted = trusted.filter(|all| !all.is_empty());
         let trusted = trusted.ok_or_else(|| format!("{place} holds no PEM certificate"))?;
@@ -51,6 +91,7 @@ impl Held {
             headers,
             authority: Some(pem),
             client,
+            read: reader.read,
         })
     }
 }
@@ -60,57 +101,95 @@ pub(super) fn takes_any(check: &HttpCheck) -> bool {
     check.ca.is_some() || check.headers.iter().any(|header| header.secret.is_some())
 }
 
-/// The values of headers that are in Secrets.
-async fn values(probe: &Probe, headers: &[Header]) -> Result<Values, String> {
-    let mut values = Values::new();
-    for wanted in headers.iter().filter_map(|header| header.secret.as_ref()) {
-        let value = secret(probe, &wanted.name, &wanted.key).await?;
-        values.insert(wanted.clone(), value);
-    }
-    Ok(values)
-}
-
-/// Where certificates are, for people, and what stands there.
-async fn certificates(probe: &Probe, ca: &Authority) -> Result<(String, Vec<u8>), String> {
-    let namespace = &probe.key.namespace;
-    let told =
-        |kind: &str, at: &AuthorityKey| format!("{kind} {namespace}/{}: key {:?}", at.name, at.key);
-    match (&ca.secret, &ca.config_map) {
-        (Some(at), _) => {
-            let pem = secret(probe, &at.name, &at.key).await?;
-            Ok((told("Secret", at), pem))
-        }
-        (None, Some(at)) => {
-            let pem = config_map(probe, at).await?;
-            Ok((told("ConfigMap", at), pem))
-        }
-        (None, None) => Err("ca names neither a Secret nor a ConfigMap".to_owned()),
+impl Source {
+    async fn is_unchanged(&self, probe: &Probe) -> bool {
+        let (client, namespace) = (probe.cluster.client(), &probe.key.namespace);
+        let version = match self.kind {
+            Kind::Secret => {
+                let secrets: Api<Secret> = Api::namespaced(client, namespace);
+                secrets.get_metadata_opt(&self.name).await.map(version)
+            }
+            Kind::ConfigMap => {
+                let maps: Api<ConfigMap> = Api::namespaced(client, namespace);
+                maps.get_metadata_opt(&self.name).await.map(version)
+            }
+        };
+        version.is_ok_and(|version| version.is_some() && version == self.version)
     }
 }
 
-async fn secret(probe: &Probe, name: &str, key: &str) -> Result<Vec<u8>, String> {
-    let place = &probe.key.namespace;
-    let said = |what: &str| format!("Secret {place}/{name}: {what}");
-    let secrets: Api<Secret> = Api::namespaced(probe.cluster.client(), place);
-    let found = secrets.get_opt(name).await;
-    let found = found.map_err(|error| said(&unread::why(&error, "secrets", place)))?;
-    let data = found.ok_or_else(|| said("does not exist"))?.data;
-    let value = data.and_then(|mut data| data.remove(key));
-    value
-        .map(|value| value.0)
-        .ok_or_else(|| said(&format!("has no key {key:?}")))
+fn version<K>(found: Option<PartialObjectMeta<K>>) -> Option<String> {
+    found.and_then(|found| found.metadata.resource_version)
 }
 
-async fn config_map(probe: &Probe, at: &AuthorityKey) -> Result<Vec<u8>, String> {
-    let (place, AuthorityKey { name, key }) = (&probe.key.namespace, at);
-    let said = |what: &str| format!("ConfigMap {place}/{name}: {what}");
-    let maps: Api<ConfigMap> = Api::namespaced(probe.cluster.client(), place);
-    let found = maps.get_opt(name).await;
-    let found = found.map_err(|error| said(&unread::why(&error, "configmaps", place)))?;
-    let found = found.ok_or_else(|| said("does not exist"))?;
-    let text = found.data.and_then(|mut data| data.remove(key));
-    let bytes = found.binary_data.and_then(|mut data| data.remove(key));
-    text.map(String::into_bytes)
-        .or_else(|| bytes.map(|bytes| bytes.0))
-        .ok_or_else(|| said(&format!("has no key {key:?}")))
+impl Reader<'_> {
+    /// The values of headers that are in Secrets.
+    async fn values(&mut self, headers: &[Header]) -> Result<Values, String> {
+        let mut values = Values::new();
+        for wanted in headers.iter().filter_map(|header| header.secret.as_ref()) {
+            let value = self.secret(&wanted.name, &wanted.key).await?;
+            values.insert(wanted.clone(), value);
+        }
+        Ok(values)
+    }
+
+    /// Where certificates are, for people, and what stands there.
+    async fn certificates(&mut self, ca: &Authority) -> Result<(String, Vec<u8>), String> {
+        let namespace = self.namespace;
+        let told = |kind: &str, at: &AuthorityKey| {
+            format!("{kind} {namespace}/{}: key {:?}", at.name, at.key)
+        };
+        match (&ca.secret, &ca.config_map) {
+            (Some(at), _) => {
+                let pem = self.secret(&at.name, &at.key).await?;
+                Ok((told("Secret", at), pem))
+            }
+            (None, Some(at)) => {
+                let pem = self.config_map(at).await?;
+                Ok((told("ConfigMap", at), pem))
+            }
+            (None, None) => Err("ca names neither a Secret nor a ConfigMap".to_owned()),
+        }
+    }
+
+    async fn secret(&mut self, name: &str, key: &str) -> Result<Vec<u8>, String> {
+        let place = self.namespace;
+        let said = |what: &str| format!("Secret {place}/{name}: {what}");
+        if !self.secrets.contains_key(name) {
+            let secrets: Api<Secret> = Api::namespaced(self.cluster.client(), place);
+            let found = secrets.get_opt(name).await;
+            let found = found.map_err(|error| said(&unread::why(&error, "secrets", place)))?;
+            let found = found.ok_or_else(|| said("does not exist"))?;
+            self.note(Kind::Secret, name, found.resource_version());
+            self.secrets.insert(name.to_owned(), found);
+        }
+        let data = self.secrets.get(name).and_then(|found| found.data.as_ref());
+        let value = data.and_then(|data| data.get(key));
+        value
+            .map(|value| value.0.clone())
+            .ok_or_else(|| said(&format!("has no key {key:?}")))
+    }
+
+    async fn config_map(&mut self, at: &AuthorityKey) -> Result<Vec<u8>, String> {
+        let (place, AuthorityKey { name, key }) = (self.namespace, at);
+        let said = |what: &str| format!("ConfigMap {place}/{name}: {what}");
+        let maps: Api<ConfigMap> = Api::namespaced(self.cluster.client(), place);
+        let found = maps.get_opt(name).await;
+        let found = found.map_err(|error| said(&unread::why(&error, "configmaps", place)))?;
+        let found = found.ok_or_else(|| said("does not exist"))?;
+        self.note(Kind::ConfigMap, name, found.resource_version());
+        let text = found.data.and_then(|mut data| data.remove(key));
+        let bytes = found.binary_data.and_then(|mut data| data.remove(key));
+        text.map(String::into_bytes)
+            .or_else(|| bytes.map(|bytes| bytes.0))
+            .ok_or_else(|| said(&format!("has no key {key:?}")))
+    }
+
+    fn note(&mut self, kind: Kind, name: &str, version: Option<String>) {
+        self.read.push(Source {
+            kind,
+            name: name.to_owned(),
+            version,
+        });
+    }
 }

@@ -92,12 +92,18 @@ impl Probe {
     /// Runs `check` once and counts it.
     pub(crate) async fn run(&self, check: &HttpCheck) -> Found {
         let mut found = self.try_once(check).await;
-        if found.fault.is_some() && takes_any(check) {
-            // What it has taken may have changed; then the fault says nothing.
-            let before = self.known(&check.name);
+        // What it has taken may have changed; then the fault says nothing. What could not be taken was tried just now.
+        if found.fault.is_some()
+            && takes_any(check)
+            && let Some(before) = self.known(&check.name)
+            && !before.is_fresh(self).await
+        {
             self.forget(&check.name);
-            let same = |now: &Held| before.is_some_and(|before| before.is_same(now));
-            if self.take(check).await.is_ok_and(|now| !same(&now)) {
+            if self
+                .take(check)
+                .await
+                .is_ok_and(|now| !before.is_same(&now))
+            {
                 found = self.try_once(check).await;
             }
         }
