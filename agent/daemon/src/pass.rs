@@ -90,6 +90,8 @@ pub(crate) struct Pass<'a> {
     wished: Option<crate::rollouts::Stands>,
     /// What is known of Jobs that a rollout is judged by.
     sampling: rollout::Sampling,
+    /// The hooks that come before the revision on its way, as the rollout saw them.
+    ahead: Option<rollout::Ahead>,
     /// The namespaces that this pass reaches.
     reached: rollout::Reached,
     outcome: Outcome,
@@ -123,6 +125,7 @@ impl<'a> Pass<'a> {
             disturbs: None,
             wished: None,
             sampling: rollout::Sampling::default(),
+            ahead: None,
             reached: rollout::Reached::new(key, environment),
             outcome,
             fields: FieldRules::default(),

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     checks::Turn,
-    outcome::{HookState, Outcome, Retry},
+    outcome::{HookState, OpenHooks, Outcome, Retry},
 };
 
 mod rollout;
@@ -323,7 +323,9 @@ fn has_ended(phase: Phase, outcome: &Outcome) -> bool {
         Phase::Superseded => true,
         Phase::Failed => {
             let stop = outcome.stop.as_ref();
-            stop.is_some_and(|stop| stop.retry == Retry::OnChange) || rollout::is_held(outcome)
+            let told = outcome.open == OpenHooks::default();
+            let held = rollout::is_held(outcome) && told;
+            stop.is_some_and(|stop| stop.retry == Retry::OnChange) || held
         }
         Phase::Progressing | Phase::Degraded => false,
     }

@@ -61,6 +61,8 @@ pub(crate) struct Rollouts {
     pub(crate) said: Said,
     /// The last numbers of each metric.
     pub(crate) recent: BTreeMap<String, (Vec<f64>, Decision)>,
+    /// A release of which a hook cannot be run, and why.
+    pub(crate) unprepared: Option<(String, String)>,
 }
 
 /// The digests of the revisions that stand.
@@ -128,6 +130,7 @@ impl Rollouts {
             wish: Wish::default(),
             said: Said::default(),
             recent: BTreeMap::new(),
+            unprepared: None,
         })
     }
 

@@ -13,6 +13,7 @@
 
 pub mod check;
 pub mod duration;
+pub mod hooks;
 pub mod job;
 pub mod judge;
 pub mod machine;

@@ -25,6 +25,7 @@ mod back;
 mod capacity;
 mod clock;
 mod disturbing;
+mod hooking;
 mod people;
 mod picture;
 mod samples;

@@ -37,10 +37,26 @@ pub struct Observation {
     pub alarms: BTreeMap<String, String>,
     /// What is seen of chaos steps.
     pub chaos: Disturbed,
+    /// What is seen of the hooks that come before the revision on its way, or that would be next.
+    pub prepared: Prepared,
     /// True once the environment is being taken away, so that nothing of a rollout may stay.
     pub leaving: bool,
     /// Why the way of the rollout under way cannot be taken apart any more, so that `workloads` says nothing.
     pub uncut: Option<String>,
+}
+
+/// How far the hooks are that come before a revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Prepared {
+    /// There are none, or all have ended well.
+    #[default]
+    Done,
+    /// One has not begun. What it waits for is waited for as long as for pods.
+    Coming(String),
+    /// One is at work, for as long as it may; there are no pods to wait for meanwhile.
+    Running(String),
+    /// One has failed, or cannot be run.
+    Failed(String),
 }
 
 /// What is seen of disturbances on purpose.

@@ -8,6 +8,7 @@
 //!   and Secrets that changed under their old name, and twins of the Services, autoscalers, budgets and network
 //!   policies that pick its pods;
 //! - a StatefulSet or DaemonSet is changed in place, pod by pod;
+//! - hooks are those of the new revision ([`hook`]);
 //! - routes and Services decide who gets what, and are the only objects of the stable side that change on the way.
 //!
 //! [`changed`] says what a revision changes, [`Split::new`] who follows which way, [`Split::shape`] what stands for a
@@ -28,6 +29,7 @@ use crate::{
 pub mod config;
 mod disturb;
 mod flag;
+pub mod hook;
 mod in_place;
 pub mod order;
 mod pick;
@@ -130,7 +132,9 @@ impl<'a> Split<'a> {
         if let Some(testers) = &strategy.testers {
             faults.extend(route::too_many(&given, &tracks, testers));
         }
-        let copies = config::copies(&given, chosen);
+        let mut readers = chosen.to_vec();
+        readers.extend(hook::before(&given));
+        let copies = config::copies(&given, &readers);
         faults.extend(taken(&given, &tracks, &copies));
         faults.extend(disturb::faults(&given, &tracks, strategy));
         match faults.is_empty() {
@@ -188,6 +192,8 @@ impl<'a> Split<'a> {
             self.change_in_place(&mut shape, canary);
         }
         self.add_siblings(&mut shape, canary);
+        let hooks = hook::of_new(&self.given, &self.copies);
+        shape.objects.extend(hooks);
         if let Some(chaos) = &wish.chaos {
             disturb::add(&mut shape.objects, &self.given, &self.tracks, &chaos.chaos);
         }
@@ -241,9 +247,10 @@ impl<'a> Split<'a> {
 
     fn add_siblings(&self, shape: &mut Shape, canary: &Canary) {
         let serving: Vec<_> = self.serving(canary).collect();
+        let hooks = hook::before(&self.given);
         let copied = self.copies.iter().filter(|copy| {
-            let used = |track: &&Track| copy.users.contains(&track.id);
-            serving.iter().any(used)
+            let mut users = serving.iter().map(|track| &track.id).chain(&hooks);
+            users.any(|user| copy.users.contains(user))
         });
         shape.objects.extend(copied.map(|copy| copy.object.clone()));
         for track in serving {

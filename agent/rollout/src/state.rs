@@ -1,7 +1,8 @@
 //! What a rollout has to remember, and nothing it can see again.
 //!
 //! One value for each environment, small, written into the cluster whenever it changes in a way that matters
-//! ([`State::differs`]). What a restart forgets is only good samples, so that it never makes anything pass.
+//! ([`State::differs`]). What a restart forgets is only good samples, so that it never makes anything pass; of Jobs, which
+//! are dear to run again, not even those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,10 @@ use crate::{
     strategy::{Flag, Namespaces, Strategy},
     victim::Victim,
 };
+
+mod tally;
+
+pub use tally::Tally;
 
 /// The format written here. A newer one is refused, never guessed at.
 pub const FORMAT: u32 = 1;
@@ -114,6 +119,11 @@ pub enum Cause {
     /// Pods fail in a way that waiting does not mend.
     Crashing {
         /// In their own words.
+        why: String,
+    },
+    /// A hook that was to run before it failed.
+    HookFailed {
+        /// Which, and why.
         why: String,
     },
     /// A synthetic check raised the alarm.
@@ -266,30 +276,6 @@ pub struct Stepping {
 /// Samples of each metric.
 pub type Tallies = BTreeMap<String, Tally>;
 
-/// How the samples of a metric came out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Tally {
-    /// Good ones since the step was reached. Forgotten by a restart.
-    #[serde(skip)]
-    pub good: u32,
-    /// Bad ones.
-    #[serde(default)]
-    pub bad: u32,
-    /// When the last one was taken. Forgotten by a restart.
-    #[serde(skip)]
-    pub last: Option<Timestamp>,
-    /// Since when samples are expected of whoever takes them now. Forgotten by a restart.
-    #[serde(skip)]
-    pub expected: Option<Timestamp>,
-    /// Since when there is none that means anything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing: Option<Timestamp>,
-    /// Why there is none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
-}
-
 /// Why a stored state cannot be gone on with. Nothing moves until somebody has seen to it.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -380,6 +366,7 @@ impl Cause {
             Self::AnalysisMissing { .. } => "AnalysisMissing",
             Self::NotReady { .. } => "CanaryNotReady",
             Self::Crashing { .. } => "CanaryCrashing",
+            Self::HookFailed { .. } => "HookFailed",
             Self::Alarm { .. } => "SyntheticAlarm",
             Self::Aborted { .. } => "RolloutAborted",
             Self::Superseded { .. } => "Superseded",
@@ -401,7 +388,10 @@ impl Cause {
         match self {
             Self::AnalysisFailed { decision } => format!("{}: {}", decision.metric, decision.why),
             Self::AnalysisMissing { metric, why } => format!("{metric}: {why}"),
-            Self::NotReady { why } | Self::Crashing { why } | Self::Alarm { why } => why.clone(),
+            Self::NotReady { why }
+            | Self::Crashing { why }
+            | Self::HookFailed { why }
+            | Self::Alarm { why } => why.clone(),
             Self::Aborted { by } => format!("aborted by {by}"),
             Self::Superseded { by } => format!("{by} is newer"),
             Self::Reverted => "git went back to what serves".to_owned(),

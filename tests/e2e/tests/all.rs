@@ -48,6 +48,8 @@ mod repair;
 mod replicas;
 #[path = "all/rights.rs"]
 mod rights;
+#[path = "all/rollout_hooks.rs"]
+mod rollout_hooks;
 #[path = "all/sample.rs"]
 mod sample;
 #[path = "all/scale.rs"]

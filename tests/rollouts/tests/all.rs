@@ -43,6 +43,8 @@ mod synthetic;
 mod the_lab;
 #[path = "all/unreachable.rs"]
 mod unreachable;
+#[path = "all/workers.rs"]
+mod workers;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -324,6 +326,10 @@ fn sides() -> Vec<Trial> {
         scenario(
             "two_namespaces_forget_nothing_when_the_agent_is_killed",
             sides::forget_nothing_when_the_agent_is_killed,
+        ),
+        scenario(
+            "two_namespaces_run_hooks_and_jobs_on_the_side_that_is_on_its_way",
+            workers::run_on_the_side_that_is_on_its_way,
         ),
     ]
 }

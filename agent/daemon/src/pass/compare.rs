@@ -13,6 +13,7 @@ use plan::{
     diff::{self, AdoptRule, Budget, DriftRule, Plan, PlanInput, Rules},
     inventory::Inventory,
 };
+use rollout::hooks::Turn;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -43,8 +44,8 @@ impl Pass<'_> {
         complete &= !self.upkeep;
         self.refuse(&desires);
         // Going on without them could bring a version up that needs what they do.
-        self.hooks.lacking = desires.lacks_hooks && !self.upkeep && !self.leaving;
-        if self.hooks.lacking {
+        if self.lacks_hooks(&desires) {
+            self.cannot_prepare();
             return;
         }
         let mut sound = desires.refused.is_empty();
@@ -86,6 +87,14 @@ impl Pass<'_> {
         self.foreign(&carrier, &desired, cancel).await;
         self.hooks.keep(kinds);
         self.finish(revision, desired).await;
+    }
+
+    /// True if a hook of what is to be applied is refused.
+    fn lacks_hooks(&mut self, desires: &Desires) -> bool {
+        let rejected = matches!(self.hooks.turn, Turn::Rejected(_));
+        let heeds = !self.upkeep && !self.leaving && !rejected;
+        self.hooks.lacking = desires.lacks_hooks && heeds;
+        self.hooks.lacking
     }
 
     /// Writes down what came of it.

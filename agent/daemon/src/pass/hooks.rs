@@ -20,6 +20,7 @@ use plan::{
     point::Point,
     waves::Hook,
 };
+use rollout::hooks::Turn;
 
 use super::{Pass, apply::Carrier, scopes::Kinds};
 use crate::{
@@ -42,6 +43,8 @@ pub(super) struct Hooks {
     complete: bool,
     /// True if a hook was refused, so that nothing of its revision may be applied.
     pub(super) lacking: bool,
+    /// Which of them may run, where a rollout decides that.
+    pub(super) turn: Turn,
     /// What the cluster serves, for hooks that run at the end of the pass.
     kinds: Option<Kinds>,
 }
@@ -55,6 +58,10 @@ impl Hooks {
     /// What the order needs to know of them.
     pub(super) fn states(&self) -> (Vec<Hook>, bool) {
         let mut states: Vec<Hook> = self.runs.iter().map(state).collect();
+        for hook in states.iter_mut().filter(|hook| !self.turn.lets(hook.point)) {
+            // Nothing of this order waits for it.
+            hook.standing = Standing::Done;
+        }
         // Whatever is still at work has its turn before the first.
         if let Some(first) = states.iter().map(|hook| hook.wave).min() {
             states.extend(self.leaving.iter().map(|id| Hook {
@@ -65,6 +72,12 @@ impl Hooks {
             }));
         }
         (states, self.complete)
+    }
+
+    /// Those that may run now, or have.
+    fn in_turn(&self) -> impl Iterator<Item = &Run> + Clone {
+        let runs = self.runs.iter();
+        runs.filter(|run| self.turn.lets(run.point()))
     }
 }
 
@@ -87,13 +100,17 @@ impl Pass<'_> {
         carrier: &Carrier<'_>,
         (revision, complete): (&str, bool),
     ) -> bool {
-        let release = self.release_of(revision);
+        let release = match &self.hooks.turn {
+            Turn::Whole => self.release_of(revision),
+            Turn::Ahead(release) | Turn::Rejected(release) => Some(release.clone()),
+            Turn::Nobody => None,
+        };
         self.hooks.complete = complete;
         self.end_superseded(carrier, release.as_deref()).await;
         if hooks.is_empty() {
             return true;
         }
-        let Some(release) = release else {
+        let Some(release) = release.filter(|release| !release.is_empty()) else {
             return !self.needs_release();
         };
         let retry = self.is_asked_again();
@@ -118,22 +135,26 @@ impl Pass<'_> {
 
     /// Sums up what the hooks say, once all was done that can be done now.
     pub(super) fn judge_hooks(&mut self) {
-        let runs = &self.hooks.runs;
         let held = |run: &Run| run.point() == Point::Before && run.standing != Standing::Done;
-        if runs.iter().any(held) {
+        if self.hooks.in_turn().any(held) {
             self.state.waves_wait = true;
             self.outcome.waves_wait = true;
         }
-        self.outcome.hook = self.hook_state();
         let told = |run: &Run| run.point() == Point::Failed && run.standing == Standing::Waiting;
+        let works = |run: &Run| run.standing == Standing::Running;
         self.outcome.open = OpenHooks {
-            running: runs.iter().any(|run| run.standing == Standing::Running),
-            on_failure: runs.iter().any(told),
+            running: self.hooks.in_turn().any(works),
+            on_failure: self.hooks.in_turn().any(told),
         };
+        self.outcome.hook = self.hook_state();
+        self.note_prepared();
     }
 
     /// Runs what is to run when a release fails, once it has.
     pub(super) async fn react(&mut self) {
+        if !self.hooks.turn.lets(Point::Failed) {
+            return;
+        }
         let waits = |run: &Run| run.point() == Point::Failed && run.standing == Standing::Waiting;
         let runs = 0..self.hooks.runs.len();
         let due: Vec<usize> = runs
@@ -335,7 +356,7 @@ impl Pass<'_> {
     }
 
     fn hook_state(&self) -> Option<HookState> {
-        let runs = self.hooks.runs.iter();
+        let runs = self.hooks.in_turn();
         let mut runs = runs.filter(|run| run.point() != Point::Failed);
         if let Some(run) = runs.clone().find(|run| run.standing == Standing::Failed) {
             let records = &self.outcome.hooks;
@@ -366,6 +387,9 @@ impl Pass<'_> {
 
     /// True once the release will not become healthy by itself.
     fn has_failed(&self) -> bool {
+        if matches!(self.hooks.turn, Turn::Rejected(_)) {
+            return true;
+        }
         let hook = matches!(self.outcome.hook, Some(HookState::Failed { .. }));
         let overdue = self
             .outcome

@@ -30,6 +30,7 @@ use crate::{
 mod disturb;
 mod endpoints;
 mod first;
+mod hooking;
 mod in_place;
 mod jobs;
 mod observe;
@@ -39,6 +40,7 @@ mod still;
 mod strategy;
 mod tell;
 
+pub(super) use hooking::Ahead;
 pub(super) use jobs::Sampling;
 pub(super) use sides::Reached;
 use sides::Two;
@@ -99,6 +101,7 @@ impl Pass<'_> {
             // No other revision begins before somebody has seen to it; the good one is kept up.
             (seen.head, seen.strategy) = (None, None);
         }
+        self.ahead = Some(Ahead::new(&look, &seen));
         let (state, mut effects) = self.follows(&before, &seen);
         self.say_unfit(&state, &mut effects);
         self.tell_rollout(&state, &effects, &seen, &look.chosen);
@@ -114,6 +117,9 @@ impl Pass<'_> {
             return None;
         }
         let objects = self.stand(&effects.wish, &cut, &rendering).await?;
+        let objects = self
+            .take_turns(objects, &state, &effects.wish, &rendering)
+            .await?;
         self.wished = Some(Stands::of(&effects.wish));
         self.carry_on(state, &effects, &cut, &look);
         Some(Rendering {
@@ -149,6 +155,7 @@ impl Pass<'_> {
             command: self.command(),
             alarms: self.alarms(),
             chaos,
+            prepared: self.prepared(look),
             leaving: self.leaving,
             uncut: None,
         })

@@ -56,6 +56,11 @@ pub(super) fn is_held(outcome: &Outcome) -> bool {
     told.is_some_and(|told| told.status.phase == RolloutPhase::Held)
 }
 
+/// True while a revision is on its way.
+pub(super) fn is_on_its_way(outcome: &Outcome) -> bool {
+    matches!(phase(outcome), Some(Phase::Progressing))
+}
+
 /// True while it is promoted and still watched, so that there may be more to tell.
 pub(super) fn is_baking(outcome: &Outcome) -> bool {
     let told = outcome.rollout.as_ref();
@@ -158,6 +163,7 @@ fn rejected(word: &str) -> Reason {
         Reason::AnalysisMissing,
         Reason::CanaryNotReady,
         Reason::CanaryCrashing,
+        Reason::HookFailed,
         Reason::SyntheticAlarm,
         Reason::RolloutAborted,
     ];

@@ -71,6 +71,10 @@ impl Judgement {
         let healthy = |health: &Wellbeing| health.worst <= Health::Suspended;
         let fine = outcome.health.as_ref().is_none_or(healthy);
         let (reason, text) = match hook {
+            // Then the revision is rejected, which is told instead.
+            HookState::Failed { before: true, .. } if super::rollout::is_on_its_way(outcome) => {
+                return None;
+            }
             HookState::Failed { job, before, why } => {
                 let then = match before {
                     true => "what comes after it is not applied",

@@ -55,6 +55,9 @@ impl Run<'_> {
             self.end(cause);
             return Err(why);
         }
+        if leaves_out && let Some(why) = self.comes_first() {
+            return Err(why);
+        }
         let (done, else_why) = match command.action {
             Action::Abort => (self.abort(&command.by), "there is nothing to go back from"),
             Action::Retry => (self.retry(), "nothing was rejected"),

@@ -90,6 +90,7 @@ impl Armed {
         if self.is_asked {
             tally.expected.get_or_insert(now);
         }
+        tally.kept = matches!(metric.from, Source::Job(_));
         let key = self.key(metric);
         let mut samples: Vec<_> = seen.samples.iter().filter(|one| one.key == key).collect();
         samples.sort_by_key(|one| one.at);

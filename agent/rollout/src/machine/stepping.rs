@@ -14,6 +14,7 @@ impl Run<'_> {
         let cause = self
             .news()
             .or_else(|| self.disaster())
+            .or_else(|| self.unprepared())
             .or_else(|| self.sample());
         if let Some(cause) = cause {
             return self.end(cause);
@@ -87,7 +88,9 @@ impl Run<'_> {
         let Some(rollout) = &mut self.state.rollout else {
             return;
         };
-        let (lacking, target) = (rollout.lacking(seen), rollout.target());
+        let hooks = rollout.hooks_left(seen);
+        let (lacking, target) = (hooks.or_else(|| rollout.lacking(seen)), rollout.target());
+        let works = rollout.has_hook_at_work(seen);
         let before = rollout.weight;
         let may_rise = rollout.paused.is_none() && rollout.is_heard();
         if lacking.is_none() && may_rise && before != target {
@@ -104,7 +107,10 @@ impl Run<'_> {
                 }
                 (None, false) => stepping.waiting = None,
                 (Some(_), _) => {
-                    stepping.waiting.get_or_insert(now);
+                    stepping.waiting = match works {
+                        true => None,
+                        false => stepping.waiting.or(Some(now)),
+                    };
                     // Of a disturbance it says when it began; that is never forgotten.
                     if !is_chaos {
                         stepping.lose();
@@ -143,6 +149,10 @@ impl Run<'_> {
         };
         if let Some(by) = &rollout.paused {
             self.waiting = format!("paused by {by}");
+            return false;
+        }
+        if let Some(left) = rollout.hooks_left(self.seen) {
+            self.waiting = left;
             return false;
         }
         let Some(reached) = stepping.reached.filter(|_| stepping.waiting.is_none()) else {

@@ -27,7 +27,7 @@ pub(crate) struct Copied {
     pub(crate) id: ObjectId,
     /// The copy.
     pub(crate) object: Object,
-    /// The workloads that read it.
+    /// The workloads and hooks that read it.
     pub(crate) users: Vec<ObjectId>,
 }
 
@@ -92,10 +92,10 @@ fn config_differs(given: &Given<'_>, id: &ObjectId) -> bool {
     }
 }
 
-/// Copies of everything that changed under its name and that one of the `chosen` workloads reads.
-pub(super) fn copies(given: &Given<'_>, chosen: &[ObjectId]) -> Vec<Copied> {
+/// Copies of everything that changed under its name and that one of the `readers` reads: workloads and hooks.
+pub(super) fn copies(given: &Given<'_>, readers: &[ObjectId]) -> Vec<Copied> {
     let mut copies: Vec<Copied> = Vec::new();
-    for user in chosen {
+    for user in readers {
         let Some((new, _)) = find(given.new, user, given.namespace) else {
             continue;
         };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Given, Object, Shape, find, id_of};
+use super::{Given, Object, Shape, find, hook::is_hook, id_of};
 use crate::words;
 
 /// Groups whose objects act on others that serve already: a new one is no mere addition.
@@ -20,7 +20,7 @@ const ACTING: [&str; 8] = [
 const ACTING_CORE: [&str; 2] = ["LimitRange", "ResourceQuota"];
 
 /// Everything but the canary. `up`: the new revision has taken the place of the good one, and what left git still
-/// stays; else the good one with what is new and only adds.
+/// stays; else the good one with what is new and only adds. Hooks are left out.
 pub(super) fn base(given: &Given<'_>, up: bool) -> Shape {
     match up {
         true => taken_over(given),
@@ -45,7 +45,7 @@ pub fn only_adds(object: &Value) -> bool {
 
 fn held_back(given: &Given<'_>) -> Shape {
     let mut shape = Shape::default();
-    for good in given.good {
+    for good in given.good.iter().filter(|(object, _)| !is_hook(object)) {
         let id = id_of(&good.0, given.namespace);
         match find(given.new, &id, given.namespace) {
             Some(new) if new.0 != good.0 && comes_first(&new.0) => shape.objects.push(new.clone()),
@@ -74,8 +74,9 @@ pub(super) fn comes_first(object: &Value) -> bool {
 }
 
 fn taken_over(given: &Given<'_>) -> Shape {
+    let new = given.new.iter().filter(|(object, _)| !is_hook(object));
     let mut shape = Shape {
-        objects: given.new.to_vec(),
+        objects: new.cloned().collect(),
         ..Shape::default()
     };
     for (old, id) in additions(given.good, given.new, given.namespace) {
@@ -85,13 +86,14 @@ fn taken_over(given: &Given<'_>) -> Shape {
     shape
 }
 
-/// What `these` have and `those` lack.
+/// What `these` have and `those` lack, but for hooks.
 fn additions<'a>(
     these: &'a [Object],
     those: &'a [Object],
     namespace: &'a str,
 ) -> impl Iterator<Item = (&'a Object, krm::ObjectId)> {
-    these.iter().filter_map(move |object| {
+    let these = these.iter().filter(|(object, _)| !is_hook(object));
+    these.filter_map(move |object| {
         let id = id_of(&object.0, namespace);
         find(those, &id, namespace)
             .is_none()

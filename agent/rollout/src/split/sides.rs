@@ -5,10 +5,14 @@
 //! namespace, are there once. Of everything that is there once, the serving revision decides, and the other one only adds.
 
 use krm::Gvk;
-use plan::desired::Scopes;
+use plan::{desired::Scopes, point::Point};
 use serde_json::{Value, json};
 
-use super::{Object, Shape, config, find, id_of, namespace_of, order, route};
+use super::{
+    Object, Shape, config, find,
+    hook::{is_at, is_hook},
+    id_of, namespace_of, order, route,
+};
 use crate::{wish::Wish, words};
 
 mod check;
@@ -68,6 +72,26 @@ pub fn workloads<'a>(objects: &'a [Object], home: &str, scopes: &impl Scopes) ->
         .filter(|(object, place)| place.is_sided() && config::is_workload(&object.0))
         .map(|(object, _)| &object.0)
         .collect()
+}
+
+/// Hooks of `objects` that run at `point`, where `side` serves.
+pub fn hooks(
+    objects: &[Object],
+    place: (&str, &str),
+    point: Point,
+    scopes: &impl Scopes,
+) -> Vec<Object> {
+    let (home, side) = place;
+    let placed = Placed::new(objects, home, scopes).objects.into_iter();
+    let hooks = placed.filter(|(object, _)| is_at(&object.0, point));
+    let there = hooks.map(|((object, origin), place)| {
+        let mut object = object.clone();
+        if place.is_sided() {
+            object["metadata"]["namespace"] = json!(side);
+        }
+        (object, origin.clone())
+    });
+    there.collect()
 }
 
 /// True if the revisions differ in something that is in both namespaces.
@@ -165,7 +189,6 @@ impl Layout<'_> {
 
     fn add_serving(&self, shape: &mut Shape) {
         let floors = self.wish.canary.as_ref().map(|canary| &canary.floors);
-        // Hooks are of the revision on its way; those of the one that serves have run.
         let ran = |(object, _): &&Object| !(self.is_on_its_way() && is_hook(object));
         for object in self.base.at(Place::is_sided).filter(ran) {
             let mut object = self.moved(object, self.serving);
@@ -194,7 +217,12 @@ impl Layout<'_> {
     fn add_once(&self, shape: &mut Shape) {
         let home = self.sides.home;
         let other = self.sides.other.unwrap_or_default();
-        for base in self.base.at(|place| place == Place::Once) {
+        // Hooks are of the revision on its way; those of the one that serves have run.
+        let is_out = |object: &Value, on_its_way: bool| {
+            is_hook(object) && on_its_way != self.is_on_its_way()
+        };
+        let once = self.base.at(|place| place == Place::Once);
+        for base in once.filter(|one| !is_out(&one.0, false)) {
             let id = id_of(&base.0, home);
             let new = find(other, &id, home).filter(|_| self.wish.canary.is_some());
             let first = new.filter(|new| order::comes_first(&new.0));
@@ -206,9 +234,11 @@ impl Layout<'_> {
         for base in self.base.at(|place| place == Place::Both) {
             shape.objects.push(base.clone());
         }
-        for new in self.other.at(|place| place == Place::Once) {
+        let once = self.other.at(|place| place == Place::Once);
+        for new in once.filter(|one| !is_out(&one.0, true)) {
             let id = id_of(&new.0, home);
             match find(self.sides.base, &id, home) {
+                _ if is_hook(&new.0) => shape.objects.push(new.clone()),
                 Some(_) => {}
                 None if order::only_adds(&new.0) => shape.objects.push(self.told_sides(new)),
                 None => shape.deferred.push(id),
@@ -336,10 +366,6 @@ impl std::fmt::Debug for Sides<'_> {
             .field("other", &other)
             .finish_non_exhaustive()
     }
-}
-
-fn is_hook(object: &Value) -> bool {
-    !object["metadata"]["annotations"][plan::desired::words::HOOK].is_null()
 }
 
 /// A fixed address cannot be had twice.

@@ -1,5 +1,6 @@
 //! The brain, as a black box.
 
+mod hooks;
 mod job;
 mod judge;
 mod machine;

@@ -10,7 +10,7 @@ use std::{env, fmt};
 
 use rollout::{
     State, Strategy,
-    observe::{Action, Approval, Command, Pods, Router},
+    observe::{Action, Approval, Command, Pods, Prepared, Router},
     state::{Phase, Rollout},
     strategy::{Amount, Chaos, Namespaces, Pause, Step},
     wish::Effects,
@@ -62,16 +62,20 @@ enum Happening {
     Uncut,
     ClockBack,
     ClockSet,
+    HookRuns,
+    HookFails,
+    HookEnds,
 }
 
 use Happening::{
     Abort, Alarm, Approve, Blind, Calm, ChaosGoes, ChaosSticks, ClockBack, ClockSet, FewerWanted,
-    LongNothing, MoreWanted, NewCommit, NobodyAsks, Nothing, NumbersBad, NumbersEmpty, NumbersGood,
-    NumbersNan, OldCommit, PodsCrash, PodsDie, PodsRecover, Promote, PromoteFully, Restart, Retry,
-    Revert, RouteEdited, RoutesGo, RoutesStop, Skip, StableBreaks, Suspend, Uncut,
+    HookEnds, HookFails, HookRuns, LongNothing, MoreWanted, NewCommit, NobodyAsks, Nothing,
+    NumbersBad, NumbersEmpty, NumbersGood, NumbersNan, OldCommit, PodsCrash, PodsDie, PodsRecover,
+    Promote, PromoteFully, Restart, Retry, Revert, RouteEdited, RoutesGo, RoutesStop, Skip,
+    StableBreaks, Suspend, Uncut,
 };
 
-const ALL: [Happening; 36] = [
+const ALL: [Happening; 39] = [
     Nothing,
     LongNothing,
     NumbersGood,
@@ -108,6 +112,9 @@ const ALL: [Happening; 36] = [
     Uncut,
     ClockBack,
     ClockSet,
+    HookRuns,
+    HookFails,
+    HookEnds,
 ];
 
 /// A broken rule, and how it came to that.
@@ -367,6 +374,7 @@ impl Trial {
             Suspend => self.looks = self.looks.turned(),
             Uncut => self.uncut = !self.uncut,
             ClockBack | ClockSet => self.set_clock(what),
+            HookRuns | HookFails | HookEnds => world.seen.prepared = prepared(what),
         }
     }
 
@@ -464,6 +472,7 @@ impl Trial {
             self.passes_nothing_missing(before),
             self.leaves_rejected_alone(before, effects),
             self.disturbs_in_its_step_only(before, effects),
+            self.waits_for_hooks(before, effects),
         ];
         match checks.into_iter().chain(dear).find_map(Result::err) {
             Some(rule) => Err(self.broken(rule)),
@@ -684,6 +693,31 @@ impl Trial {
         }
     }
 
+    /// Nobody is added, no step is passed and nothing is promoted before the hooks of the revision have ended well.
+    fn waits_for_hooks(&self, before: &World, effects: &Effects) -> Result<(), String> {
+        let (Some(old), Some(new)) = (&before.state.rollout, &self.world.state.rollout) else {
+            return Ok(());
+        };
+        let forward = old.direction == rollout::state::Direction::Forward;
+        let stepping = matches!(old.phase, Phase::Stepping(_));
+        if before.seen.prepared == Prepared::Done || !forward || !stepping || old.id() != new.id() {
+            return Ok(());
+        }
+        let weight = effects
+            .wish
+            .canary
+            .as_ref()
+            .map_or(0, |canary| canary.weight);
+        let on = new.step > old.step || matches!(new.phase, Phase::Promoting { .. });
+        match weight > old.weight || on {
+            true => Err(format!(
+                "step {} at {weight} % before its hooks",
+                new.step + 1
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// A restart right here gives nobody more than going on would. It may hold where going on would give up:
     /// whoever takes the samples then is somebody new.
     fn restarts_behind(&self, before: &World, effects: &Effects) -> Result<(), String> {
@@ -802,6 +836,14 @@ impl Trial {
             true => Ok(()),
             false => Err(self.broken("something of a rollout is left behind")),
         }
+    }
+}
+
+fn prepared(what: Happening) -> Prepared {
+    match what {
+        HookRuns => Prepared::Running("migrate is at work".to_owned()),
+        HookFails => Prepared::Failed("migrate failed".to_owned()),
+        _ => Prepared::Done,
     }
 }
 

@@ -501,3 +501,58 @@ metadata: {name: migrate, annotations: {driftless.dev/hook: before}}
     kept.canary = None;
     assert_eq!(jobs(&shape(&good, Some(&new), &kept)), ["blue/Job migrate"]);
 }
+
+/// A hook on each side, and one that there is one of.
+fn with_hooks(mut objects: Vec<Object>, tag: &str) -> Vec<Object> {
+    let text = "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, annotations: {driftless.dev/hook: before}}
+spec: {template: {spec: {containers: [{name: main, image: 'migrate:TAG'}]}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once, annotations: {driftless.dev/hook: before, driftless.dev/rollout: shared}}
+spec: {template: {spec: {containers: [{name: main, image: 'once:TAG'}]}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: tell, annotations: {driftless.dev/hook: failed}}
+spec: {template: {spec: {containers: [{name: main, image: 'tell:TAG'}]}}}
+";
+    objects.extend(read(&text.replace("TAG", tag)));
+    objects
+}
+
+fn images(objects: &[Object]) -> Vec<String> {
+    let jobs = objects.iter().filter(|(object, _)| object["kind"] == "Job");
+    let mut told: Vec<String> = jobs
+        .map(|(job, _)| {
+            let image = &job["spec"]["template"]["spec"]["containers"][0]["image"];
+            let place = job["metadata"]["namespace"].as_str().unwrap_or("-");
+            format!("{place} {}", image.as_str().unwrap_or_default())
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn hooks_are_those_of_the_side_on_its_way_and_then_of_what_serves() {
+    let (good, new) = (with_hooks(read(SHOP), "1"), with_hooks(next(), "2"));
+    let under_way = shape(&good, Some(&new), &wish(0));
+    assert_eq!(
+        images(&under_way.objects),
+        ["- once:2", "green migrate:2", "green tell:2"]
+    );
+    // Promoted: what stands by is of the release before.
+    let mut kept = wish(0);
+    kept.canary = None;
+    let kept = shape(&good, Some(&new), &kept);
+    assert_eq!(
+        images(&kept.objects),
+        ["- once:1", "blue migrate:1", "blue tell:1"]
+    );
+    let failed = sides::hooks(&new, ("shop", "blue"), plan::point::Point::Failed, &Known);
+    assert_eq!(images(&failed), ["blue tell:2"]);
+}

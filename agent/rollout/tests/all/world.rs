@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rollout::{
     Observation, State,
     judge::{Numbers, Reading},
-    observe::{Disturbed, Pods, Router, Sample, Workload},
+    observe::{Disturbed, Pods, Prepared, Router, Sample, Workload},
     state::{Phase, Revision},
     strategy::{Analysis, Metric, Namespaces, Source, Strategy, analysis::Prometheus},
     victim::Victim,
@@ -124,6 +124,7 @@ impl World {
                 command: None,
                 alarms: BTreeMap::new(),
                 chaos: Disturbed::default(),
+                prepared: Prepared::Done,
                 leaving: false,
                 uncut: None,
             },

@@ -22,18 +22,18 @@ fn smoke(tag: &str) -> Value {
     })
 }
 
-fn spec(tag: &str) -> Value {
+pub(crate) fn spec(tag: &str) -> Value {
     let main = json!({ "name": "main", "image": format!("smoke:{tag}"), "args": ["$(DRIFTLESS_WORKLOAD)"] });
     json!({ "template": { "spec": { "restartPolicy": "Never", "containers": [main] } } })
 }
 
-fn push(shop: &Shop, tag: &str, smoke_tag: &str) -> Result<String> {
+pub(crate) fn push(shop: &Shop, tag: &str, smoke_tag: &str) -> Result<String> {
     let web = canaries::deployment("web", tag, "tested");
     canaries::push(shop, &[web, smoke(smoke_tag)])
 }
 
 /// One pod of the new version, then as many Jobs as `count` says.
-async fn strategy(shop: &Shop, job: Value, analysis: Value) -> Result<()> {
+pub(crate) async fn strategy(shop: &Shop, job: Value, analysis: Value) -> Result<()> {
     let mut gate =
         json!({ "interval": "1s", "metrics": [{ "name": "smoke", "from": { "job": job } }] });
     for (key, value) in analysis.as_object().into_iter().flatten() {
@@ -77,7 +77,7 @@ async fn jobs(shop: &Shop) -> Result<Vec<Job>> {
 }
 
 /// Waits until no Job is left, in the cluster and in the records.
-async fn are_gone(shop: &Shop) -> Result<()> {
+pub(crate) async fn are_gone(shop: &Shop) -> Result<()> {
     eventually(PATIENCE, || async {
         let left = jobs(shop).await?;
         ensure!(left.is_empty(), "{} Jobs are left", left.len());
@@ -95,7 +95,7 @@ async fn are_gone(shop: &Shop) -> Result<()> {
 }
 
 /// Numbers that were judged, of the newest release.
-async fn judged(shop: &Shop) -> Result<Vec<Record>> {
+pub(crate) async fn judged(shop: &Shop) -> Result<Vec<Record>> {
     let release: Release = shop.releases().await?.pop().context("a Release")?;
     let rollout = release.status.unwrap_or_default().rollout;
     let records = rollout.map(|rollout| rollout.records).unwrap_or_default();
@@ -103,7 +103,7 @@ async fn judged(shop: &Shop) -> Result<Vec<Record>> {
     Ok(judged.collect())
 }
 
-async fn held(shop: &Shop, reason: &str) -> Result<api::v1alpha1::HeldRevision> {
+pub(crate) async fn held(shop: &Shop, reason: &str) -> Result<api::v1alpha1::HeldRevision> {
     let is_held = |status: &EnvironmentStatus| {
         let rollout = status.rollout.as_ref();
         rollout.is_some_and(|one| one.phase == RolloutPhase::Held)
@@ -267,7 +267,7 @@ async fn a_killed_agent_makes_no_second_job_for_a_number_and_hears_of_the_first(
 }
 
 /// Gives the pod of `job` an image that can be had.
-async fn heal(shop: &Shop, job: &str) -> Result<()> {
+pub(crate) async fn heal(shop: &Shop, job: &str) -> Result<()> {
     let pods: Api<Pod> = Api::namespaced(shop.client.clone(), &shop.namespace);
     let of_job = ListParams::default().labels(&format!("job-name={job}"));
     let pod = eventually(PATIENCE, || async {

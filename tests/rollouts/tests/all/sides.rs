@@ -16,12 +16,12 @@ use crate::{
 /// A shop in two namespaces.
 pub(crate) struct Two {
     pub(crate) show: Show,
-    blue: String,
-    green: String,
+    pub(crate) blue: String,
+    pub(crate) green: String,
 }
 
 /// In full beside what serves, then everybody at once.
-fn strategy(blue: &str, green: &str, (keep, pause): (&str, i64)) -> Value {
+pub(crate) fn strategy(blue: &str, green: &str, (keep, pause): (&str, i64)) -> Value {
     json!({
         "namespaces": { "blue": blue, "green": green, "keep": keep },
         "steps": [

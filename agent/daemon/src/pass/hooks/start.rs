@@ -9,6 +9,7 @@ use plan::{
     inventory::Entry,
     waves::Ended,
 };
+use rollout::hooks::Turn;
 
 use super::{Pass, record};
 use crate::pass::apply::{Carried, Carrier, Unapplied};
@@ -47,8 +48,11 @@ impl Pass<'_> {
         };
         let runs = due.iter().map(|index| &self.hooks.runs[*index]);
         let former = runs.flat_map(|run| hooks::former(&ledger.inventory, run, release));
-        let forgotten = hooks::forgotten(&ledger.inventory, &self.hooks.runs);
-        let gone: Vec<_> = former.chain(forgotten).map(|(id, _)| id.clone()).collect();
+        // Of a rejected revision there are only those that tell of it.
+        let all = !matches!(self.hooks.turn, Turn::Rejected(_));
+        let forgotten = all.then(|| hooks::forgotten(&ledger.inventory, &self.hooks.runs));
+        let gone = former.chain(forgotten.into_iter().flatten());
+        let gone: Vec<_> = gone.map(|(id, _)| id.clone()).collect();
         for id in gone {
             self.remove_run(&id, Propagation::Background, carrier).await;
         }

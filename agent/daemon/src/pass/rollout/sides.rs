@@ -342,7 +342,7 @@ impl Pass<'_> {
     }
 
     /// What the cluster says of the kinds of `objects`. `None` if it cannot be asked.
-    async fn kinds_for<'o>(
+    pub(super) async fn kinds_for<'o>(
         &mut self,
         objects: impl IntoIterator<Item = &'o [Object]>,
     ) -> Option<Kinds> {

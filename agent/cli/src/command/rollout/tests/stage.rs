@@ -90,6 +90,7 @@ impl Stage {
                 command: None,
                 alarms: std::collections::BTreeMap::new(),
                 chaos: rollout::observe::Disturbed::default(),
+                prepared: rollout::observe::Prepared::Done,
                 leaving: false,
                 uncut: None,
             },
