@@ -39,3 +39,16 @@ fn the_example_strategy_can_be_used() {
     assert_eq!(example.spec.strategy.faults(), []);
     assert_eq!(example.spec.strategy.steps.len(), 12);
 }
+
+#[test]
+fn the_example_with_a_job_can_be_used() {
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/strategy-job.yaml");
+    let text = fs::read_to_string(path).unwrap();
+    let (strategy, job) = text.split_once("\n---\n").unwrap();
+    let example: api::v1alpha1::Strategy = serde_yaml::from_str(strategy).unwrap();
+    let job: serde_json::Value = serde_yaml::from_str(job).unwrap();
+    let strategy = example.spec.strategy;
+    assert_eq!(strategy.faults(), []);
+    assert_eq!(rollout::job::faults(&strategy, &[(job, None)]), [""; 0]);
+}

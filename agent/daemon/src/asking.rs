@@ -177,6 +177,7 @@ mod tests {
             key: "one".to_owned(),
             metric,
             due,
+            last: None,
         }
     }
 

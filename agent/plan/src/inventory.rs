@@ -29,6 +29,8 @@ pub struct Inventory {
     /// How many entries each shard holds; the index is its number.
     sizes: Vec<usize>,
     dirty: BTreeSet<u32>,
+    /// Shards that differ in what may be written together with something else.
+    late: BTreeSet<u32>,
     revision: Option<String>,
 }
 
@@ -191,7 +193,8 @@ impl Inventory {
             && run.ended != Some(well)
         {
             run.ended = Some(well);
-            self.dirty.insert(held.shard);
+            let (shard, late) = (held.shard, held.entry.may_be_late());
+            self.touch(shard, late);
         }
     }
 
@@ -255,7 +258,7 @@ impl Inventory {
     pub fn confirmed_gone(&mut self, id: &ObjectId) -> Option<Entry> {
         let held = self.entries.remove(id)?;
         self.sizes[held.shard as usize] -= 1;
-        self.dirty.insert(held.shard);
+        self.touch(held.shard, held.entry.may_be_late());
         Some(held.entry)
     }
 
@@ -267,6 +270,17 @@ impl Inventory {
     /// Notes that a shard is stored as it is now.
     pub fn stored(&mut self, number: u32) {
         self.dirty.remove(&number);
+        self.late.remove(&number);
+    }
+
+    /// True if something waits for that.
+    pub fn is_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// Has everything written that was to wait for something else: nothing else is to come.
+    pub fn wait_no_longer(&mut self) {
+        self.dirty.append(&mut self.late);
     }
 
     /// Shard `number` as it should be stored; entries sorted by id.
@@ -318,8 +332,9 @@ impl Inventory {
     fn put(&mut self, id: &ObjectId, entry: Entry) {
         if let Some(held) = self.entries.get_mut(id) {
             if held.entry != entry {
+                let (shard, late) = (held.shard, entry.may_be_late());
                 held.entry = entry;
-                self.dirty.insert(held.shard);
+                self.touch(shard, late);
             }
             return;
         }
@@ -343,6 +358,13 @@ impl Inventory {
         }
     }
 
+    fn touch(&mut self, shard: u32, late: bool) {
+        match late {
+            true => self.late.insert(shard),
+            false => self.dirty.insert(shard),
+        };
+    }
+
     fn touch_first(&mut self) {
         self.make_room(0);
         self.dirty.insert(0);
@@ -357,6 +379,13 @@ impl Entry {
             version: self.version.to_string(),
             kind: id.kind.clone(),
         }
+    }
+
+    /// True for the run for a number: that it enters is written ahead, all else may wait for the next one. Until then
+    /// what is stored names too many, never too few, and what came of them stands in the rollout's state.
+    fn may_be_late(&self) -> bool {
+        let run = self.hook.as_ref();
+        run.is_some_and(|run| run.point == Point::Sample)
     }
 
     fn merge(&mut self, other: &Self) {

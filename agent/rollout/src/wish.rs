@@ -88,6 +88,8 @@ pub struct Check {
     pub metric: Metric,
     /// When next.
     pub due: Timestamp,
+    /// When the last one was taken that is counted already.
+    pub last: Option<Timestamp>,
 }
 
 /// A chaos step under way.

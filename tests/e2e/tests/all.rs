@@ -26,8 +26,12 @@ mod hooks;
 mod in_place;
 #[path = "all/isolation.rs"]
 mod isolation;
+#[path = "all/job_kills.rs"]
+mod job_kills;
 #[path = "all/job_metrics.rs"]
 mod job_metrics;
+#[path = "all/job_places.rs"]
+mod job_places;
 #[path = "all/leases.rs"]
 mod leases;
 #[path = "all/meanwhile.rs"]

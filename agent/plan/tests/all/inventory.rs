@@ -1,7 +1,10 @@
 //! Inventories: shards, and how ids are written.
 
 use krm::ObjectId;
-use plan::inventory::{Entry, Inventory, SHARD_ENTRIES, Shard, key, parse};
+use plan::{
+    inventory::{Entry, HookRun, Inventory, SHARD_ENTRIES, Shard, key, parse},
+    point::Point,
+};
 use proptest::prelude::*;
 
 use crate::sample::config_id;
@@ -40,6 +43,42 @@ fn a_small_change_dirties_one_shard() {
     inventory.stored(1);
     inventory.applied(&second, entry("other"));
     assert!(inventory.dirty().is_empty(), "nothing changed");
+}
+
+#[test]
+fn what_becomes_of_a_job_for_a_number_is_written_with_what_comes_next() {
+    let mut inventory = filled(1);
+    let job = config_id("smoke-1");
+    let run = HookRun {
+        hook: "smoke".to_owned(),
+        point: Point::Sample,
+        release: "production-1#1/1/smoke".to_owned(),
+        ended: None,
+        span: None,
+    };
+    inventory.expect_run(&job, "v1", 0, run.clone());
+    assert_eq!(inventory.dirty(), [0], "it enters ahead");
+    inventory.stored(0);
+    let made = Entry {
+        hook: Some(Box::new(run.clone())),
+        ..entry("uid")
+    };
+    inventory.applied(&job, made);
+    inventory.ended(&job, true);
+    inventory.confirmed_gone(&job);
+    assert!(inventory.dirty().is_empty() && inventory.is_late());
+    inventory.expect_run(&config_id("smoke-2"), "v1", 0, run);
+    assert_eq!(inventory.dirty(), [0]);
+    assert_eq!(
+        inventory.shard(0).entries.len(),
+        2,
+        "the first is not in it"
+    );
+    inventory.stored(0);
+    assert!(!inventory.is_late());
+    inventory.confirmed_gone(&config_id("smoke-2"));
+    inventory.wait_no_longer();
+    assert_eq!((inventory.dirty(), inventory.is_late()), (vec![0], false));
 }
 
 #[test]

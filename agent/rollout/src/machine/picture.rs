@@ -110,10 +110,14 @@ impl Rollout {
         let tallies = self.tallies_of(armed.is_gate);
         let metrics = armed.analysis.metrics.iter();
         metrics
-            .map(|metric| Check {
-                key: armed.key(metric),
-                metric: metric.clone(),
-                due: armed.due(tallies.and_then(|all| all.get(&metric.name)), now),
+            .map(|metric| {
+                let tally = tallies.and_then(|all| all.get(&metric.name));
+                Check {
+                    key: armed.key(metric),
+                    metric: metric.clone(),
+                    due: armed.due(tally, now),
+                    last: tally.and_then(|tally| tally.last),
+                }
             })
             .collect()
     }

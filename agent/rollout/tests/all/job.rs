@@ -6,7 +6,7 @@ use rollout::{
     job::{self, Occasion},
     judge::{Missing, Numbers, Reading, Verdict, judge},
     observe::{Router, Sample},
-    state::{Cause, Phase},
+    state::{Cause, Phase, Tally},
     strategy::{Analysis, Metric, Source, Step, Strategy, analysis::Job},
 };
 use serde_json::{Value, json};
@@ -338,4 +338,47 @@ fn one_failed_job_sends_it_back() {
         ),
         "{rollout:?}"
     );
+}
+
+/// A restart, as the next agent finds it.
+fn restart(world: &mut World) {
+    world.state = State::read(&world.state.write()).expect("what was written");
+}
+
+fn gate(world: &World) -> Tally {
+    match world.state.rollout.as_ref().map(|rollout| &rollout.phase) {
+        Some(Phase::Stepping(stepping)) => stepping.gate["Smoke test"].clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_restart_neither_forgets_a_good_job_nor_counts_a_bad_one_twice() {
+    let (mut world, key) = at_the_gate();
+    let rollout = world.state.rollout.as_mut().unwrap();
+    let Some(Step::Analysis(analysis)) = rollout.strategy.steps.get_mut(1) else {
+        panic!("{rollout:?}")
+    };
+    analysis.failure_limit = 1;
+    world.pass(20);
+    world.seen.at = world.now;
+    let (good, bad) = (sample(&world, &key, 15, 1.0), sample(&world, &key, 5, 0.0));
+    world.seen.samples = vec![good.clone()];
+    let effects = world.look();
+    assert_eq!(effects.wish.checks[0].last, Some(good.at));
+    restart(&mut world);
+    assert_eq!((gate(&world).good, gate(&world).last), (1, Some(good.at)));
+    // Heard again by somebody who does not know that it was counted.
+    for _ in 0..2 {
+        world.seen.samples = vec![good.clone(), bad.clone()];
+        world.look();
+        restart(&mut world);
+        assert_eq!((gate(&world).good, gate(&world).bad), (1, 1));
+    }
+    // Of others a restart forgets what was good: to ask them again costs nothing.
+    let mut tally = gate(&world);
+    tally.kept = false;
+    let stored = serde_json::to_value(&tally).unwrap();
+    let tally: Tally = serde_json::from_value(stored).unwrap();
+    assert_eq!((tally.good, tally.bad, tally.last), (0, 1, None));
 }

@@ -2,7 +2,9 @@
 //! what is over.
 //!
 //! Nothing waits here. A Job stands in the inventory before it is made and is found there again after whatever happened;
-//! that it has ended is an event of the watch. Which number is due when, and what one means, is `rollout`'s to say.
+//! that it has ended is an event of the watch. Which number is due when, and what one means, is `rollout`'s to say, and
+//! its state says which Jobs are counted. So all that is written down of one before it is made is that it will be: what
+//! came of it goes into the record together with the next, or once no more are wanted.
 
 use std::time::Duration;
 
@@ -42,7 +44,8 @@ const LEFT: usize = 3;
 /// What this pass knows of Jobs for numbers.
 #[derive(Default)]
 pub(in crate::pass) struct Sampling {
-    /// True once the rollout was looked at, and what it counted is written down.
+    /// True once the rollout was looked at, and what it counted is written down. Not of a look that decides nothing: what
+    /// was wished for before it may not be wished for after it.
     looked: bool,
     /// What was told to the rollout in this pass, and whether it ended well.
     heard: Vec<(ObjectId, bool)>,
@@ -56,6 +59,8 @@ struct Wanted {
     metric: String,
     job: Job,
     due: Timestamp,
+    /// When the last Job that is counted was due.
+    counted: Option<Timestamp>,
     /// Where it is run.
     namespace: String,
     /// Which strategy and field asks for it, for people.
@@ -76,6 +81,13 @@ enum Said {
 
 /// What came of a Job, and the end of its log.
 type Heard = (Result<Numbers, Missing>, Vec<String>);
+
+impl Wanted {
+    /// True for a Job that is counted, and that somebody did not live to take away.
+    fn has_counted(&self, run: &HookRun) -> bool {
+        self.key == run.release && self.counted.is_some_and(|last| last >= span(run).0)
+    }
+}
 
 impl Pass<'_> {
     /// The numbers that Jobs have come to.
@@ -147,6 +159,7 @@ impl Pass<'_> {
                 metric: metric.clone(),
                 job: job.clone(),
                 due: check.due,
+                counted: check.last,
                 namespace: on.namespace.clone(),
                 asks: format!(
                     "Strategy {}/{name}, metric {metric}, {field}",
@@ -156,10 +169,12 @@ impl Pass<'_> {
             });
         }
         let heard = |id: &ObjectId| self.sampling.heard.iter().any(|(known, _)| known == id);
+        let counted = |run: &HookRun| wanted.iter().any(|one| one.has_counted(run));
         let runs = self.sample_runs();
         let open = runs.iter().filter(|(id, _)| !heard(id));
+        let open = open.filter_map(|(_, entry)| run_of(entry));
         let open: Vec<&HookRun> = open
-            .filter_map(|(_, entry)| run_of(entry).filter(|run| run.ended.is_none()))
+            .filter(|run| run.ended.is_none() && !counted(run))
             .collect();
         let is_open = |key: &String| open.iter().any(|run| run.release == *key);
         let due = wanted
@@ -170,7 +185,7 @@ impl Pass<'_> {
         let over = over.filter(|over| *over > now);
         let wake = due.chain(over).min();
         self.sampling.wanted = wanted;
-        self.sampling.looked = true;
+        self.sampling.looked = !self.is_resumed();
         wake
     }
 
@@ -179,7 +194,12 @@ impl Pass<'_> {
         let sampling = std::mem::take(&mut self.sampling);
         let over = self.over(&sampling);
         let is_due = sampling.looked && self.is_due(&sampling.wanted);
-        if (over.is_empty() && !is_due) || !self.context.fence.holds() {
+        let rests = sampling.wanted.is_empty();
+        if !self.context.fence.holds() || (over.is_empty() && !is_due && !rests) {
+            return;
+        }
+        if over.is_empty() && !is_due {
+            self.write_late().await;
             return;
         }
         // What has stopped the pass before is what is told.
@@ -199,10 +219,22 @@ impl Pass<'_> {
                 for due in due {
                     self.make(due, &kinds, &carrier).await;
                 }
-                self.store().await;
+            }
+            if rests {
+                self.write_late().await;
             }
         }
         self.outcome.stop = stop.or(self.outcome.stop.take());
+    }
+
+    /// Writes down what came of the last Jobs, if that was not done.
+    async fn write_late(&mut self) {
+        if let Some(ledger) = &mut self.state.ledger
+            && ledger.inventory.is_late()
+        {
+            ledger.inventory.wait_no_longer();
+            self.store().await;
+        }
     }
 
     /// Sees to it that Jobs are watched. `None` if they cannot be.
@@ -236,7 +268,11 @@ impl Pass<'_> {
     fn occasion(&self, state: &State, versions: &[Versions]) -> Occasion {
         let target = state.rollout.as_ref().map(|rollout| &rollout.target);
         let target = target.or(state.good.as_ref()).cloned().unwrap_or_default();
-        let place = versions.first().map(|version| version.namespaces.0.clone());
+        let led = versions.first().map(|version| version.namespaces.0.clone());
+        // Where two namespaces take turns and no route leads to either.
+        let toward = state.rollout.as_ref().filter(|_| !super::bakes(state));
+        let toward = toward.and_then(|rollout| rollout.side.clone());
+        let place = led.or(toward).or_else(|| state.side.clone());
         Occasion {
             environment: self.key.to_string(),
             release: target.release,
@@ -267,7 +303,8 @@ impl Pass<'_> {
                 return false;
             };
             let heard = || sampling.heard.iter().any(|(known, _)| known == id);
-            let wanted = || sampling.wanted.iter().any(|one| one.key == run.release);
+            let open = |one: &Wanted| one.key == run.release && !one.has_counted(run);
+            let wanted = || sampling.wanted.iter().any(open);
             match sampling.looked {
                 true => run.ended.is_some() || heard() || !wanted(),
                 false => !is_rolling(),
