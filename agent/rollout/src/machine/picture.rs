@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{later, samples::Armed, step_at, up};
+use super::{later, samples::Armed, step_at};
 use crate::{
     observe::{Observation, Workload},
     state::{Phase, Rollout, State, Stepping, Tallies},
@@ -27,7 +27,7 @@ pub(super) fn picture(
     let mut wake: Vec<Timestamp> = standby.map(|standby| standby.until).collect();
     if let Some(rollout) = &state.rollout {
         rollout.paint(&mut wish, seen, now);
-        wake.extend(rollout.wakes(state, seen, now));
+        wake.extend(rollout.wakes(seen, now));
     }
     (wish, wake.into_iter().filter(|at| *at > now).min())
 }
@@ -133,7 +133,7 @@ impl Rollout {
     }
 
     /// When something can change by time alone.
-    fn wakes(&self, state: &State, seen: &Observation, now: Timestamp) -> Vec<Timestamp> {
+    fn wakes(&self, seen: &Observation, now: Timestamp) -> Vec<Timestamp> {
         let mut wakes = Vec::new();
         let deadline = self.strategy.progress_deadline.duration();
         match &self.phase {
@@ -153,7 +153,7 @@ impl Rollout {
             Phase::Promoting { since, .. } | Phase::Ending { since, .. } => {
                 wakes.push(later(*since, deadline));
             }
-            Phase::Baking { .. } => wakes.extend(up::bake_ends(state, &self.strategy)),
+            Phase::Baking { .. } => wakes.extend(self.bakes_until()),
             Phase::Returning { .. } => {}
         }
         for armed in self.armed(seen).into_iter().filter(|armed| armed.is_asked) {

@@ -2,8 +2,7 @@
 
 use super::{Run, elapsed, later, short};
 use crate::{
-    state::{Cause, Direction, Phase, Standby, State, Tallies},
-    strategy::Strategy,
+    state::{Cause, Direction, Phase, Rollout, Standby, Tallies},
     wish::Event,
 };
 
@@ -131,17 +130,11 @@ impl Run<'_> {
             self.roll_back(cause);
             return;
         }
-        let Some(rollout) = &self.state.rollout else {
-            return;
-        };
-        let Phase::Baking { since, .. } = &rollout.phase else {
-            return;
-        };
-        let bake = rollout.strategy.bake.map(crate::Interval::duration);
-        let until = later(*since, bake.unwrap_or_default());
-        match self.is_baked() {
-            true => self.state.rollout = None,
-            false => self.waiting = format!("the bake time, until {until:.0}"),
+        match self.state.rollout.as_ref().and_then(Rollout::bakes_until) {
+            Some(until) if !self.is_baked() => {
+                self.waiting = format!("the bake time, until {until:.0}");
+            }
+            _ => self.state.rollout = None,
         }
     }
 
@@ -150,11 +143,10 @@ impl Run<'_> {
         let Some(rollout) = &self.state.rollout else {
             return true;
         };
-        let Phase::Baking { since, .. } = &rollout.phase else {
+        let Some(until) = rollout.bakes_until() else {
             return false;
         };
-        let bake = rollout.strategy.bake.map(crate::Interval::duration);
-        let over = elapsed(*since, self.now) >= bake.unwrap_or_default();
+        let over = until <= self.now;
         let moved = |head: &crate::state::Revision| *head != rollout.target;
         over || self.seen.head.as_ref().is_some_and(moved)
     }
@@ -189,10 +181,13 @@ impl Run<'_> {
     }
 }
 
-/// What the bake time is for a strategy; for display.
-pub(super) fn bake_ends(state: &State, strategy: &Strategy) -> Option<jiff::Timestamp> {
-    let Phase::Baking { since, .. } = &state.rollout.as_ref()?.phase else {
-        return None;
-    };
-    Some(later(*since, strategy.bake?.duration()))
+impl Rollout {
+    /// When its bake time is over, while it bakes.
+    pub(super) fn bakes_until(&self) -> Option<jiff::Timestamp> {
+        let Phase::Baking { since, .. } = &self.phase else {
+            return None;
+        };
+        let bake = self.strategy.bake.map(crate::Interval::duration);
+        Some(later(*since, bake.unwrap_or_default()))
+    }
 }

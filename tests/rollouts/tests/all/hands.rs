@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use anyhow::{Result, anyhow, ensure};
 use api::v1alpha1::{DriftAction, EnvironmentStatus, RolloutPhase};
 use e2e::PATIENCE;
-use lab::eventually;
+use lab::{audit::Entries, eventually};
 use serde_json::{Value, json};
 
 use crate::{
@@ -105,24 +105,14 @@ pub(crate) async fn an_autoscaler_is_not_fought_and_takes_no_pods_that_are_neede
     settles(&show, "web", 6..=8).await?;
     show.command("promote").await?;
     // Never healthy, as its autoscaler has no numbers here; what was there for the rollout goes nevertheless.
-    let over = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| {
-            rollout.phase == RolloutPhase::Settled && rollout.good.as_deref() == Some(&commit)
-        })
-    };
-    show.shop.status("promoted", over).await?;
+    is_promoted(&show, &commit).await?;
     show.share(&load, "v2", 100).await?;
     least(&show, "web", 2).await?;
     show.is_gone("apps/v1", "deployments/web-canary").await?;
     let samples = load.since(Duration::ZERO);
     nobody_lost(&samples)?;
-    let counted = show.changes(mark)?.of("deployments").named("web");
-    let meddled = counted.only(|entry| {
-        let asked = entry.request.as_ref();
-        asked.is_some_and(|asked| !asked["spec"]["replicas"].is_null())
-    });
-    ensure!(meddled.is_empty(), "{}", meddled.summary());
+    let web = show.changes(mark)?.of("deployments").named("web");
+    nobody_counts(&web)?;
     show.note("an autoscaler acts", &load, ("v2", mark)).await
 }
 
@@ -154,23 +144,35 @@ pub(crate) async fn chaos_scales_a_canary_that_has_an_autoscaler_and_gives_it_ba
     };
     show.shop.status("the pause", waits).await?;
     show.command("promote").await?;
-    let over = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| {
-            rollout.phase == RolloutPhase::Settled && rollout.good.as_deref() == Some(&commit)
-        })
-    };
-    show.shop.status("promoted", over).await?;
+    is_promoted(&show, &commit).await?;
     show.share(&load, "v2", 100).await?;
     nobody_lost(&load.since(Duration::ZERO))?;
     // Neither of the two numbers was ever written by anybody but an autoscaler.
-    let written = show.changes(mark)?.of("deployments").only(|entry| {
+    nobody_counts(&show.changes(mark)?.of("deployments"))?;
+    show.note("chaos scales beside an autoscaler", &load, ("v2", mark))
+        .await
+}
+
+/// Waits until `commit` is the good revision, and nothing is on its way.
+async fn is_promoted(show: &Show, commit: &str) -> Result<()> {
+    let over = |status: &EnvironmentStatus| {
+        let rollout = status.rollout.as_ref();
+        rollout.is_some_and(|rollout| {
+            rollout.phase == RolloutPhase::Settled && rollout.good.as_deref() == Some(commit)
+        })
+    };
+    show.shop.status("promoted", over).await?;
+    Ok(())
+}
+
+/// None of these writes says how many pods there are to be.
+fn nobody_counts(writes: &Entries) -> Result<()> {
+    let counted = writes.only(|entry| {
         let asked = entry.request.as_ref();
         asked.is_some_and(|asked| !asked["spec"]["replicas"].is_null())
     });
-    ensure!(written.is_empty(), "{}", written.summary());
-    show.note("chaos scales beside an autoscaler", &load, ("v2", mark))
-        .await
+    ensure!(counted.is_empty(), "{}", counted.summary());
+    Ok(())
 }
 
 /// Waits until an autoscaler has these bounds.
