@@ -41,6 +41,7 @@ fn state(step: usize) -> State {
             began: now,
             side: None,
             baseline: BTreeMap::new(),
+            watched: Vec::new(),
             halted: None,
             paused: None,
             ailing: std::collections::BTreeSet::new(),

@@ -17,6 +17,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use audit::turn;
+use settling::SETTLE;
 use waits::{news, rolled, stirred, until_changed};
 
 use crate::{
@@ -37,6 +38,7 @@ use crate::{
 };
 
 mod audit;
+mod settling;
 mod waits;
 
 /// First and longest wait after a failed pass.
@@ -45,8 +47,6 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins
 const GATHER: Duration = Duration::from_millis(20);
 /// How long a request waits for the repo to be looked at.
 const LOOK: Duration = Duration::from_secs(30);
-/// How long a status that differs only in words waits for more to come.
-const SETTLE: Duration = Duration::from_secs(2);
 
 /// Cares for one environment.
 pub(crate) struct Actor {
@@ -394,7 +394,7 @@ impl Actor {
         };
     }
 
-    /// Writes what changed. Words alone that change every moment are written every other second.
+    /// Writes what changed, unless more is about to come.
     async fn tell(
         &mut self,
         environment: &Environment,
@@ -403,14 +403,8 @@ impl Actor {
         began: Instant,
     ) {
         let reason = crate::report::Judgement::of(outcome).ready.reason;
-        let quiet = matches!(trigger, Trigger::Live(_) | Trigger::Rollout)
-            && outcome.has_only_words(reason)
-            && outcome.changes.is_empty()
-            && outcome.drift.is_empty()
-            && self.reason_told() == Some(reason.as_str())
-            && self.told.is_some_and(|told| told.elapsed() < SETTLE);
-        if quiet {
-            self.settle = self.settle.or(Some(Instant::now() + SETTLE));
+        if let Some(until) = self.may_wait(outcome, trigger, reason) {
+            self.settle = Some(until);
             return;
         }
         let repaired = outcome

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
+use api::v1alpha1::Action;
 use cluster::{Cluster, Facts, Resource};
 use krm::{Brief, Gvk, ObjectId};
 use plan::health::{self, Health};
@@ -60,6 +61,8 @@ pub(crate) struct Known {
     pub(crate) health: Option<Health>,
     /// What others own of it, where anybody does.
     pub(crate) others: Option<Others>,
+    /// When it was made, in seconds as the API server counts them.
+    created: Option<i64>,
     /// Guards against a watch that lags behind our own writes.
     version: u64,
 }
@@ -276,9 +279,34 @@ impl Known {
             },
             health,
             others: None,
+            created: facts.created.as_deref().and_then(second),
             version: facts.resource_version.parse().unwrap_or(0),
         }
     }
+}
+
+impl Known {
+    /// What was done to it in our name after a second of the API server's clock, or `within` it: it was made, changed, or
+    /// both.
+    pub(crate) fn done_since(&self, then: i64, within: bool) -> Vec<Action> {
+        let owned = self.facts.owned.as_ref();
+        let time = owned.and_then(|owned| Some(owned.time.as_ref()?.to_string()));
+        let (Some(changed), Some(created)) = (time.as_deref().and_then(second), self.created)
+        else {
+            return Vec::new();
+        };
+        let since = |second: i64| second > then || (within && second == then);
+        let made = since(created).then_some(Action::Created);
+        let moved = since(changed) && changed > created;
+        let moved = moved.then_some(Action::Updated);
+        made.into_iter().chain(moved).collect()
+    }
+}
+
+/// The second of a time as the API server writes it.
+pub(crate) fn second(text: &str) -> Option<i64> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    Some(time.as_second())
 }
 
 impl Snapshot {

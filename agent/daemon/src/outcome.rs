@@ -11,7 +11,10 @@ use api::{
     },
 };
 use jiff::Timestamp;
-use rollout::wish::{Event, Record};
+use rollout::{
+    judge::Verdict,
+    wish::{Event, Record},
+};
 use source::Revision;
 
 use crate::journey::Leg;
@@ -159,6 +162,16 @@ impl Told {
             .iter()
             .all(|record| record.event == Event::StepStarted)
     }
+
+    /// True if no more came in than numbers that were good.
+    fn only_good_numbers(&self) -> bool {
+        let good = |record: &Record| {
+            let decision = record.decision.as_ref();
+            record.event == Event::Judged
+                && decision.is_some_and(|one| one.verdict == Verdict::Good)
+        };
+        !self.records.is_empty() && self.records.iter().all(good)
+    }
 }
 
 /// Why a pass could not be finished.
@@ -226,6 +239,13 @@ impl Outcome {
             (Reason::RollingOut, Some(told)) => told.only_begins(),
             _ => false,
         }
+    }
+
+    /// True if all there is to tell for `reason` besides is that numbers were good.
+    pub(crate) fn has_only_numbers(&self, reason: Reason) -> bool {
+        let waits = matches!(reason, Reason::RollingOut | Reason::RolloutWaiting);
+        let told = self.rollout.as_ref().filter(|_| waits);
+        told.is_some_and(Told::only_good_numbers)
     }
 
     /// The numbers of the release.

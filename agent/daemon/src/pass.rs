@@ -45,6 +45,7 @@ mod foreign;
 mod handover;
 mod hooks;
 mod look;
+mod makeup;
 mod others;
 mod release;
 pub(crate) mod removal;
@@ -80,6 +81,8 @@ pub(crate) struct Pass<'a> {
     leaving: bool,
     /// What was to be changed and has to wait, for whatever reason.
     left: BTreeSet<ObjectId>,
+    /// What was not known to be applied, and turned out to be.
+    repeated: BTreeSet<ObjectId>,
     /// What would have to be deleted and made anew.
     recreations: Vec<Recreation>,
     /// Objects that decide who gets what: written before anything else.
@@ -120,6 +123,7 @@ impl<'a> Pass<'a> {
             upkeep: false,
             leaving: false,
             left: BTreeSet::new(),
+            repeated: BTreeSet::new(),
             recreations: Vec::new(),
             routing: Vec::new(),
             disturbs: None,
@@ -200,9 +204,7 @@ impl<'a> Pass<'a> {
 
     async fn work(&mut self, trigger: &Trigger, cancel: &CancellationToken) {
         self.doubt(trigger);
-        if let Some(aim) = &self.state.aim {
-            aim.clear();
-        }
+        self.heed_changes(trigger);
         match FieldRules::read(&self.environment.spec) {
             Ok(rules) => self.fields = rules,
             Err(faults) => {
@@ -256,6 +258,15 @@ impl<'a> Pass<'a> {
             self.bring_in(rendering, cancel).await;
             self.stands_now();
             self.wind_up().await;
+        }
+    }
+
+    /// Takes note of what changed up to here: everything is about to be looked at.
+    fn heed_changes(&mut self, trigger: &Trigger) {
+        let aim = self.state.aim.as_ref();
+        let stirred = aim.is_some_and(|aim| !aim.changed().is_empty());
+        if stirred || !trigger.tells_of_no_object() {
+            self.state.forget_view();
         }
     }
 

@@ -207,7 +207,9 @@ pub(crate) async fn supersede(context: &Context, key: &EnvironmentKey, state: &m
         Some(Phase::Degraded) => Phase::Degraded,
         _ => Phase::Superseded,
     };
-    let ended_at = Some(Time(Timestamp::now()));
+    let began = release.status.started_at.as_ref();
+    let now = Timestamp::now();
+    let ended_at = Some(Time(began.map_or(now, |began| now.max(began.0))));
     let status = ReleaseStatus {
         phase: Some(phase),
         ended_at,

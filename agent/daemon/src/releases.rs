@@ -23,6 +23,9 @@ pub(crate) struct OpenRelease {
     pub(crate) revision: String,
     /// As it was last written.
     pub(crate) status: ReleaseStatus,
+    /// When it was opened, in seconds as the API server counts them: set for one that somebody else has opened, who may
+    /// not have told of all that he did.
+    pub(crate) taken_over: Option<i64>,
 }
 
 /// Why a release is opened.
@@ -59,6 +62,7 @@ pub(crate) async fn open(
                     name: made.name_any(),
                     revision: head.revision.to_string(),
                     status: ReleaseStatus::default(),
+                    taken_over: None,
                 });
             }
             Err(kube::Error::Api(status)) if status.code == 409 && number < first + TRIES => {
@@ -84,11 +88,12 @@ pub(crate) async fn resume(client: Client, namespace: &str, name: &str) -> Optio
 
 async fn read(api: &Api<Release>, name: &str) -> Option<OpenRelease> {
     let release = api.get_opt(name).await.ok().flatten()?;
-    let status = release.status.unwrap_or_default();
+    let opened = release.metadata.creation_timestamp;
     Some(OpenRelease {
         name: name.to_owned(),
         revision: release.spec.revision,
-        status,
+        status: release.status.unwrap_or_default(),
+        taken_over: opened.map(|opened| opened.0.as_second()),
     })
 }
 
@@ -108,7 +113,14 @@ pub(crate) async fn write(
         }
     }
     let rollout = &mut status["rollout"];
-    for field in ["stepSince", "stepUntil", "message", "workloads", "metrics"] {
+    for field in [
+        "stepSince",
+        "stepUntil",
+        "message",
+        "workloads",
+        "metrics",
+        "gate",
+    ] {
         if rollout.is_object() && rollout.get(field).is_none() {
             rollout[field] = serde_json::Value::Null;
         }

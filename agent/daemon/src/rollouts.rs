@@ -6,15 +6,17 @@ use api::{
     names,
     v1alpha1::{Environment, EnvironmentStatus, RolloutPhase, RolloutStatus},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use krm::ObjectId;
 use rollout::{
     judge::Decision,
+    observe::Workload,
     split::Object,
     state::{Revision, State, StateError},
     wish::{Record, Wish},
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{
     asking::Asking,
@@ -49,6 +51,8 @@ pub(crate) struct Rollouts {
     pub(crate) is_new: bool,
     /// Decisions that are written down with the state, and of which it is not certain that the Release tells.
     pub(crate) untold: Vec<Record>,
+    /// What was read of its workloads, while that is as it was.
+    pub(crate) view: Option<View>,
     /// Objects of revisions, by digest, newest last.
     objects: Vec<(String, Objects)>,
     /// The digest of what was last rendered, and from which commit and path.
@@ -88,6 +92,16 @@ impl Stands {
     }
 }
 
+/// The workloads of a rollout as they were read.
+#[derive(Clone)]
+pub(crate) struct View {
+    /// When they were like this.
+    pub(crate) at: Timestamp,
+    /// The same by the clock that nobody sets.
+    pub(crate) since: Instant,
+    pub(crate) workloads: BTreeMap<String, Workload>,
+}
+
 /// The newest command and the approvals on an Environment, as written.
 pub(crate) type Said = [Option<String>; 2];
 
@@ -124,6 +138,7 @@ impl Rollouts {
             chosen: Chosen::default(),
             is_new: true,
             untold: untold(stored),
+            view: None,
             objects: Vec::new(),
             rendered: None,
             stands: Stands::default(),

@@ -28,7 +28,7 @@ use crate::{
     registry::Answers,
     releases::OpenRelease,
     rendered::Memo,
-    repos::Subscription,
+    repos::{Mirrored, Subscription},
     rollouts::Rollouts,
     targets::Aim,
     trigger::Trigger,
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) let_through: Option<String>,
     /// The config repo it follows.
     pub(crate) followed: Option<Followed>,
+    /// The mirror of the config repo that it followed before, for revisions that the new one does not have.
+    pub(crate) left: Option<Arc<Mirrored>>,
     /// The cluster its objects are in, once found.
     pub(crate) aim: Option<Aim>,
     /// The inventory, once read.
@@ -118,6 +120,7 @@ impl State {
             approved: annotations.and_then(|all| all.get(names::APPROVED_PLAN).cloned()),
             let_through: None,
             followed: None,
+            left: None,
             aim: None,
             ledger: None,
             archived: Archived::default(),
@@ -154,6 +157,13 @@ impl State {
         self.owing.changes.clear();
         if let Some(rollouts) = &mut self.rollouts {
             rollouts.untold.clear();
+        }
+    }
+
+    /// Forgets what was read of the workloads of a rollout: something may have happened to them.
+    pub(crate) fn forget_view(&mut self) {
+        if let Some(rollouts) = &mut self.rollouts {
+            rollouts.view = None;
         }
     }
 

@@ -153,9 +153,4 @@ impl Aim {
     pub(crate) fn changed(&self) -> std::collections::BTreeSet<krm::ObjectId> {
         self.inbox.take()
     }
-
-    /// Forgets what changed up to here, because everything is about to be looked at.
-    pub(crate) fn clear(&self) {
-        self.inbox.take();
-    }
 }

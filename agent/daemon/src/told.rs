@@ -86,6 +86,7 @@ impl RolloutLook<'_> {
             message: self.effects.waiting.clone(),
             workloads: shares(self.seen, rollout),
             metrics: self.metrics(),
+            gate: rollout.gate(),
             records: Vec::new(),
         })
     }

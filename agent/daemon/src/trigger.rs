@@ -40,6 +40,15 @@ pub(crate) enum Trigger {
 }
 
 impl Trigger {
+    /// True if nothing is known to have happened to any object.
+    pub(crate) fn tells_of_no_object(&self) -> bool {
+        match self {
+            Self::Rollout | Self::Check => true,
+            Self::Live(objects) => objects.is_empty(),
+            _ => false,
+        }
+    }
+
     /// The word in reports and logs.
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {

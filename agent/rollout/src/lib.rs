@@ -13,6 +13,7 @@
 
 pub mod check;
 pub mod duration;
+pub mod gate;
 pub mod hooks;
 pub mod job;
 pub mod judge;
@@ -24,6 +25,7 @@ pub mod state;
 pub mod strategy;
 pub mod synthetic;
 pub mod victim;
+pub mod watched;
 pub mod wish;
 pub mod words;
 

@@ -6,7 +6,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{judge::Reading, state::Revision, strategy::Strategy, victim::Victim};
+use crate::{
+    judge::Reading,
+    state::{Revision, State},
+    strategy::Strategy,
+    victim::Victim,
+    watched::Watched,
+};
 
 pub mod endpoints;
 pub mod in_place;
@@ -27,6 +33,8 @@ pub struct Observation {
     pub strategy: Option<Strategy>,
     /// The workloads that change on the way to it, by `Deployment/shop/web`.
     pub workloads: BTreeMap<String, Workload>,
+    /// Whom the numbers of the rollout under way are about; empty while there is none, or nobody can tell.
+    pub watched: Vec<Watched>,
     /// What metrics said since the last look. Seeing one twice does no harm.
     pub samples: Vec<Sample>,
     /// Approvals that stand.
@@ -173,6 +181,25 @@ pub enum Action {
     Abort,
     /// Try the rejected revision again.
     Retry,
+}
+
+impl Observation {
+    /// Whom the numbers of a rollout to `target` are about, if what was seen is of that one.
+    pub(crate) fn watched_toward(&self, target: &Revision) -> Vec<Watched> {
+        let same = self.toward.as_ref() == Some(target);
+        self.watched.iter().filter(|_| same).cloned().collect()
+    }
+
+    /// Has nothing new begin, whatever git asks for. Of what was rejected it is still told that it was.
+    pub fn nothing_begins(&mut self, state: &State) {
+        self.strategy = None;
+        let rejected = |head: &Revision| state.rejection(head).is_some();
+        if self.head.as_ref().is_some_and(rejected) {
+            self.toward = None;
+        } else {
+            self.head = None;
+        }
+    }
 }
 
 impl Workload {

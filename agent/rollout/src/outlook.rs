@@ -151,6 +151,7 @@ mod tests {
             side: None,
             began: at(0),
             baseline: std::collections::BTreeMap::new(),
+            watched: Vec::new(),
             halted: None,
             paused: None,
             ailing: std::collections::BTreeSet::new(),

@@ -14,6 +14,7 @@ use crate::{
     judge::Decision,
     strategy::{Flag, Namespaces, Strategy},
     victim::Victim,
+    watched::Watched,
 };
 
 mod tally;
@@ -180,6 +181,9 @@ pub struct Rollout {
     /// Pods each workload had then. A share of the users needs that share of them, whatever an autoscaler
     /// makes of the old version while it has less to do.
     pub baseline: BTreeMap<String, u32>,
+    /// Whom its numbers are about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched: Vec<Watched>,
     /// Since when nobody looks, because the Environment is suspended: its time stands still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Timestamp>,
@@ -326,6 +330,18 @@ impl State {
     /// True if `stored` lacks something that a restart must not forget.
     pub fn differs(&self, stored: &Self) -> bool {
         self.write() != stored.write()
+    }
+
+    /// The same without anything that the good revision is needed for: what comes next is a first one.
+    #[must_use]
+    pub fn without_good(&self) -> Self {
+        Self {
+            rejected: self.rejected.clone(),
+            flags: self.flags.clone(),
+            rollouts: self.rollouts,
+            handled: self.handled.clone(),
+            ..Self::default()
+        }
     }
 
     /// The rejection of `revision`, unless a second chance was asked for.

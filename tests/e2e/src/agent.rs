@@ -38,6 +38,8 @@ pub struct AgentOptions {
     pub kubeconfig: Option<PathBuf>,
     /// More arguments.
     pub more: Vec<String>,
+    /// More variables of its environment.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A running agent. It is killed when dropped.
@@ -78,6 +80,7 @@ impl AgentOptions {
             otlp_endpoint: None,
             kubeconfig: None,
             more: Vec::new(),
+            variables: Vec::new(),
         }
     }
 }
@@ -94,6 +97,7 @@ impl Agent {
         command
             // As in deploy/.
             .env("_RJEM_MALLOC_CONF", "dirty_decay_ms:0")
+            .envs(options.variables.iter().cloned())
             .arg("agent")
             .arg("--kubeconfig")
             .arg(

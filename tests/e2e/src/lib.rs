@@ -5,15 +5,19 @@
 //! log, never by its own word.
 
 mod agent;
+mod clock;
 mod collector;
 mod install;
+mod number;
 mod removal;
 mod shop;
 mod tenant;
 mod world;
 
 pub use agent::{Agent, AgentOptions};
+pub use clock::Clock;
 pub use collector::Collector;
 pub use install::deployed;
+pub use number::Number;
 pub use shop::{Shop, config_map, is_ready, ready};
 pub use world::{PATIENCE, World};

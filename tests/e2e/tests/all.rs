@@ -12,6 +12,8 @@ mod canaries;
 mod change;
 #[path = "all/checks.rs"]
 mod checks;
+#[path = "all/clocks.rs"]
+mod clocks;
 #[path = "all/drift.rs"]
 mod drift;
 #[path = "all/faults.rs"]
@@ -36,6 +38,8 @@ mod job_places;
 mod leases;
 #[path = "all/meanwhile.rs"]
 mod meanwhile;
+#[path = "all/moves.rs"]
+mod moves;
 #[path = "all/process.rs"]
 mod process;
 #[path = "all/quiet.rs"]
@@ -50,6 +54,8 @@ mod removal;
 mod repair;
 #[path = "all/replicas.rs"]
 mod replicas;
+#[path = "all/restarts.rs"]
+mod restarts;
 #[path = "all/rights.rs"]
 mod rights;
 #[path = "all/rollout_hooks.rs"]
@@ -58,6 +64,8 @@ mod rollout_hooks;
 mod sample;
 #[path = "all/scale.rs"]
 mod scale;
+#[path = "all/still.rs"]
+mod still;
 #[path = "all/strategies.rs"]
 mod strategies;
 #[path = "all/telemetry.rs"]

@@ -281,8 +281,8 @@ fn cost() -> Vec<Trial> {
     vec![
         scenario("a_pause_costs_nothing", cost::a_pause_costs_nothing),
         scenario(
-            "a_watched_pause_costs_a_write_for_a_number",
-            cost::a_watched_pause_costs_a_write_for_a_number,
+            "a_watched_pause_costs_a_write_for_a_few_numbers",
+            cost::a_watched_pause_costs_a_write_for_a_few_numbers,
         ),
         scenario("a_step_costs_a_few_writes", cost::a_step_costs_a_few_writes),
     ]
@@ -330,6 +330,10 @@ fn sides() -> Vec<Trial> {
         scenario(
             "two_namespaces_run_hooks_and_jobs_on_the_side_that_is_on_its_way",
             workers::run_on_the_side_that_is_on_its_way,
+        ),
+        scenario(
+            "two_namespaces_stand_still_when_one_is_out_of_reach",
+            sides::out_of_reach_they_stand_still_and_are_watched,
         ),
     ]
 }

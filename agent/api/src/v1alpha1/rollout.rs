@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use rollout::{judge::Decision, observe::Router, wish::Record};
+use rollout::{gate::Gate, judge::Decision, observe::Router, wish::Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -152,6 +152,9 @@ pub struct ReleaseRollout {
     /// The metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricState>,
+    /// How far the analysis of the step has come, so that a restart need not begin it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// What was decided, oldest first, at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Record>,

@@ -271,6 +271,9 @@ impl Pass<'_> {
             true => Some(Action::Recreated),
             false => action.and_then(crate::words::action),
         };
+        if action.is_some() && !carried.applied.changed {
+            self.repeated.insert(object.id.clone());
+        }
         match action.filter(|_| carried.applied.changed || carried.recreated) {
             Some(action) => {
                 self.changed(action, &object.id);

@@ -80,6 +80,7 @@ impl Pass<'_> {
         }
         let work = Work::new(&desired, &plan, lacking);
         self.act(&carrier, work, cancel).await;
+        self.make_up(&desired);
         self.judge_hooks();
         self.ask(&plan, &revision.to_string()).await;
         self.wait_for_claims(&seen);

@@ -18,7 +18,7 @@ impl Pass<'_> {
         let source = &self.environment.spec.source;
         let same = |followed: &Followed| followed.source == *source && !followed.refused();
         if !self.state.followed.as_ref().is_some_and(same) {
-            self.state.followed = None;
+            self.leave_repo();
             self.subscribe().await?;
         }
         let followed = self.state.followed.as_mut()?;
@@ -39,6 +39,15 @@ impl Pass<'_> {
                 }
             }
         }
+    }
+
+    /// Holds on to the mirror of a repo that is no longer followed: what serves may be known to no other.
+    fn leave_repo(&mut self) {
+        let url = &self.environment.spec.source.url;
+        let left = self.state.followed.take();
+        let left = left.filter(|followed| followed.source.url != *url);
+        let mirror = left.and_then(|followed| followed.subscription.mirror());
+        self.state.left = mirror.or(self.state.left.take());
     }
 
     async fn subscribe(&mut self) -> Option<()> {

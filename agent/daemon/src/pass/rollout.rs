@@ -5,7 +5,7 @@
 //! ```
 //! Without a strategy nothing of this happens, and nothing is read for it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use api::Reason;
 use jiff::Timestamp;
@@ -33,12 +33,14 @@ mod first;
 mod hooking;
 mod in_place;
 mod jobs;
+mod lost;
 mod observe;
 mod resume;
 mod sides;
 mod still;
 mod strategy;
 mod tell;
+mod view;
 
 pub(super) use hooking::Ahead;
 pub(super) use jobs::Sampling;
@@ -83,9 +85,11 @@ impl Pass<'_> {
         }
         let set = self.rollouts().heed_clock();
         if !set.is_zero() {
+            self.state.forget_view();
             tracing::warn!(environment = %self.key, by = %set, "the clock was set; the rollout's times go with it");
         }
         self.adopt().await;
+        self.give_up_lost(&rendering);
         self.second_chance(&rendering).await;
         let head = self.head_revision(&rendering);
         let look = self.look(&rendering, head).await?;
@@ -99,16 +103,16 @@ impl Pass<'_> {
         seen.uncut = uncut.filter(|_| before.rollout.is_some());
         if is_held && seen.uncut.is_none() {
             // No other revision begins before somebody has seen to it; the good one is kept up.
-            (seen.head, seen.strategy) = (None, None);
+            seen.nothing_begins(&before);
         }
         self.ahead = Some(Ahead::new(&look, &seen));
-        let (state, mut effects) = self.follows(&before, &seen);
+        let (state, mut effects) = self.decide(&before, &mut seen, (&cut, look.began)).await?;
         self.say_unfit(&state, &mut effects);
         self.tell_rollout(&state, &effects, &seen, &look.chosen);
         if !self.write_rollout(&state).await {
             return None;
         }
-        if seen.uncut.is_some() && self.stands_still(&state, &effects.wish) {
+        if seen.uncut.is_some() && self.stands_still(&state, &effects) {
             return None;
         }
         self.disturb(&effects.wish).await;
@@ -130,26 +134,25 @@ impl Pass<'_> {
 
     /// What is known now. `None` if the cluster cannot be asked.
     async fn seen(&mut self, look: &Look, cut: &Cut<'_>) -> Option<Observation> {
-        let (workloads, chaos) = match cut {
-            Cut::Whole => (BTreeMap::new(), self.undisturbed()),
-            Cut::Beside(split) => {
-                let workloads = self.workloads(split).await?;
-                (workloads, self.disturbed(split, look.began).await?)
-            }
-            Cut::Sides(two) => (self.workloads_of(two).await?, self.undisturbed()),
+        let (at, workloads) = self.view(cut, look.began).await?;
+        let chaos = match cut {
+            Cut::Beside(split) => self.disturbed(split, look.began).await?,
+            Cut::Whole | Cut::Sides(_) => self.undisturbed(),
         };
+        let state = self.rollouts().state.clone();
         let mut samples = self.samples();
         if !self.is_resumed() {
             // A look that decides nothing hears nothing, or what it heard would be lost.
             samples.extend(self.job_numbers().await);
         }
         Some(Observation {
-            at: look.began,
+            at,
             home: look.namespace.clone(),
             head: look.head.clone(),
             toward: look.toward.clone(),
             strategy: look.strategy.clone().filter(|_| !matches!(cut, Cut::Whole)),
             workloads,
+            watched: self.watched(cut, &state),
             samples,
             approvals: self.approvals(),
             command: self.command(),
@@ -280,8 +283,7 @@ impl Pass<'_> {
         match self.known(revision).await {
             Ok(objects) => Some(objects),
             Err(why) => {
-                let short = revision.commit.get(..7).unwrap_or_default();
-                let message = format!("the good revision {short} cannot be rendered again: {why}");
+                let message = self.cannot_be_had(revision, &why);
                 self.outcome
                     .stop(Reason::RenderFailed, message, Retry::Later);
                 None
@@ -305,10 +307,9 @@ impl Pass<'_> {
 
     /// Renders `commit` from `path`, or from where the newest one is rendered if that is not known.
     async fn render_again(&self, commit: &str, path: &str) -> Result<Vec<Object>, String> {
-        let followed = self.state.followed.as_ref();
-        let mirror = followed.and_then(|followed| followed.subscription.mirror());
-        let mirror = mirror.ok_or("the repo has not been read yet")?;
         let revision = source::Revision::parse(commit).map_err(|error| chain::text(&error))?;
+        let mirror = self.mirror_with(&revision);
+        let mirror = mirror.ok_or("the repo has not been read yet")?;
         let path = match path {
             "" => &self.environment.spec.source.path,
             path => path,
@@ -404,11 +405,7 @@ impl Pass<'_> {
 
     /// Remembers, asks for numbers, and sees to being woken.
     fn carry_on(&mut self, state: State, effects: &Effects, cut: &Cut<'_>, look: &Look) {
-        let versions = match cut {
-            Cut::Whole => Vec::new(),
-            Cut::Beside(split) => self.versions(split, &state),
-            Cut::Sides(two) => self.versions_of(two, &state),
-        };
+        let versions = self.versions(&self.watched(cut, &state), &state);
         let chosen = look.chosen.clone();
         let now = Timestamp::now();
         let said = said(self.environment);
@@ -436,6 +433,9 @@ impl Pass<'_> {
 
     /// Notes that what was wished for is all applied, and sees to another look if that is news.
     pub(super) fn stands_now(&mut self) {
+        if !self.outcome.changes.is_empty() {
+            self.state.forget_view();
+        }
         let fine = self.outcome.failures.is_empty()
             && self.outcome.stop.is_none()
             && !self.outcome.waves_wait;
@@ -445,7 +445,7 @@ impl Pass<'_> {
             return;
         };
         if rollouts.stands != wished {
-            rollouts.stands = wished;
+            (rollouts.stands, rollouts.view) = (wished, None);
             if rollouts.state.rollout.is_some() {
                 rollouts.wake = Some(Moment::of(Timestamp::now()));
             }

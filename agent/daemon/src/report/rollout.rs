@@ -23,6 +23,7 @@ pub(super) fn release(outcome: &Outcome, old: Option<&ReleaseRollout>) -> Option
             phase: told.status.phase,
             message: told.status.message.clone(),
             step_until: None,
+            gate: None,
             metrics: match told.metrics.is_empty() {
                 true => old.metrics.clone(),
                 false => told.metrics.clone(),
@@ -207,6 +208,7 @@ mod tests {
             message: String::new(),
             workloads: Vec::new(),
             metrics: Vec::new(),
+            gate: None,
             records: Vec::new(),
         };
         let told = Told {

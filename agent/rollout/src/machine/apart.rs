@@ -4,15 +4,19 @@
 //! Suspended means that nobody looks and nothing is touched, so the time of a rollout stands still, and what was seen
 //! before proves nothing after it. A rollout whose way cannot be taken apart any more stands still in the same way:
 //! whatever is wrong there is wrong with how things are described, not with what serves, and users that are thrown from
-//! one version to the other for it would be the only harm done. It still ends when somebody or git says so, an
-//! alarm, or a bad number that was asked for before. Taken away means that nothing of a rollout may stay behind.
+//! one version to the other for it would be the only harm done. As long as the new version serves, its numbers are asked
+//! for all the same: nothing passes by them, and a bad one, or one that is missing for too long, ends it as ever. So do
+//! somebody, git, and an alarm. Taken away means that nothing of a rollout may stay behind.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Run, elapsed, later};
-use crate::state::{Cause, Direction, Phase, Rollout, State, Stepping, Tallies};
+use super::{Run, elapsed, later, samples::Armed, step_at};
+use crate::{
+    state::{Cause, Direction, Phase, Rollout, State, Stepping, Tallies},
+    strategy::{Metric, Source, Step},
+};
 
 impl State {
     /// The same while nobody looks. The time of a rollout under way stands still until the next look.
@@ -39,6 +43,9 @@ impl Run<'_> {
         let Some(rollout) = &mut self.state.rollout else {
             return;
         };
+        if rollout.watched.is_empty() {
+            rollout.watched = self.seen.watched_toward(&rollout.target);
+        }
         if let Some(since) = rollout.halted.take() {
             rollout.stood_still(elapsed(since, self.now));
         }
@@ -59,14 +66,36 @@ impl Run<'_> {
             _ => {
                 let forward = rollout.direction == Direction::Forward;
                 let said = self.news().or_else(|| self.alarm().filter(|_| forward));
-                // Nobody is asked, but what was asked before may say its number only now.
-                let told = forward && !self.seen.samples.is_empty();
-                let number = || told.then(|| self.bad_number()).flatten();
-                match said.or_else(number) {
+                let cause = match (said, forward) {
+                    (None, true) => self.sample(),
+                    (said, _) => said,
+                };
+                match cause {
                     Some(cause) => self.end(cause),
-                    None => why.clone_into(&mut self.waiting),
+                    None => self.waiting = self.left_alone(why),
                 }
             }
+        }
+    }
+
+    /// What it stands still for, and who watches it meanwhile.
+    fn left_alone(&self, why: &str) -> String {
+        let rollout = self.state.rollout.as_ref();
+        let Some(rollout) = rollout.filter(|rollout| rollout.serves(self.seen)) else {
+            return why.to_owned();
+        };
+        let asked = rollout.armed(self.seen);
+        let asked = asked.iter().filter(|armed| armed.is_asked);
+        let asked = asked.flat_map(|armed| &armed.analysis.metrics);
+        let asked: BTreeSet<&str> = asked.map(|metric| metric.name.as_str()).collect();
+        let unasked: Vec<&str> = rollout
+            .numbers()
+            .filter(|name| !asked.contains(name))
+            .collect();
+        match (asked.is_empty(), unasked.is_empty()) {
+            (true, true) => why.to_owned(),
+            (false, true) => format!("{why}; its numbers are watched meanwhile"),
+            (_, false) => format!("{why}; {} cannot be watched meanwhile", unasked.join(", ")),
         }
     }
 
@@ -86,6 +115,46 @@ impl Run<'_> {
 }
 
 impl Rollout {
+    /// Whether anybody is led to the new version, where nobody can see it: as it was left.
+    pub(super) fn was_left_serving(&self) -> bool {
+        let by_pods = || self.watched.iter().any(|one| one.by_pods);
+        match &self.phase {
+            Phase::Stepping(stepping) => {
+                self.weight > 0 || (stepping.reached.is_some() && by_pods())
+            }
+            Phase::Promoting { .. } => self.weight > 0 || by_pods(),
+            // Everybody is on the way to one version, or there.
+            Phase::Returning { .. } | Phase::Baking { .. } | Phase::Ending { .. } => false,
+        }
+    }
+
+    /// What of `armed` is asked while it stands still: as long as somebody is served, all that only has to be asked. A
+    /// Job would have to be made; one that was made before still counts.
+    pub(super) fn still_asked(&self, armed: Vec<Armed>) -> Vec<Armed> {
+        let serves = self.was_left_serving() && !self.watched.is_empty();
+        let parts = armed.into_iter().flat_map(|mut one| {
+            let mut made = one.clone();
+            let is_job = |metric: &Metric| matches!(metric.from, Source::Job(_));
+            made.analysis.metrics.retain(is_job);
+            made.is_asked = false;
+            one.analysis.metrics.retain(|metric| !is_job(metric));
+            one.is_asked &= serves;
+            [one, made]
+        });
+        parts.collect()
+    }
+
+    /// The names of all numbers that would be asked for now.
+    fn numbers(&self) -> impl Iterator<Item = &str> {
+        let gate = match step_at(&self.strategy.steps, self.step) {
+            Some(Step::Analysis(analysis)) => Some(analysis),
+            _ => None,
+        };
+        let all = self.strategy.analysis.iter().chain(gate);
+        let metrics = all.flat_map(|analysis| &analysis.metrics);
+        metrics.map(|metric| metric.name.as_str())
+    }
+
     /// Nothing that waits for time has come closer, and numbers begin anew: nobody has watched.
     fn stood_still(&mut self, by: Duration) {
         let on = |at: &mut Timestamp| *at = later(*at, by);

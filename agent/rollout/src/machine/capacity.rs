@@ -126,6 +126,9 @@ impl Rollout {
 
     /// True if anybody is served by the new version.
     pub(super) fn serves(&self, seen: &Observation) -> bool {
+        if seen.uncut.is_some() {
+            return self.was_left_serving();
+        }
         let by_pods = |one: &Workload| !one.router.is_exact() && one.canary_ready() > 0;
         self.weight > 0 || seen.workloads.values().any(by_pods)
     }

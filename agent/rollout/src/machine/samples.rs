@@ -23,6 +23,7 @@ pub(crate) const GATE: u32 = 3;
 const WATCH: u32 = 1;
 
 /// One analysis that is under way now.
+#[derive(Clone)]
 pub(super) struct Armed {
     /// What its samples are called before the name of the metric.
     pub(super) scope: String,
@@ -242,11 +243,14 @@ impl Rollout {
                 is_asked: baking || self.serves(seen),
             });
         }
-        armed.extend(self.gate());
-        armed
+        armed.extend(self.armed_gate());
+        match seen.uncut.is_some() {
+            true => self.still_asked(armed),
+            false => armed,
+        }
     }
 
-    fn gate(&self) -> Option<Armed> {
+    fn armed_gate(&self) -> Option<Armed> {
         let Phase::Stepping(stepping) = &self.phase else {
             return None;
         };
@@ -261,7 +265,7 @@ impl Rollout {
         })
     }
 
-    fn gate_analysis(&self) -> Option<Analysis> {
+    pub(crate) fn gate_analysis(&self) -> Option<Analysis> {
         match step_at(&self.strategy.steps, self.step)? {
             Step::Analysis(analysis) => Some(analysis.clone()),
             Step::Synthetic(synthetic) => {

@@ -95,6 +95,7 @@ impl Run<'_> {
         let namespaces = strategy.namespaces.as_ref();
         let side = namespaces.map(|namespaces| self.side_for(&target, namespaces));
         let seen = self.seen.workloads.iter();
+        let watched = self.seen.watched_toward(&target);
         self.state.rollout = Some(Rollout {
             target,
             number: self.state.rollouts,
@@ -105,6 +106,7 @@ impl Run<'_> {
             baseline: seen
                 .map(|(key, one)| (key.clone(), one.stable.wanted))
                 .collect(),
+            watched,
             halted: None,
             paused: None,
             ailing: self.seen.alarms.keys().cloned().collect(),

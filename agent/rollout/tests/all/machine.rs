@@ -2,6 +2,7 @@
 
 use rollout::{
     Effects, State, Strategy,
+    gate::Gate,
     observe::{Action, Approval, Command, Pods, Router},
     state::{Cause, Direction, Phase, StateError},
     strategy::{
@@ -12,7 +13,7 @@ use rollout::{
 };
 use serde_json::json;
 
-use crate::world::{Metrics, WEB, World, error_rate, revision, watched};
+use crate::world::{Metrics, WEB, World, error_rate, revision, start, watched};
 
 fn weights(all: &[u8]) -> Strategy {
     Strategy::of(all.iter().copied().map(Step::Weight).collect())
@@ -1050,11 +1051,18 @@ fn lost(mut world: World) -> World {
 fn a_rollout_that_nobody_can_tell_of_stands_still_and_says_why() {
     let mut world = uncut();
     let web = World::new(Router::Route).seen.workloads;
+    // As an older agent has left it: nobody knows whom to ask about.
+    let rollout = world.state.rollout.as_mut().expect("under way");
+    rollout.watched.clear();
     for _ in 0..20 {
         world.pass(600);
         world.seen.at = world.now;
         let effects = world.look();
-        assert_eq!(effects.waiting, "web has moved");
+        assert_eq!(
+            effects.waiting,
+            "web has moved; error-rate cannot be watched meanwhile"
+        );
+        assert_eq!(effects.wish.checks, []);
         let canary = effects.wish.canary.expect("it stands");
         assert_eq!((canary.weight, world.at_step()), (25, Some(1)));
     }
@@ -1070,6 +1078,81 @@ fn a_rollout_that_nobody_can_tell_of_stands_still_and_says_why() {
     world.turn();
     assert_eq!(world.at_step(), Some(1));
     world.until(10, |world| world.is_settled_on("b"));
+}
+
+/// Looks for so long, and asks for the numbers that are wished for.
+fn still_watched(world: &mut World, looks: usize) {
+    for _ in 0..looks {
+        world.pass(30);
+        world.seen.at = world.now;
+        let effects = world.look();
+        world.measure(&effects.wish);
+    }
+}
+
+#[test]
+fn what_stands_still_is_watched_for_as_long_as_it_serves() {
+    for router in [Router::Route, Router::Replicas] {
+        let pause = Step::Pause(Pause {
+            duration: Some(rollout::Interval::seconds(60)),
+        });
+        let mut world = World::new(router);
+        let steps = vec![Step::Weight(25), pause, Step::Weight(100)];
+        world.push("b", Some(watched(Strategy::of(steps))));
+        world.until(10, |world| world.at_step() == Some(1));
+        world.turn();
+        let mut world = lost(world);
+        // Good numbers bring it no further, and a restart forgets nobody to ask about.
+        still_watched(&mut world, 20);
+        world.state = State::read(&world.state.write()).expect("what was written");
+        let effects = world.look();
+        assert_eq!(
+            effects.waiting,
+            "web has moved; its numbers are watched meanwhile"
+        );
+        assert_eq!((world.at_step(), effects.wish.checks.len()), (Some(1), 1));
+        world.metrics = Metrics::Bad;
+        still_watched(&mut world, 3);
+        let rejection = world.state.rejection(&revision("b")).expect("it is bad");
+        assert!(matches!(rejection.cause, Cause::AnalysisFailed { .. }));
+        assert_eq!(world.state.good, Some(revision("a")));
+    }
+}
+
+#[test]
+fn a_number_that_is_missing_while_it_stands_still_goes_by_its_policy() {
+    for on_missing in [OnMissing::Abort, OnMissing::Hold] {
+        let mut world = uncut();
+        let rollout = world.state.rollout.as_mut().expect("under way");
+        let analysis = rollout.strategy.analysis.as_mut().expect("watched");
+        analysis.on_missing = on_missing;
+        world.metrics = Metrics::Empty;
+        still_watched(&mut world, 20);
+        let missing = world.state.rejection(&revision("b"));
+        let missing = missing.map(|rejection| rejection.cause.as_str());
+        match on_missing {
+            OnMissing::Abort => assert_eq!(missing, Some("AnalysisMissing")),
+            OnMissing::Hold => assert_eq!((missing, world.at_step()), (None, Some(1))),
+        }
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_what_stands_still_and_serves_nobody() {
+    let mut world = World::new(Router::Route);
+    let steps = vec![
+        Step::Replicas(Amount::Percent(100)),
+        Step::Pause(Pause { duration: None }),
+        Step::Weight(100),
+    ];
+    world.push("b", Some(watched(Strategy::of(steps))));
+    world.until(10, |world| world.at_step() == Some(1));
+    let mut world = lost(world);
+    world.metrics = Metrics::Empty;
+    still_watched(&mut world, 40);
+    let effects = world.look();
+    assert_eq!((world.at_step(), effects.wish.checks.len()), (Some(1), 0));
+    assert_eq!(effects.waiting, "web has moved");
 }
 
 #[test]
@@ -1144,4 +1227,53 @@ fn what_bakes_and_cannot_be_told_of_is_over_in_time_and_not_called_back() {
     world.look();
     assert_eq!(world.state.rollout, None);
     assert_eq!(world.state.good, Some(revision("b")));
+}
+
+#[test]
+fn an_analysis_goes_on_with_the_good_samples_that_were_told() {
+    let mut world = World::new(Router::Route);
+    let analysis = Analysis {
+        count: Some(4),
+        ..Analysis::of(vec![error_rate()])
+    };
+    let steps = vec![
+        Step::Weight(25),
+        Step::Analysis(analysis),
+        Step::Weight(100),
+    ];
+    world.push("b", Some(Strategy::of(steps)));
+    let told = |world: &World| {
+        let rollout = world.state.rollout.as_ref().expect("under way");
+        let gate = rollout.gate();
+        (rollout.id(), gate)
+    };
+    let good = |world: &World| told(world).1.map_or(0, |gate| gate.good["error-rate"]);
+    world.until(10, |world| world.at_step() == Some(1));
+    world.until(30, |world| good(world) == 3);
+    let (id, gate) = (told(&world).0, told(&world).1.expect("told"));
+    let more = |good: u32| Gate {
+        good: [("error-rate".to_owned(), good)].into(),
+        ..gate.clone()
+    };
+    let before = Gate {
+        since: start(),
+        ..gate.clone()
+    };
+
+    world.state = State::read(&world.state.write()).expect("what was written");
+    world.state.take_up("production-a#1", &gate);
+    world.state.take_up(&id, &before);
+    assert_eq!(good(&world), 0, "that was told of something else");
+    world.state.take_up(&id, &more(2));
+    assert_eq!(good(&world), 2);
+    world.state.take_up(&id, &more(9));
+    assert_eq!(good(&world), 3, "one is left to be heard");
+    world.seen.samples.clear();
+    world.seen.at = world.now;
+    world.look();
+    assert_eq!(world.at_step(), Some(1), "nobody has heard anything");
+    world.turn();
+    world.pass(30);
+    world.turn();
+    assert_eq!(world.at_step(), Some(2));
 }

@@ -10,18 +10,21 @@ use std::{env, fmt};
 
 use rollout::{
     State, Strategy,
+    gate::Gate,
     observe::{Action, Approval, Command, Pods, Prepared, Router},
-    state::{Phase, Rollout},
-    strategy::{Amount, Chaos, Namespaces, Pause, Step},
+    state::{Direction, Phase, Rollout},
+    strategy::{Amount, Analysis, Chaos, Namespaces, Pause, Step},
     wish::Effects,
 };
 
-use crate::world::{Metrics, WEB, World, revision, watched};
+use crate::world::{Metrics, WEB, World, error_rate, revision, watched};
 
 /// Pods that everybody needs at the beginning.
 const PODS: u32 = 4;
 /// Three intervals of the analysis: an older number is none.
 const SILENCE: i64 = 90;
+/// Good numbers that the analysis of a step needs.
+const NEEDED: u32 = 2;
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +170,10 @@ struct Trial {
     missing: bool,
     /// Rollouts that were led past a step by hand.
     by_hand: bool,
+    /// What a Release tells of the analysis of a step, of the last look or of one before it.
+    told: Option<(String, Gate)>,
+    /// Good numbers that came in for the analysis of a step, and of which.
+    good: (String, u32),
 }
 
 /// What the histories begin with.
@@ -219,9 +226,14 @@ impl Trial {
             objects: Vec::new(),
             also: Vec::new(),
         };
+        let gate = Analysis {
+            count: Some(NEEDED),
+            ..Analysis::of(vec![error_rate()])
+        };
         let mut strategy = watched(Strategy::of(vec![
             Step::Weight(25),
             pause(),
+            Step::Analysis(gate),
             Step::Chaos(chaos),
             Step::Weight(100),
         ]));
@@ -243,6 +255,8 @@ impl Trial {
             well: None,
             missing: false,
             by_hand: false,
+            told: None,
+            good: (String::new(), 0),
         }
     }
 
@@ -260,22 +274,26 @@ impl Trial {
             return self.sleep();
         }
         self.looks = Looks::Always;
-        self.world.aim();
         let rolls = self.world.state.rollout.is_some();
         self.world.seen.uncut = (self.uncut && rolls).then(|| "web has moved".to_owned());
+        self.world.aim();
         let before = self.world.clone();
+        let tainted = self.tainted.len();
         self.note();
+        self.note_gate();
         let effects = self.world.look();
         self.hold(&before, &effects)?;
+        self.is_watched(&before, &effects, self.tainted.len() > tainted)
+            .map_err(|rule| self.broken(rule))?;
         if before.seen.uncut.is_some() && effects.wish.canary.is_some() {
-            // Nothing is carried out, and nobody is asked.
-            self.world.seen.samples.clear();
-            self.well = None;
+            // Nothing is carried out; what was well then is nothing that anything may pass by.
+            (self.well, self.good.1) = (None, 0);
         } else {
             self.world.obey(&effects.wish);
-            self.world.measure(&effects.wish);
         }
+        self.world.measure(&effects.wish);
         self.world.pass(10);
+        self.tell();
         Ok(())
     }
 
@@ -295,6 +313,45 @@ impl Trial {
         }
     }
 
+    /// While it stands still its numbers are asked for as long as it serves, and a `bad` one ends it.
+    fn is_watched(&self, before: &World, effects: &Effects, bad: bool) -> Result<(), String> {
+        let (Some(old), Some(_)) = (&before.state.rollout, &before.seen.uncut) else {
+            return Ok(());
+        };
+        let watched = matches!(old.phase, Phase::Stepping(_) | Phase::Promoting { .. })
+            && old.weight > 0
+            && !old.watched.is_empty()
+            && old.direction == Direction::Forward;
+        let new = self.world.state.rollout.as_ref();
+        let goes_on = new.is_some_and(|new| !matches!(new.phase, Phase::Ending { .. }));
+        let looked = before.now.duration_since(before.seen.at).as_secs().abs() <= 60;
+        match watched && goes_on && looked {
+            true if bad => Err("a bad number did not end what stands still".to_owned()),
+            true if effects.wish.checks.is_empty() => {
+                Err("nobody is asked while it stands still".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is written into the Release, now and then: whoever dies in between has told less than was counted.
+    fn tell(&mut self) {
+        if self.history.len().is_multiple_of(2) {
+            let rollout = self.world.state.rollout.as_ref();
+            self.told = rollout.and_then(|rollout| Some((rollout.id(), rollout.gate()?)));
+        }
+    }
+
+    /// Somebody new goes on with what is written down.
+    fn restart(&mut self) {
+        let stored = self.world.state.write();
+        let mut state = State::read(&stored).expect("what was written");
+        if let Some((id, gate)) = &self.told {
+            state.take_up(id, gate);
+        }
+        self.world.state = state;
+    }
+
     /// Nobody looks, and nothing of what stands changes.
     fn sleep(&mut self) -> Result<(), Broken> {
         let state = self.world.state.halted(self.world.now);
@@ -312,7 +369,7 @@ impl Trial {
         // Longer than every pause and deadline.
         self.world.pass(1000);
         // What was known to be well before is nothing that anything may pass by.
-        self.well = None;
+        (self.well, self.good.1) = (None, 0);
         Ok(())
     }
 
@@ -359,7 +416,7 @@ impl Trial {
             }
             StableBreaks => world.web().stable.ready = 1,
             Blind => self.blind = !self.blind,
-            Restart => world.state = State::read(&world.state.write()).expect("what was written"),
+            Restart => self.restart(),
             Alarm => world.alarm("front"),
             Calm => world.seen.alarms.clear(),
             ChaosSticks => world.sticks = true,
@@ -452,6 +509,36 @@ impl Trial {
         }
     }
 
+    /// Good numbers that come in for the step's own analysis.
+    fn note_gate(&mut self) {
+        let Some(rollout) = &self.world.state.rollout else {
+            return;
+        };
+        let scope = format!("{}/{}/", rollout.id(), rollout.step);
+        if self.good.0 != scope {
+            self.good = (scope.clone(), 0);
+        }
+        let mut samples = self.world.seen.samples.iter();
+        let good = samples.any(|sample| {
+            let answer = sample.reading.answer.as_ref();
+            sample.key.starts_with(&scope) && answer.is_ok_and(|numbers| numbers.canary <= 0.01)
+        });
+        self.good.1 += u32::from(good);
+    }
+
+    /// The analysis of a step is passed by as many good numbers as it needs, however often somebody begins anew.
+    fn counts_what_it_needs(&self, before: &World) -> Result<(), String> {
+        let (Some(old), Some(new)) = (&before.state.rollout, &self.world.state.rollout) else {
+            return Ok(());
+        };
+        let gate = matches!(old.strategy.steps.get(old.step), Some(Step::Analysis(_)));
+        let on = old.id() == new.id() && new.step > old.step;
+        match gate && on && !self.by_hand && self.good.1 < NEEDED {
+            true => Err(format!("{} good numbers were enough", self.good.1)),
+            false => Ok(()),
+        }
+    }
+
     /// Every rule.
     fn hold(&self, before: &World, effects: &Effects) -> Result<(), Broken> {
         // Dear to ask, and as true of every fourth look as of all.
@@ -470,6 +557,7 @@ impl Trial {
             self.has_one_canary(before, effects),
             self.passes_nothing_bad(before, effects),
             self.passes_nothing_missing(before),
+            self.counts_what_it_needs(before),
             self.leaves_rejected_alone(before, effects),
             self.disturbs_in_its_step_only(before, effects),
             self.waits_for_hooks(before, effects),

@@ -12,6 +12,7 @@ use rollout::{
     state::{Phase, Revision},
     strategy::{Analysis, Metric, Namespaces, Source, Strategy, analysis::Prometheus},
     victim::Victim,
+    watched::{Place, Watched},
     wish::{Effects, Wish},
 };
 
@@ -119,6 +120,7 @@ impl World {
                 toward: None,
                 strategy: None,
                 workloads: BTreeMap::from([(WEB.to_owned(), workload)]),
+                watched: Vec::new(),
                 samples: Vec::new(),
                 approvals: Vec::new(),
                 command: None,
@@ -165,6 +167,11 @@ impl World {
     /// What is seen is of the rollout under way, or of the newest revision.
     pub(crate) fn aim(&mut self) {
         let rollout = self.state.rollout.as_ref();
+        // Nobody can tell it of what cannot be taken apart.
+        let told = rollout.is_some() && self.seen.uncut.is_none();
+        let by_pods = |web: &Workload| !matches!(web.router, Router::Route | Router::Selector);
+        let workloads = self.seen.workloads.values().filter(|_| told);
+        self.seen.watched = workloads.map(|web| web_in_both(by_pods(web))).collect();
         let target = rollout.map(|rollout| rollout.target.clone());
         self.seen.toward = target.or_else(|| self.seen.head.clone());
     }
@@ -307,6 +314,19 @@ impl World {
     pub(crate) fn at_step(&self) -> Option<usize> {
         let rollout = self.state.rollout.as_ref()?;
         matches!(rollout.phase, Phase::Stepping(_)).then_some(rollout.step)
+    }
+}
+
+fn web_in_both(by_pods: bool) -> Watched {
+    let place = |name: &str| Place {
+        namespace: "shop".to_owned(),
+        workload: name.to_owned(),
+        service: name.to_owned(),
+    };
+    Watched {
+        canary: place("web-canary"),
+        stable: place("web"),
+        by_pods,
     }
 }
 

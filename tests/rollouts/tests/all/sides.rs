@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use api::v1alpha1::{EnvironmentStatus, RolloutPhase};
-use e2e::{Agent, AgentOptions, PATIENCE, Shop};
+use api::{
+    names::ENVIRONMENT_LABEL,
+    v1alpha1::{EnvironmentStatus, RolloutPhase},
+};
+use e2e::{Agent, AgentOptions, Number, PATIENCE, Shop};
 use lab::{Load, audit::Entry, eventually};
 use serde_json::{Value, json};
 
@@ -255,4 +258,49 @@ fn is_there(status: &EnvironmentStatus, commit: &str) -> bool {
         .as_ref()
         .is_some_and(|rollout| rollout.phase == RolloutPhase::Settled);
     settled && status.revision.applied.as_deref() == Some(commit)
+}
+
+/// The namespace that serves is taken out of the agent's reach in mid-rollout.
+pub(crate) async fn out_of_reach_they_stand_still_and_are_watched() -> Result<()> {
+    let number = Number::start(0.5).await?;
+    let (two, _agent) = Two::open("adrift", "1h", 1).await?;
+    let mut watched = strategy(&two.blue, &two.green, ("1h", 1));
+    watched["steps"][3] = json!({ "pause": {} });
+    watched["analysis"]["metrics"] =
+        json!([{ "name": "score", "from": { "web": { "url": number.url() } }, "max": 1 }]);
+    two.show.strategy(watched).await?;
+    let load = two.show.users(100).await?;
+    let second = two.show.push(&Version::good("v2"))?;
+    two.show.share(&load, "v2", 100).await?;
+
+    let namespace = format!("/api/v1/namespaces/{}", two.green);
+    let label = |value: Value| json!({ "metadata": { "labels": { ENVIRONMENT_LABEL: value } } });
+    let live = two.show.api.get(&namespace).await?;
+    let ours = live["metadata"]["labels"][ENVIRONMENT_LABEL].clone();
+    two.show.api.patch(&namespace, &label(Value::Null)).await?;
+    let told = two.show.shop.not_ready("InvalidStrategy").await?;
+    for words in [two.green.as_str(), "its numbers are watched meanwhile"] {
+        ensure!(told.message.contains(words), "{}", told.message);
+    }
+    let before = number.asked();
+    eventually(PATIENCE, || async {
+        let asked = number.asked() - before;
+        ensure!(asked >= 3, "asked {asked} times");
+        Ok(())
+    })
+    .await?;
+    two.show.share(&load, "v2", 100).await?;
+
+    number.says(Some(7.0));
+    let held = two.show.held(&second).await?;
+    ensure!(held.reason == "AnalysisFailed", "{held:?}");
+    two.show.share(&load, "v1", 100).await?;
+    // What is wrong is still to be mended before the next one.
+    two.show.push(&Version::good("v3"))?;
+    two.show.shop.not_ready("InvalidStrategy").await?;
+    two.show.share(&load, "v1", 100).await?;
+    two.show.api.patch(&namespace, &label(ours)).await?;
+    number.says(Some(0.5));
+    two.show.share(&load, "v3", 100).await?;
+    no_failure(&load, None)
 }

@@ -8,10 +8,11 @@ use rollout::{
     State,
     observe::{Approval, Command, Pods, Router, Sample, Workload, pods},
     split::{Split, Track, shares},
+    watched::{Place, Watched},
 };
 use serde_json::Value;
 
-use super::Pass;
+use super::{Cut, Pass};
 use crate::{
     chain,
     measure::{self, Versions},
@@ -197,43 +198,57 @@ impl Pass<'_> {
             .collect()
     }
 
-    /// Whose numbers are asked for.
-    pub(super) fn versions(&self, split: &Split<'_>, state: &State) -> Vec<Versions> {
+    /// Whom the numbers of a rollout under way are about.
+    pub(super) fn watched(&self, cut: &Cut<'_>, state: &State) -> Vec<Watched> {
+        match cut {
+            _ if state.rollout.is_none() => Vec::new(),
+            Cut::Whole => Vec::new(),
+            Cut::Beside(split) => split.tracks().iter().map(watched).collect(),
+            Cut::Sides(two) => self.watched_of(two, state),
+        }
+    }
+
+    /// Whose numbers are asked for: of all that is `watched`.
+    pub(super) fn versions(&self, watched: &[Watched], state: &State) -> Vec<Versions> {
         let Some(rollout) = &state.rollout else {
             return Vec::new();
         };
-        let target = &rollout.target;
-        let about = measure::about(
-            &self.key.to_string(),
-            &target.release,
-            &target.commit,
-            rollout.weight,
-        );
+        let (release, commit) = (&rollout.target.release, &rollout.target.commit);
+        let about = measure::about(&self.key.to_string(), release, commit, rollout.weight);
         let checks = self.state.checks.named();
-        let tracks = split.tracks().iter();
         // What bakes is the stable version, and there is no other.
         let bakes = super::bakes(state);
-        tracks
-            .map(|track| {
-                let service = track.services.first().cloned().unwrap_or_default();
-                let beside = match track.router {
-                    Router::Route => rollout::split::beside(&service),
-                    _ => service.clone(),
-                };
-                let stable = (track.id.name.clone(), service);
-                let namespace = track.namespace().to_owned();
-                Versions {
-                    namespaces: (namespace.clone(), namespace),
-                    canary: match bakes {
-                        true => stable.clone(),
-                        false => (track.canary.clone(), beside),
-                    },
-                    stable,
-                    began: rollout.began,
-                    about: about.clone(),
-                    checks: checks.clone(),
-                }
-            })
-            .collect()
+        let names = |place: &Place| (place.workload.clone(), place.service.clone());
+        let all = watched.iter().map(|one| {
+            let canary = if bakes { &one.stable } else { &one.canary };
+            Versions {
+                namespaces: (canary.namespace.clone(), one.stable.namespace.clone()),
+                canary: names(canary),
+                stable: names(&one.stable),
+                began: rollout.began,
+                about: about.clone(),
+                checks: checks.clone(),
+            }
+        });
+        all.collect()
+    }
+}
+
+/// The two versions of a workload that stand side by side.
+fn watched(track: &Track) -> Watched {
+    let service = track.services.first().cloned().unwrap_or_default();
+    let place = |workload: &str, service: String| Place {
+        namespace: track.namespace().to_owned(),
+        workload: workload.to_owned(),
+        service,
+    };
+    let beside = match track.router {
+        Router::Route => rollout::split::beside(&service),
+        _ => service.clone(),
+    };
+    Watched {
+        canary: place(&track.canary, beside),
+        stable: place(&track.id.name, service),
+        by_pods: matches!(track.router, Router::Replicas | Router::InPlace),
     }
 }

@@ -31,7 +31,7 @@ impl Pass<'_> {
         rollouts.is_new && rollouts.state.rollout.is_some()
     }
 
-    /// Takes up what the Release tells: the last numbers, and which decisions are in it.
+    /// Takes up what the Release tells: the last numbers, which decisions are in it, and how many samples were good.
     pub(super) fn remember_release(&mut self) {
         let release = self.state.release.as_ref();
         let told = release.and_then(|release| release.status.rollout.clone());
@@ -39,6 +39,9 @@ impl Pass<'_> {
             return;
         };
         rollouts.untold.retain(|one| !told.records.contains(one));
+        if let Some(gate) = &told.gate {
+            rollouts.state.take_up(&told.id, gate);
+        }
         if rollouts.recent.is_empty() {
             let metrics = told.metrics.into_iter();
             let known = metrics.map(|one| (one.last.metric.clone(), (one.recent, one.last)));
@@ -60,6 +63,8 @@ impl Pass<'_> {
         }
         told.status.state = with_untold(state.write(), &told.records);
         let told = told.status.clone();
+        // What follows from it changes the workloads.
+        self.state.forget_view();
         if !self.context.fence.holds() {
             return false;
         }

@@ -16,6 +16,7 @@ use rollout::{
     },
     state::Rollout,
     strategy::Namespaces,
+    watched::{Place, Watched},
 };
 use serde_json::Value;
 
@@ -23,7 +24,6 @@ use super::{Cut, Look, Pass, bakes};
 use crate::{
     chain,
     key::EnvironmentKey,
-    measure::{self, Versions},
     outcome::Retry,
     pass::scopes::{Kinds, kinds_of},
     rendered::Rendering,
@@ -169,30 +169,24 @@ impl Pass<'_> {
         }
     }
 
-    /// Whose numbers are asked for: of what routes lead to.
-    pub(super) fn versions_of(&self, two: &Two, state: &State) -> Vec<Versions> {
-        let Some(rollout) = &state.rollout else {
-            return Vec::new();
-        };
+    /// Whom numbers are about: what routes lead to.
+    pub(super) fn watched_of(&self, two: &Two, state: &State) -> Vec<Watched> {
         let places = self.places(state);
-        let new = match (&places.other, bakes(state)) {
-            (Some(other), false) => other.clone(),
-            _ => places.serving.clone(),
-        };
-        let target = &rollout.target;
-        let (release, commit) = (&target.release, &target.commit);
-        let about = measure::about(&self.key.to_string(), release, commit, rollout.weight);
-        let checks = self.state.checks.named();
         let led = two.workloads.iter().filter_map(|workload| {
-            let service = workload.services.first()?.clone();
-            let names = (workload.id.name.clone(), service);
-            Some(Versions {
-                namespaces: (new.clone(), places.serving.clone()),
-                canary: names.clone(),
-                stable: names,
-                began: rollout.began,
-                about: about.clone(),
-                checks: checks.clone(),
+            let service = workload.services.first()?;
+            let place = |namespace: &str| Place {
+                namespace: namespace.to_owned(),
+                workload: workload.id.name.clone(),
+                service: service.clone(),
+            };
+            let serving = place(&places.serving);
+            Some(Watched {
+                canary: places
+                    .other
+                    .as_deref()
+                    .map_or_else(|| serving.clone(), place),
+                stable: serving,
+                by_pods: false,
             })
         });
         led.collect()

@@ -1,17 +1,17 @@
 //! A rollout under way whose revisions cannot be taken apart any more: it stands still.
 //!
-//! What is applied stays as it is, canary and shares included, and nothing is asked, made or repaired; a disturbance does
-//! not outlive that. What ends it all the same is `rollout::machine`'s to say.
+//! What is applied stays as it is, canary and shares included, and nothing is made or repaired; a disturbance does not
+//! outlive that. Its numbers are asked for as long as it serves. What ends it is `rollout::machine`'s to say.
 
 use jiff::Timestamp;
 use rollout::{
-    State, Wish,
+    Effects, State,
     split::Fault,
     state::{Phase, Rollout},
 };
 
 use super::Pass;
-use crate::{key::EnvironmentKey, rollouts::said};
+use crate::{clock::Moment, key::EnvironmentKey, rollouts::said};
 
 impl Pass<'_> {
     /// True while a rollout leads users somewhere.
@@ -23,17 +23,25 @@ impl Pass<'_> {
 
     /// True if the pass ends here, with everything as it was left. Otherwise it is over, and what is wrong with it is
     /// nobody's trouble any more.
-    pub(super) fn stands_still(&mut self, state: &State, wish: &Wish) -> bool {
-        if wish.canary.is_none() {
+    pub(super) fn stands_still(&mut self, state: &State, effects: &Effects) -> bool {
+        if effects.wish.canary.is_none() {
             if state.rollout.is_none() {
                 self.outcome.stop = None;
             }
             return false;
         }
         self.disturbs = Some(false);
-        let said = said(self.environment);
+        if let Some(stop) = &mut self.outcome.stop {
+            stop.message.clone_from(&effects.waiting);
+        }
+        let watched = state.rollout.as_ref().map(|rollout| &rollout.watched);
+        let versions = self.versions(watched.map_or(&[][..], Vec::as_slice), state);
+        let (said, now) = (said(self.environment), Timestamp::now());
         let rollouts = self.rollouts();
-        rollouts.asking.arrange(&[], &[], Timestamp::now());
+        rollouts
+            .asking
+            .arrange(&effects.wish.checks, &versions, now);
+        (rollouts.wake, rollouts.looked) = (effects.wake.map(Moment::of), true);
         (rollouts.state, rollouts.said) = (state.clone(), said);
         true
     }

@@ -85,6 +85,7 @@ impl Stage {
                 toward: None,
                 strategy: Some(strategy()),
                 workloads: BTreeMap::from([(WEB.to_owned(), workload)]),
+                watched: Vec::new(),
                 samples: Vec::new(),
                 approvals: Vec::new(),
                 command: None,
