@@ -21,6 +21,18 @@ impl Pass<'_> {
         rollout.is_some_and(|rollout| !bakes(rollout))
     }
 
+    /// Says what a rollout stands still for, and who watches it meanwhile.
+    pub(super) fn say_still(&mut self, effects: &Effects) {
+        if let Some(stop) = self
+            .outcome
+            .stop
+            .as_mut()
+            .filter(|_| !effects.waiting.is_empty())
+        {
+            stop.message.clone_from(&effects.waiting);
+        }
+    }
+
     /// True if the pass ends here, with everything as it was left. Otherwise it is over, and what is wrong with it is
     /// nobody's trouble any more.
     pub(super) fn stands_still(&mut self, state: &State, effects: &Effects) -> bool {
@@ -31,9 +43,6 @@ impl Pass<'_> {
             return false;
         }
         self.disturbs = Some(false);
-        if let Some(stop) = &mut self.outcome.stop {
-            stop.message.clone_from(&effects.waiting);
-        }
         let watched = state.rollout.as_ref().map(|rollout| &rollout.watched);
         let versions = self.versions(watched.map_or(&[][..], Vec::as_slice), state);
         let (said, now) = (said(self.environment), Timestamp::now());

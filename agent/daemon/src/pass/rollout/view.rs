@@ -49,6 +49,9 @@ impl Pass<'_> {
         (cut, began): (&Cut<'_>, Timestamp),
     ) -> Option<(State, Effects)> {
         let (state, effects) = self.follows(before, seen);
+        if seen.uncut.is_some() {
+            self.say_still(&effects);
+        }
         let moves = state.differs(before) || !is_same(&effects.wish, &self.rollouts().wish);
         if !moves || seen.at == began {
             return Some((state, effects));
