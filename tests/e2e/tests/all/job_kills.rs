@@ -56,9 +56,10 @@ fn boundary(entry: &Entry) -> Option<String> {
     match resource.as_str() {
         "jobs" => Some(format!("{verb} {name}")),
         "inventories" => {
-            let entries = body["spec"]["entries"].as_array().cloned();
-            let entries = entries.unwrap_or_default().into_iter();
-            let samples = entries.filter(|one| one["hook"]["point"] == "Sample");
+            let lines = body["spec"]["entries"].as_array().cloned();
+            let lines = lines.unwrap_or_default().into_iter();
+            let entries = lines.filter_map(|line| serde_json::from_str(line.as_str()?).ok());
+            let samples = entries.filter(|one: &Value| one["hook"]["point"] == "sample");
             let samples: Vec<String> = samples
                 .map(|one| {
                     format!(
