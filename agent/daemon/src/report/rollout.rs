@@ -45,7 +45,10 @@ pub(super) fn release(outcome: &Outcome, old: Option<&ReleaseRollout>) -> Option
 pub(super) fn phase(outcome: &Outcome) -> Option<Phase> {
     let told = outcome.rollout.as_ref()?;
     match told.status.phase {
-        RolloutPhase::Settled | RolloutPhase::Baking => None,
+        // What is watched or stands may be what was before it.
+        RolloutPhase::Settled | RolloutPhase::Baking => {
+            (!told.current).then_some(Phase::Progressing)
+        }
         RolloutPhase::Held => Some(Phase::Failed),
         _ => Some(Phase::Progressing),
     }
@@ -80,6 +83,10 @@ pub(super) fn verdict(told: &Told) -> Option<(Reason, String, bool)> {
                 held.message
             );
             Some((rejected(&held.reason), message, true))
+        }
+        (_, RolloutPhase::Settled | RolloutPhase::Baking) if !told.current => {
+            let message = "the revision is about to set out".to_owned();
+            Some((Reason::RollingOut, message, false))
         }
         (_, RolloutPhase::Settled | RolloutPhase::Baking | RolloutPhase::Held) => None,
         _ => {
@@ -221,6 +228,22 @@ mod tests {
         Outcome {
             rollout: Some(told),
             ..Outcome::default()
+        }
+    }
+
+    #[test]
+    fn a_revision_that_is_about_to_set_out_is_neither_ready_nor_over() {
+        for phase in [RolloutPhase::Settled, RolloutPhase::Baking] {
+            let mut outcome = outcome("pause", Vec::new());
+            let told = outcome.rollout.as_mut().unwrap();
+            told.status.phase = phase;
+            assert_eq!(super::phase(&outcome), Some(Phase::Progressing));
+            let told = outcome.rollout.as_mut().unwrap();
+            let ready = verdict(told).map(|(reason, _, _)| reason);
+            assert_eq!(ready, Some(Reason::RollingOut));
+            told.current = true;
+            assert_eq!(verdict(told), None, "it serves");
+            assert_eq!(super::phase(&outcome), None);
         }
     }
 

@@ -85,16 +85,21 @@ pub(crate) async fn run_on_the_side_that_is_on_its_way() -> Result<()> {
     let named = json!({ "name": "DRIFTLESS_NAMESPACE", "value": two.green });
     ensure!(told.is_some_and(|told| told.contains(&named)), "{told:?}");
 
-    // A migration that fails: nobody notices.
+    // A migration that fails: nobody notices, and what tells of it runs where the good one serves.
     let mark = two.show.shop.mark()?;
     let third = Version::good("v3")
         .and(job("migrate", Some("before"), "failing"))
-        .and(job("announce", Some("after"), "1"));
+        .and(job("announce", Some("after"), "1"))
+        .and(job("tell", Some("failed"), "1"));
     let third = two.show.push(&third)?;
     let held = two.show.held(&third).await?;
     ensure!(held.reason == "HookFailed", "{held:?}");
-    let places = self::places(&two, mark)?;
-    ensure!(places == ["migrate blue"], "{places:?}");
+    lab::eventually(e2e::PATIENCE, || async {
+        let places = self::places(&two, mark)?;
+        ensure!(places == ["migrate blue", "tell green"], "{places:?}");
+        Ok(())
+    })
+    .await?;
     let third = two.show.shop.requests(mark)?.of("deployments").writes();
     let third = third.only(|entry| {
         let body = entry.request.clone().unwrap_or_default();
