@@ -135,8 +135,9 @@ async fn shows_what_would_be_deleted() {
         .get(&format!("{}/develop", place.path("environments")))
         .await
         .unwrap();
-    let entry =
-        |id: &str, keep: bool| json!({ "id": id, "version": "v1", "wave": 0, "keep": keep });
+    let entry = |id: &str, keep: bool| {
+        json!({ "id": id, "version": "v1", "wave": 0, "keep": keep }).to_string()
+    };
     let inventory = json!({
         "apiVersion": "driftless.dev/v1alpha1", "kind": "Inventory", "metadata": { "name": "shard" },
         "spec": {
@@ -279,6 +280,7 @@ async fn made(place: &Place, target: &str) {
     let mut entries = ["batch/Job", "apps/Deployment", "/Service"].map(entry);
     entries[0]["hook"] = json!({ "name": "migrate", "point": "before", "release": "develop-000001", "result": "Succeeded" });
     entries[1]["temporary"] = true.into();
+    let entries = entries.map(|entry| entry.to_string());
     let inventory = json!({
         "apiVersion": "driftless.dev/v1alpha1", "kind": "Inventory", "metadata": { "name": "develop" },
         "spec": { "owner": { "namespace": place.namespace, "name": "develop", "uid": uid }, "shard": 0, "entries": entries },
