@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use api::v1alpha1::EnvironmentStatus;
-use e2e::Agent;
+use e2e::{Agent, PATIENCE};
 use jiff::Timestamp;
-use lab::audit::Mark;
+use lab::{audit::Mark, eventually};
 use serde_json::json;
 
 use crate::{
@@ -50,7 +50,8 @@ async fn is_not_counted_anew(
         step.is_none_or(|step| step > at)
     };
     show.shop.status("the next step", on).await?;
-    let ended = next_step(show, mark, at)?;
+    // What can be seen may not be in the audit log yet.
+    let ended = eventually(PATIENCE, || async { next_step(show, mark, at) }).await?;
     let took = ended.duration_since(began).as_secs();
     ensure!(
         (PAUSE..=PAUSE + LATE).contains(&took),
