@@ -22,7 +22,7 @@ use waits::{news, rolled, stirred, until_changed};
 
 use crate::{
     audit::Turn,
-    backoff::{Backoff, reached, until},
+    backoff::{Backoff, reached, seed, until},
     context::Context,
     fights::Fights,
     journey::Journey,
@@ -82,9 +82,7 @@ impl Actor {
         cancel: CancellationToken,
     ) -> Self {
         let state = State::of(&wanted.borrow());
-        let seed = key.to_string().bytes().fold(7_u64, |seed, byte| {
-            seed.wrapping_mul(131).wrapping_add(u64::from(byte))
-        });
+        let seed = seed(&key.to_string());
         Self {
             others: context.registry.watch(),
             neighbours: context.claims.watch(),

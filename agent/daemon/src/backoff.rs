@@ -39,6 +39,13 @@ impl Backoff {
     }
 }
 
+/// A number for what is called `name`, always the same: whoever is spread by it is so again after a restart.
+pub(crate) fn seed(name: &str) -> u64 {
+    name.bytes().fold(7_u64, |seed, byte| {
+        seed.wrapping_mul(131).wrapping_add(u64::from(byte))
+    })
+}
+
 /// `wait` give or take a tenth, by `seed`.
 pub(crate) fn spread(wait: Duration, seed: u64) -> Duration {
     let tenths = u32::try_from(mixed(seed) % 21).unwrap_or(10);

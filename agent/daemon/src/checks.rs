@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use crate::{checked::Found, key::EnvironmentKey};
+use crate::{backoff::seed, checked::Found, key::EnvironmentKey};
 
 mod held;
 mod probe;
@@ -239,10 +239,7 @@ impl Watch {
 
 /// Spreads the checks of many environments over their interval, the same way every time.
 fn delay(key: &EnvironmentKey, name: &str, interval: Duration) -> Duration {
-    let bytes = format!("{key}/{name}");
-    let seed = bytes.bytes().fold(7_u64, |seed, byte| {
-        seed.wrapping_mul(131).wrapping_add(u64::from(byte))
-    });
+    let seed = seed(&format!("{key}/{name}"));
     let whole = u64::try_from(interval.as_millis())
         .unwrap_or(u64::MAX)
         .max(1);

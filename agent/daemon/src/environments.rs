@@ -142,7 +142,8 @@ impl Environments {
         key
     }
 
-    fn fenced(&mut self, fence: &Fence) -> Arc<Context> {
+    /// The context behind `fence`.
+    pub(crate) fn fenced(&mut self, fence: &Fence) -> Arc<Context> {
         let last = self.fenced.take().filter(|last| last.fence.is(fence));
         let context = last.unwrap_or_else(|| Arc::new(self.context.fenced(fence)));
         self.fenced.insert(context).clone()

@@ -283,9 +283,7 @@ impl Known {
             version: facts.resource_version.parse().unwrap_or(0),
         }
     }
-}
 
-impl Known {
     /// What was done to it in our name after a second of the API server's clock, or `within` it: it was made, changed, or
     /// both.
     pub(crate) fn done_since(&self, then: i64, within: bool) -> Vec<Action> {

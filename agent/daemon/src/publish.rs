@@ -6,7 +6,6 @@ use api::v1alpha1::{
     AuditStatus, Environment, EnvironmentStatus, Phase, ReleaseStatus, RolloutStatus,
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -207,9 +206,7 @@ pub(crate) async fn supersede(context: &Context, key: &EnvironmentKey, state: &m
         Some(Phase::Degraded) => Phase::Degraded,
         _ => Phase::Superseded,
     };
-    let began = release.status.started_at.as_ref();
-    let now = Timestamp::now();
-    let ended_at = Some(Time(began.map_or(now, |began| now.max(began.0))));
+    let ended_at = Some(report::ended(&release.status, Timestamp::now()));
     let status = ReleaseStatus {
         phase: Some(phase),
         ended_at,

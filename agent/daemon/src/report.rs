@@ -135,9 +135,6 @@ pub(crate) fn ahead(
 /// The release's status after `outcome`, which may come from one of several passes over it.
 pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) -> ReleaseStatus {
     let phase = phase(outcome);
-    let began = old.started_at.clone().unwrap_or(Time(now));
-    // The clock may have been set back since then.
-    let ended = Time(now.max(began.0));
     let mut changes = old.changes.clone();
     for change in &outcome.changes {
         if changes.len() < CHANGES && !changes.contains(change) {
@@ -147,8 +144,8 @@ pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) ->
     let (new, sum) = (outcome.counts(), old.counts);
     ReleaseStatus {
         phase: Some(phase),
-        started_at: Some(began),
-        ended_at: has_ended(phase, outcome).then_some(ended),
+        started_at: old.started_at.clone().or(Some(Time(now))),
+        ended_at: has_ended(phase, outcome).then(|| ended(old, now)),
         stages: stages(&old.stages, outcome),
         counts: api::v1alpha1::Counts {
             created: sum.created + new.created,
@@ -166,6 +163,12 @@ pub(crate) fn release(outcome: &Outcome, old: &ReleaseStatus, now: Timestamp) ->
         failures: outcome.failures.iter().take(FAILURES).cloned().collect(),
         rollout: rollout::release(outcome, old.rollout.as_ref()),
     }
+}
+
+/// When a release ends that ends now. The clock may have been set back since it began.
+pub(crate) fn ended(status: &ReleaseStatus, now: Timestamp) -> Time {
+    let began = status.started_at.as_ref();
+    Time(began.map_or(now, |began| now.max(began.0)))
 }
 
 /// A check that stands differently.

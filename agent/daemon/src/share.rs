@@ -20,6 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    backoff::seed,
     context::Context,
     environments::{Change, Environments},
     key::EnvironmentKey,
@@ -83,9 +84,7 @@ pub(crate) async fn share<S: Stream<Item = EnvironmentEvent>>(
     let ttl = group.ttl;
     let leases = Leases::new(&context.cluster, group);
     tracing::info!(lease = leases.name(), "takes part");
-    let seed = leases.name().bytes().fold(7_u64, |seed, byte| {
-        seed.wrapping_mul(131).wrapping_add(u64::from(byte))
-    });
+    let seed = seed(leases.name());
     let mut share = Share {
         seat: Seat::new(leases.name().to_owned()),
         environments: Environments::new(context.clone()),
@@ -301,7 +300,7 @@ impl Share {
     /// What is to be done once, as soon as something may be written.
     fn begin(&mut self) {
         if !std::mem::replace(&mut self.begun, true) {
-            let context = Arc::new(self.context.fenced(&self.tenure.fence()));
+            let context = self.environments.fenced(&self.tenure.fence());
             let place = context.environments_in.clone();
             self.context.tracker.spawn(strays::collect(context, place));
         }

@@ -73,11 +73,8 @@ impl Pass<'_> {
             }
         }
         debug_assert!(left.len() <= plan.drifted.len());
-        if let Some(part) = &self.part {
-            // Nobody has touched the others since somebody looked.
-            let before = self.state.drifted.iter();
-            left.extend(before.filter(|id| part.get(id).is_none()).cloned());
-        }
+        // Nobody has touched the others since somebody looked.
+        left.extend(self.drifted_beside().cloned());
         // What was told before and still stands is not news.
         told.retain(|entry| !self.state.status.drift.entries.contains(entry));
         self.context.metrics.drift(told.len());
@@ -96,13 +93,11 @@ impl Pass<'_> {
         entry.manager.is_none() && self.state.drifted.contains(id) && before.iter().any(same)
     }
 
-    /// How many objects differ that are not in the part that is looked at.
-    pub(super) fn drifted_beside(&self) -> usize {
-        let beside = |id: &&ObjectId| {
-            let part = self.part.as_ref();
-            part.is_none_or(|part| part.get(id).is_none())
-        };
-        self.state.drifted.iter().filter(beside).count()
+    /// Which objects differ that are not in the part that is looked at; none where all are.
+    pub(super) fn drifted_beside(&self) -> impl Iterator<Item = &ObjectId> {
+        let part = self.part.as_ref();
+        let beside = move |id: &&ObjectId| part.is_some_and(|part| part.get(id).is_none());
+        self.state.drifted.iter().filter(beside)
     }
 
     async fn fields(&self, kinds: &Kinds, object: &Desired) -> Vec<DriftEntry> {

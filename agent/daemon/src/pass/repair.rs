@@ -50,7 +50,7 @@ impl Pass<'_> {
         }
         let repair = self.what_drifted(&ids).await?;
         let all = self.state.archived.get().await?.objects;
-        let same = all.saturating_sub(repair.plan.drifted.len() + self.drifted_beside());
+        let same = all.saturating_sub(repair.plan.drifted.len() + self.drifted_beside().count());
         self.outcome = Outcome {
             unchanged: u32::try_from(same).unwrap_or(u32::MAX),
             ..self.as_before()

@@ -6,11 +6,9 @@
 
 use api::{Reason, v1alpha1::RolloutPhase};
 use jiff::{SignedDuration, Timestamp};
-use render::TreePath;
-use source::Revision;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pass, upkeep::Applied};
+use super::Pass;
 use crate::{clock::Moment, outcome::Retry, rendered::Rendering, report::Event};
 
 impl Pass<'_> {
@@ -79,23 +77,11 @@ impl Pass<'_> {
         let rollouts = self.state.rollouts.as_ref();
         let good = rollouts.and_then(|rollouts| rollouts.state.good.as_ref());
         let revision = match good {
-            Some(good) => self.rendered_as(good)?,
+            Some(good) => self.rendered_as(good).ok()?,
             None => self.applied()?,
         };
         let verified = self.applied_again(revision).await?;
         Some(verified.into_rendering())
-    }
-
-    /// Where `good` was rendered from; an older agent noted no path.
-    fn rendered_as(&self, good: &rollout::state::Revision) -> Option<Applied> {
-        let path = match good.path.as_str() {
-            "" => &self.environment.spec.source.path,
-            path => path,
-        };
-        Some(Applied {
-            revision: Revision::parse(&good.commit).ok()?,
-            path: TreePath::parse(path)?,
-        })
     }
 
     fn patience_ends(&self) -> Option<Timestamp> {

@@ -18,7 +18,7 @@ use rollout::{
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::Pass;
+use super::{Pass, upkeep::Applied};
 use crate::{
     chain,
     clock::Moment,
@@ -105,7 +105,6 @@ impl Pass<'_> {
             // No other revision begins before somebody has seen to it; the good one is kept up.
             seen.nothing_begins(&before);
         }
-        self.ahead = Some(Ahead::new(&look, &seen));
         let (state, mut effects) = self.decide(&before, &mut seen, (&cut, look.began)).await?;
         self.say_unfit(&state, &mut effects);
         self.tell_rollout(&state, &effects, &seen, &look.chosen);
@@ -296,7 +295,7 @@ impl Pass<'_> {
         if let Some(known) = self.rollouts().objects(revision) {
             return Ok(known);
         }
-        let objects = Arc::new(self.render_again(&revision.commit, &revision.path).await?);
+        let objects = Arc::new(self.render_again(self.rendered_as(revision)?).await?);
         self.rollouts().keep(&revision.digest, objects.clone());
         Ok(objects)
     }
@@ -305,17 +304,11 @@ impl Pass<'_> {
         self.rollouts().digest_of(rendering)
     }
 
-    /// Renders `commit` from `path`, or from where the newest one is rendered if that is not known.
-    async fn render_again(&self, commit: &str, path: &str) -> Result<Vec<Object>, String> {
-        let revision = source::Revision::parse(commit).map_err(|error| chain::text(&error))?;
+    /// Renders what was rendered before.
+    async fn render_again(&self, before: Applied) -> Result<Vec<Object>, String> {
+        let Applied { revision, path } = before;
         let mirror = self.mirror_with(&revision);
         let mirror = mirror.ok_or("the repo has not been read yet")?;
-        let path = match path {
-            "" => &self.environment.spec.source.path,
-            path => path,
-        };
-        let path = render::TreePath::parse(path);
-        let path = path.ok_or("spec.source.path leads out of the repository")?;
         let rendered = spawn_blocking(move || rendered::render(&mirror, &revision, &path)).await;
         let rendered = rendered.map_err(|broken| format!("rendering broke off: {broken}"))?;
         Ok(rendered.map_err(|fault| fault.to_string())?.objects)
@@ -385,7 +378,7 @@ impl Pass<'_> {
             return;
         };
         let (commit, path) = (applied.revision.to_string(), applied.path.to_string());
-        match self.render_again(&commit, &path).await {
+        match self.render_again(applied).await {
             Ok(objects) => {
                 let digest = digest(&objects);
                 let release = self.state.status.release.clone().unwrap_or_default();

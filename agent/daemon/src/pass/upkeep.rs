@@ -16,7 +16,7 @@ use source::Revision;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pass, choose, scopes::Kinds};
-use crate::{rendered::Rendering, repos::News, verify::Verified};
+use crate::{chain, rendered::Rendering, repos::News, verify::Verified};
 
 /// What was last applied: a directory of a commit.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,7 +37,23 @@ impl Pass<'_> {
         Some(Applied { revision, path })
     }
 
-    /// The same, rendered once more.
+    /// Where `revision` of a rollout was rendered from; an older agent noted no path.
+    pub(super) fn rendered_as(
+        &self,
+        revision: &rollout::state::Revision,
+    ) -> Result<Applied, String> {
+        let path = match revision.path.as_str() {
+            "" => &self.environment.spec.source.path,
+            path => path,
+        };
+        let path = TreePath::parse(path);
+        Ok(Applied {
+            revision: Revision::parse(&revision.commit).map_err(|error| chain::text(&error))?,
+            path: path.ok_or("spec.source.path leads out of the repository")?,
+        })
+    }
+
+    /// What was applied, rendered once more.
     pub(super) async fn applied_again(&self, applied: Applied) -> Option<Verified> {
         let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
         let again = move || choose::again(&mirror, &applied);

@@ -8,7 +8,7 @@ use plan::{
     point::Point,
 };
 use rollout::{
-    Observation, State, Wish,
+    State, Wish,
     hooks::Turn,
     observe::Prepared,
     split::{Object, hook, sides},
@@ -27,16 +27,6 @@ pub(in crate::pass) struct Ahead {
     seen: Prepared,
 }
 
-impl Ahead {
-    pub(super) fn new(look: &Look, seen: &Observation) -> Self {
-        Self {
-            release: release(look).to_owned(),
-            hooks: hook::names(&look.new, Point::Before),
-            seen: seen.prepared.clone(),
-        }
-    }
-}
-
 fn release(look: &Look) -> &str {
     let toward = look.toward.as_ref();
     toward.map_or("", |toward| toward.release.as_str())
@@ -44,8 +34,16 @@ fn release(look: &Look) -> &str {
 
 impl Pass<'_> {
     /// How far the hooks are that come before the revision on its way, or that would be next.
-    pub(super) fn prepared(&self, look: &Look) -> Prepared {
-        self.preparation(release(look), &hook::names(&look.new, Point::Before))
+    pub(super) fn prepared(&mut self, look: &Look) -> Prepared {
+        let release = release(look).to_owned();
+        let hooks = hook::names(&look.new, Point::Before);
+        let seen = self.preparation(&release, &hooks);
+        self.ahead = Some(Ahead {
+            release,
+            hooks,
+            seen: seen.clone(),
+        });
+        seen
     }
 
     fn preparation(&self, release: &str, hooks: &[String]) -> Prepared {
@@ -128,15 +126,13 @@ impl Pass<'_> {
     ) -> Option<Vec<Object>> {
         let asked = self.digest_of(rendering);
         let turn = Turn::of(state, &asked);
-        match &turn {
-            Turn::Whole | Turn::Ahead(_) => {}
-            Turn::Nobody => objects.retain(|(object, _)| !hook::is_hook(object)),
-            Turn::Rejected(release) => {
-                objects.retain(|(object, _)| !hook::is_hook(object));
-                if self.is_open(release) {
-                    objects.extend(self.hooks_of_rejected(wish, rendering).await?);
-                }
-            }
+        if matches!(turn, Turn::Rejected(_) | Turn::Nobody) {
+            objects.retain(|(object, _)| !hook::is_hook(object));
+        }
+        if let Turn::Rejected(release) = &turn
+            && self.is_open(release)
+        {
+            objects.extend(self.hooks_of_rejected(wish, rendering).await?);
         }
         self.hooks.turn = turn;
         Some(objects)
