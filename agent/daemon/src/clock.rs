@@ -37,6 +37,24 @@ impl Clocks {
         }
     }
 
+    /// What the clock on the wall shows now if nobody has set it since. Whoever holds times against each other for a
+    /// while goes by this one, or a clock that is set meanwhile gets in between.
+    pub(crate) fn reads(self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.steady.elapsed());
+        let passed = passed.unwrap_or(SignedDuration::MAX);
+        self.wall.checked_add(passed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The moment at which this clock reads `at`.
+    pub(crate) fn moment(self, at: Timestamp) -> Moment {
+        let left = at.duration_since(self.wall);
+        let left = std::time::Duration::try_from(left).unwrap_or_default();
+        Moment {
+            at,
+            by: self.steady + left.min(LONGEST),
+        }
+    }
+
     /// By how much the clock on the wall was set between `self` and `now`; zero if it was not.
     pub(crate) fn set_until(self, now: Self) -> SignedDuration {
         let steady = now.steady.saturating_duration_since(self.steady);
@@ -45,18 +63,6 @@ impl Clocks {
         match by.abs() > TOLERANCE.saturating_add(steady / 1000) {
             true => by,
             false => SignedDuration::ZERO,
-        }
-    }
-}
-
-impl Moment {
-    /// `at`, as the clock goes now.
-    pub(crate) fn of(at: Timestamp) -> Self {
-        let left = at.duration_since(Timestamp::now());
-        let left = std::time::Duration::try_from(left).unwrap_or_default();
-        Self {
-            at,
-            by: Instant::now() + left.min(LONGEST),
         }
     }
 }
@@ -106,9 +112,26 @@ mod tests {
         assert_eq!(set(7260, 60), 7200, "a machine that slept");
     }
 
+    #[test]
+    fn what_was_reckoned_before_the_clock_was_set_comes_as_far_away_as_it_was() {
+        let before = Clocks {
+            wall: Timestamp::now() + SignedDuration::from_hours(1),
+            steady: Instant::now(),
+        };
+        let soon = before.moment(before.wall + SignedDuration::from_secs(2));
+        assert!(soon.by.duration_since(before.steady) == Duration::from_secs(2));
+        assert!(
+            before.reads() >= before.wall,
+            "it was set back an hour since"
+        );
+        let past = before.moment(before.wall - SignedDuration::from_secs(2));
+        assert_eq!(past.by, before.steady);
+    }
+
     #[tokio::test]
     async fn a_moment_comes_in_time_although_the_clock_was_set_back() {
-        let soon = Moment::of(Timestamp::now() + SignedDuration::from_millis(50));
+        let clocks = Clocks::now();
+        let soon = clocks.moment(clocks.wall + SignedDuration::from_millis(50));
         let put_off = Moment {
             at: soon.at + SignedDuration::from_hours(24),
             ..soon

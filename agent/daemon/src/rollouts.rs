@@ -159,6 +159,16 @@ impl Rollouts {
         by
     }
 
+    /// The time, as everything of one look is held against it: by a clock that was not set since the look began.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clocks.reads()
+    }
+
+    /// Sees to another look at a time, even if nothing happens, or to none.
+    pub(crate) fn wake_at(&mut self, at: Option<Timestamp>) {
+        self.wake = at.map(|at| self.clocks.moment(at));
+    }
+
     /// The objects of `revision`, if they are known.
     pub(crate) fn objects(&self, revision: &Revision) -> Option<Objects> {
         let mut known = self.objects.iter();

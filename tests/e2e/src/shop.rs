@@ -3,9 +3,10 @@
 use std::{
     collections::BTreeMap,
     process::{Command, Output},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use api::{
     ConditionType,
     conditions::find,
@@ -31,6 +32,8 @@ const AGENT_USER: &str = "system:serviceaccount:driftless-system:driftless-agent
 const NAME: &str = "shop";
 /// Its branch.
 const BRANCH: &str = "master";
+/// For this long its agents ask for nothing before it counts as quiet.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A scenario's own little world.
 pub struct Shop {
@@ -249,6 +252,19 @@ impl Shop {
         let all = self.world.control_plane.audit().since(mark)?;
         let mine = |entry: &audit::Entry| entry.user_agent.contains(&self.namespace);
         Ok(all.by(AGENT_USER).only(mine))
+    }
+
+    /// Waits for three seconds in which its agents ask for nothing, and gives the place in the log at which they began.
+    /// When an Environment says it is ready, Events and numbers about that may still be on their way.
+    pub async fn settled(&self) -> Result<audit::Mark> {
+        let look = || async {
+            let mark = self.mark()?;
+            tokio::time::sleep(SILENCE).await; // sleeps because a time without a request is waited for
+            let work = self.requests(mark)?.work();
+            ensure!(work.is_empty(), "not quiet yet:\n{}", work.summary());
+            Ok(mark)
+        };
+        Ok(eventually(PATIENCE, look).await?)
     }
 }
 

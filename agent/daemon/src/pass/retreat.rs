@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::Pass;
-use crate::{clock::Moment, outcome::Retry, rendered::Rendering, report::Event};
+use crate::{outcome::Retry, rendered::Rendering, report::Event};
 
 impl Pass<'_> {
     /// Goes on with the way back, as far as that goes now. True once nothing is left of a rollout, or waiting for it has
@@ -33,7 +33,7 @@ impl Pass<'_> {
         }
         self.say_what_waits();
         let rollouts = self.rollouts();
-        let until = until.map(Moment::of);
+        let until = until.map(|until| rollouts.clocks.moment(until));
         rollouts.wake = rollouts.wake.into_iter().chain(until).min();
         false
     }

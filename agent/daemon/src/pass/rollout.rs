@@ -21,7 +21,6 @@ use tokio::task::spawn_blocking;
 use super::{Pass, upkeep::Applied};
 use crate::{
     chain,
-    clock::Moment,
     outcome::Retry,
     rendered::{self, Rendering},
     rollouts::{Chosen, Objects, Rollouts, Stands, digest, said},
@@ -266,7 +265,7 @@ impl Pass<'_> {
             strategy,
             chosen,
             namespace: self.namespace().to_owned(),
-            began: Timestamp::now(),
+            began: self.now(),
         })
     }
 
@@ -400,7 +399,7 @@ impl Pass<'_> {
     fn carry_on(&mut self, state: State, effects: &Effects, cut: &Cut<'_>, look: &Look) {
         let versions = self.versions(&self.watched(cut, &state), &state);
         let chosen = look.chosen.clone();
-        let now = Timestamp::now();
+        let now = self.now();
         let said = said(self.environment);
         let jobs = self.want_jobs(&effects.wish.checks, &state, &versions, look);
         let wake = if self.is_resumed() {
@@ -414,7 +413,8 @@ impl Pass<'_> {
         rollouts
             .asking
             .arrange(&effects.wish.checks, &versions, now);
-        (rollouts.wake, rollouts.looked) = (wake.map(Moment::of), true);
+        rollouts.wake_at(wake);
+        rollouts.looked = true;
         rollouts.chosen = chosen;
         rollouts.wish = effects.wish.clone();
         rollouts.is_new = false;
@@ -440,7 +440,7 @@ impl Pass<'_> {
         if rollouts.stands != wished {
             (rollouts.stands, rollouts.view) = (wished, None);
             if rollouts.state.rollout.is_some() {
-                rollouts.wake = Some(Moment::of(Timestamp::now()));
+                rollouts.wake_at(Some(rollouts.now()));
             }
         }
     }
@@ -448,8 +448,14 @@ impl Pass<'_> {
     /// Sees to another look at the rollout at a time, even if nothing happens.
     pub(super) fn look_again(&mut self, at: Option<Timestamp>) {
         if self.remember() {
-            self.rollouts().wake = at.map(Moment::of);
+            self.rollouts().wake_at(at);
         }
+    }
+
+    /// The time, as everything of one look at a rollout is held against it.
+    pub(super) fn now(&self) -> Timestamp {
+        let rollouts = self.state.rollouts.as_ref();
+        rollouts.map_or_else(Timestamp::now, Rollouts::now)
     }
 
     pub(super) fn rollouts(&mut self) -> &mut Rollouts {

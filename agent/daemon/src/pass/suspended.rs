@@ -5,7 +5,6 @@
 //! a rollout that goes on being watched there is `driftless rollout pause`. Only disturbances are taken away.
 
 use api::{Reason, v1alpha1::RolloutStatus};
-use jiff::Timestamp;
 use rollout::state::Rollout;
 
 use super::Pass;
@@ -32,8 +31,9 @@ impl Pass<'_> {
         if !self.remember() {
             return None;
         }
-        let now = Timestamp::now();
         let rollouts = self.rollouts();
+        rollouts.heed_clock();
+        let now = rollouts.now();
         rollouts.asking.arrange(&[], &[], now);
         let state = rollouts.state.halted(now);
         let left = left_at(state.rollout.as_ref()?, &told);

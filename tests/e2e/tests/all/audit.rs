@@ -99,7 +99,7 @@ async fn an_audit_on_request_compares_everything_and_tells_places_only() -> Resu
     let agent = shop.agent()?;
     shop.environment(json!({})).await?;
     shop.ready_at(&first).await?;
-    let mark = shop.mark()?;
+    let mark = shop.settled().await?;
     let audit = ask(&shop, "one").await?;
     assert_eq!((audit.checked, audit.missed, audit.message), (2, 0, None));
     let requests = shop.requests(mark)?;

@@ -97,16 +97,6 @@ impl Hand {
         self.shop.status(step, there).await
     }
 
-    async fn phase(&self, phase: RolloutPhase) -> Result<EnvironmentStatus> {
-        let there = |status: &EnvironmentStatus| {
-            status
-                .rollout
-                .as_ref()
-                .is_some_and(|rollout| rollout.phase == phase)
-        };
-        self.shop.status(&format!("{phase:?}"), there).await
-    }
-
     /// Runs it, and it must be refused with `words`.
     fn refused(&self, arguments: &[&str], words: &str) -> Result<()> {
         let said = self.say(arguments)?;
@@ -155,7 +145,7 @@ async fn a_person_brings_a_revision_out_step_by_step() -> Result<()> {
     );
     hand.hear(&["promote", "shop", "--wait"], "goes on")?;
     hand.shop.ready_at(&second).await?;
-    hand.phase(RolloutPhase::Settled).await?;
+    hand.shop.phase(RolloutPhase::Settled).await?;
     hand.hear(&["status", "shop"], "Promoted")?;
 
     watcher.kill()?;
@@ -198,7 +188,7 @@ async fn a_person_stops_a_revision_and_gives_it_a_second_chance() -> Result<()> 
     hand.at("2/7 pause", "promote").await?;
 
     hand.hear(&["abort", "shop", "--wait"], "goes back")?;
-    let held = hand.phase(RolloutPhase::Held).await?;
+    let held = hand.shop.phase(RolloutPhase::Held).await?;
     ensure!(
         held.revision.applied.as_deref() == Some(first.as_str()),
         "{held:?}"
@@ -223,7 +213,7 @@ async fn a_person_stops_a_revision_and_gives_it_a_second_chance() -> Result<()> 
         "leaves all steps out",
     )?;
     hand.shop.ready_at(&second).await?;
-    hand.phase(RolloutPhase::Settled).await?;
+    hand.shop.phase(RolloutPhase::Settled).await?;
 
     has_two_releases(&hand, &second).await
 }

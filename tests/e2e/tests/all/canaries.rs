@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use api::{names, v1alpha1::EnvironmentStatus};
+use api::names;
 use e2e::{Agent, PATIENCE, Shop};
 use lab::{Options, control_plane::Api, eventually, unique};
 use serde_json::{Value, json};
@@ -93,12 +93,7 @@ pub(crate) async fn opened(name: &str) -> Result<(Shop, Agent, Api)> {
 
 /// Waits until the rollout waits for somebody.
 pub(crate) async fn pauses(shop: &Shop) -> Result<()> {
-    let waits = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.message.contains("promote"))
-    };
-    shop.status("the pause", waits).await?;
-    Ok(())
+    shop.rollout_says(&["promote"]).await
 }
 
 pub(crate) async fn promote(shop: &Shop) -> Result<()> {

@@ -213,8 +213,7 @@ async fn checks_that_find_nothing_new_cost_the_api_server_nothing() -> Result<()
     shop.ready_at(&first).await?;
     stands(&shop, "front", passes).await?;
     stands(&shop, "days", passes).await?;
-    // The last writes may still be under way when the status already says so.
-    tokio::time::sleep(Duration::from_secs(3)).await; // sleeps because quiet time is what is measured
+    shop.settled().await?;
     let (mark, asked) = (shop.mark()?, site.asked());
     tokio::time::sleep(QUIET).await; // sleeps because quiet time is what is measured
     let (work, runs) = (shop.requests(mark)?.work(), site.asked() - asked);

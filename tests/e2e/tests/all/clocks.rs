@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use api::v1alpha1::{EnvironmentStatus, Release, RolloutPhase};
+use api::v1alpha1::{EnvironmentStatus, Release};
 use e2e::{Agent, AgentOptions, Clock, Number, PATIENCE, Shop};
 use jiff::Timestamp;
 use lab::{
@@ -223,13 +223,34 @@ async fn a_clock_that_jumps_in_an_analysis_passes_nothing_and_hides_nothing() ->
     asked(&number, times + 1).await?;
     clock.set(-HOUR)?;
     number.says(Some(7.0));
-    let held = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|one| one.phase == RolloutPhase::Held)
+    let held = two.shop.held().await?;
+    ensure!(held.reason == "AnalysisFailed", "{held:?}");
+    two.strangers(mark, owner)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_in_the_middle_of_a_look_keeps_nobody_from_asking() -> Result<()> {
+    const TIMES: i32 = 16;
+    let number = Number::start(0.5).await?;
+    let Some(two) = Two::open("midlook", judged(&number, 100)).await? else {
+        return Ok(());
     };
-    let status = two.shop.status("held", held).await?;
-    let held = status.rollout.and_then(|rollout| rollout.held);
-    let held = held.context("nothing is held")?;
+    let [(owner, clock), _] = two.owner().await?;
+    let mark = two.shop.mark()?;
+    push(&two.shop, &[deployment("web", "2", "one")])?;
+    for time in 0..TIMES {
+        let times = number.asked() + 1;
+        let asked = async {
+            while number.asked() < times {
+                tokio::time::sleep(Duration::from_millis(1)).await; // sleeps because the answer is looked at in a few milliseconds
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await?;
+        tokio::time::sleep(Duration::from_millis(u64::try_from(time)?)).await; // sleeps because each time is to hit another moment of the look
+        clock.set(HOUR * i64::from(time % 2 - 1))?;
+    }
+    number.says(Some(7.0));
+    let held = two.shop.held().await?;
     ensure!(held.reason == "AnalysisFailed", "{held:?}");
     two.strangers(mark, owner)
 }

@@ -145,7 +145,7 @@ async fn of_two_that_claim_one_object_the_second_is_refused_until_the_first_lets
         "untouched"
     );
     // Waiting costs nothing.
-    let quiet = shop.mark()?;
+    let quiet = shop.settled().await?;
     tokio::time::sleep(std::time::Duration::from_secs(5)).await; // sleeps because requests that must not come are waited for
     let work = shop.requests(quiet)?.work();
     assert!(work.is_empty(), "{}", work.summary());

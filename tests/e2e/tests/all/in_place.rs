@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use api::{
-    names,
-    v1alpha1::{EnvironmentStatus, RolloutPhase},
-};
+use api::{names, v1alpha1::EnvironmentStatus};
 use e2e::{Agent, PATIENCE, Shop};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};
@@ -96,13 +93,7 @@ async fn are(shop: &Shop, expected: &[(&str, usize)]) -> Result<()> {
 /// A version that never becomes ready is sent back, and all pods are of the good one again.
 async fn goes_back(shop: &Shop, kind: &str, all: &[(&str, usize)]) -> Result<()> {
     let bad = push(shop, kind, "broken")?;
-    let held = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.phase == RolloutPhase::Held)
-    };
-    let status = shop.status("held", held).await?;
-    let held = status.rollout.and_then(|rollout| rollout.held);
-    let held = held.context("nothing is held")?;
+    let held = shop.held().await?;
     ensure!(
         held.revision == bad && held.reason == "CanaryNotReady",
         "{held:?}"

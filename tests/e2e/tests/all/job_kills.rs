@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use api::v1alpha1::{EnvironmentStatus, RolloutPhase};
-use e2e::{Agent, AgentOptions, PATIENCE, Shop, is_ready};
+use e2e::{Agent, AgentOptions, PATIENCE, Shop, is_in, is_ready};
 use lab::{
     audit::{Entry, Mark},
     eventually,
@@ -120,11 +120,6 @@ fn is_at(commit: &str) -> impl Fn(&EnvironmentStatus) -> bool {
     move |status| status.revision.applied.as_deref() == Some(&commit) && is_ready(status)
 }
 
-fn is_held(status: &EnvironmentStatus) -> bool {
-    let rollout = status.rollout.as_ref();
-    rollout.is_some_and(|rollout| rollout.phase == RolloutPhase::Held)
-}
-
 /// The names of the Jobs that were made, each as often as it was.
 fn names(shop: &Shop, mark: Mark) -> Result<Vec<String>> {
     let made = made(shop, mark)?;
@@ -163,7 +158,7 @@ async fn bad_numbers_are_counted_once_each() -> Result<()> {
     let (shop, mut agent) = opened("jobstruck", job, json!({ "failureLimit": 1 })).await?;
     let mark = shop.mark()?;
     let second = push(&shop, "2", "1")?;
-    let met = kill_at_each(&shop, (&mut agent, mark), is_held).await?;
+    let met = kill_at_each(&shop, (&mut agent, mark), is_in(RolloutPhase::Held)).await?;
     let held = held(&shop, "AnalysisFailed").await?;
     assert_eq!(held.revision, second);
     ensure!(met.len() >= 6, "killed at {met:#?} only");
@@ -197,7 +192,7 @@ async fn none_is_left_when_it_is_aborted_or_overtaken() -> Result<()> {
     at_work(&shop, mark, 1).await?;
     let from = shop.mark()?;
     command(&shop, "abort").await?;
-    kill_at_each(&shop, (&mut agent, from), is_held).await?;
+    kill_at_each(&shop, (&mut agent, from), is_in(RolloutPhase::Held)).await?;
     are_gone(&shop).await?;
     assert_eq!(names(&shop, mark)?.len(), 1, "{:?}", names(&shop, mark)?);
 

@@ -1,7 +1,7 @@
 //! Jobs as numbers of a rollout: what their end does to it, how many there are, and with whose rights they run.
 
 use anyhow::{Context as _, Result, ensure};
-use api::v1alpha1::{EnvironmentStatus, Release, RolloutPhase};
+use api::v1alpha1::{EnvironmentStatus, Release};
 use e2e::{Agent, PATIENCE, Shop};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
@@ -62,15 +62,6 @@ async fn with_the_first(shop: &Shop, spec: Value) -> Result<Agent> {
 }
 
 /// Waits until the rollout says all of `words`.
-async fn says(shop: &Shop, words: &[&str]) -> Result<()> {
-    let told = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|one| words.iter().all(|words| one.message.contains(words)))
-    };
-    shop.status(&words.join(" and "), told).await?;
-    Ok(())
-}
-
 async fn jobs(shop: &Shop) -> Result<Vec<Job>> {
     let api: Api<Job> = Api::namespaced(shop.client.clone(), &shop.namespace);
     Ok(api.list(&ListParams::default()).await?.items)
@@ -104,13 +95,7 @@ pub(crate) async fn judged(shop: &Shop) -> Result<Vec<Record>> {
 }
 
 pub(crate) async fn held(shop: &Shop, reason: &str) -> Result<api::v1alpha1::HeldRevision> {
-    let is_held = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|one| one.phase == RolloutPhase::Held)
-    };
-    let status = shop.status("held", is_held).await?;
-    let held = status.rollout.and_then(|rollout| rollout.held);
-    let held = held.context("nothing is held")?;
+    let held = shop.held().await?;
     ensure!(held.reason == reason, "{held:?}");
     Ok(held)
 }
@@ -386,13 +371,10 @@ async fn a_tenant_without_the_right_to_run_jobs_is_told_which_it_takes() -> Resu
     let _agent = with_the_first(&shop, target).await?;
     let mark = shop.mark()?;
     let second = push(&shop, "2", "1")?;
-    says(
-        &shop,
-        &[
-            "smoke: its Job may not be run",
-            "create, get, patch and delete on jobs.batch",
-        ],
-    )
+    shop.rollout_says(&[
+        "smoke: its Job may not be run",
+        "create, get, patch and delete on jobs.batch",
+    ])
     .await?;
     assert!(made(&shop, mark)?.is_empty());
     let jobs = json!({ "apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "patch", "delete"] });
@@ -434,13 +416,10 @@ async fn a_job_that_cannot_be_is_refused_with_strategy_metric_and_field() -> Res
     )
     .await?;
     push(&shop, "3", "1")?;
-    says(
-        &shop,
-        &[
-            "/tested, metric smoke, from.job.spec: ",
-            "spec.template.spec.containers[0].volumeMounts[0].name",
-        ],
-    )
+    shop.rollout_says(&[
+        "/tested, metric smoke, from.job.spec: ",
+        "spec.template.spec.containers[0].volumeMounts[0].name",
+    ])
     .await?;
     assert!(made(&shop, mark)?.is_empty());
     Ok(())

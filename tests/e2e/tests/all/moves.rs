@@ -1,7 +1,6 @@
 //! An Environment that is pointed at another repository in the middle of a rollout: what serves is known to the old one alone.
 
 use anyhow::{Result, ensure};
-use api::v1alpha1::{EnvironmentStatus, RolloutPhase};
 use e2e::Shop;
 use lab::{BareRepo, unique};
 use serde_json::json;
@@ -36,11 +35,7 @@ async fn another_repository_is_gone_over_to_step_by_step() -> Result<()> {
     are(&api, &shop.namespace, &both).await?;
     pauses(&shop).await?;
     command(&shop, "abort").await?;
-    let held = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.phase == RolloutPhase::Held)
-    };
-    shop.status("held", held).await?;
+    shop.held().await?;
     are(&api, &shop.namespace, &[("web", "4 of 1")]).await?;
     command(&shop, "retry").await?;
     are(&api, &shop.namespace, &both).await?;

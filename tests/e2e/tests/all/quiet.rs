@@ -16,9 +16,7 @@ async fn a_quiet_minute_has_no_request_but_watches_and_lease_renewals() -> Resul
     let _agent = shop.agent()?;
     shop.environment(json!({ "interval": "1s" })).await?;
     shop.ready_at(&first).await?;
-    // The last writes of the first pass may still be under way when the status already says ready.
-    tokio::time::sleep(Duration::from_secs(3)).await; // sleeps because quiet time is what is measured
-    let mark = shop.mark()?;
+    let mark = shop.settled().await?;
     tokio::time::sleep(QUIET).await; // sleeps because quiet time is what is measured
     let all = shop.requests(mark)?;
     let work = all.work();

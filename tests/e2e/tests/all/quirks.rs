@@ -299,8 +299,7 @@ async fn quirks_are_no_drift_and_real_edits_are() -> Result<()> {
             .map(Vec::len),
         Some(2)
     );
-    tokio::time::sleep(Duration::from_secs(3)).await; // sleeps because quiet time is what is measured
-    let mark = shop.mark()?;
+    let mark = shop.settled().await?;
     tokio::time::sleep(QUIET).await; // sleeps because quiet time is what is measured
     let work = shop.requests(mark)?.work();
     assert!(

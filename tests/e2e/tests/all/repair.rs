@@ -48,7 +48,7 @@ async fn shop(name: &str) -> Result<(Shop, Agent)> {
     let agent = shop.agent()?;
     shop.environment(json!({})).await?;
     shop.ready_at(&first).await?;
-    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    shop.settled().await?;
     Ok((shop, agent))
 }
 
@@ -71,7 +71,7 @@ async fn all_are(shop: &Shop, value: &str) -> Result<()> {
         Ok(())
     })
     .await?;
-    tokio::time::sleep(SETTLE).await; // sleeps because what must not come would come later
+    shop.settled().await?;
     Ok(())
 }
 
@@ -148,7 +148,7 @@ async fn beside_a_secret_and_a_strategy_at_rest_a_repair_costs_what_drifted() ->
     shop.environment(json!({})).await?;
     shop.ready_at(&first).await?;
     are(&api, &shop.namespace, &[("web", "4 of 1")]).await?;
-    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    shop.settled().await?;
     costs_what_drifted(&shop, &agent, &name(17)).await?;
 
     let second = canaries::push(&shop, &mixed("2"))?;
@@ -159,7 +159,7 @@ async fn beside_a_secret_and_a_strategy_at_rest_a_repair_costs_what_drifted() ->
     promote(&shop).await?;
     shop.ready_at(&second).await?;
     are(&api, &shop.namespace, &[("web", "4 of 2")]).await?;
-    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    shop.settled().await?;
     costs_what_drifted(&shop, &agent, &name(19)).await?;
 
     // What goes step by step is put back like anything else, and so is what comes of it.
@@ -197,7 +197,7 @@ async fn where_drift_is_only_told_a_look_costs_what_drifted() -> Result<()> {
     let agent = shop.agent()?;
     shop.environment(json!({ "drift": "report" })).await?;
     shop.ready_at(&first).await?;
-    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    shop.settled().await?;
     let (before, mark) = (renders(&agent).await?, shop.mark()?);
     let drifted = async |many: usize| {
         let told = |status: &EnvironmentStatus| status.drift.count as usize == many;
@@ -214,7 +214,7 @@ async fn where_drift_is_only_told_a_look_costs_what_drifted() -> Result<()> {
     let status = drifted(3).await?;
     let told: BTreeSet<_> = status.drift.entries.iter().map(|it| &it.object).collect();
     ensure!(told.len() == 3, "{told:?}");
-    tokio::time::sleep(SETTLE).await; // sleeps because what must not come would come later
+    shop.settled().await?;
     let maps = shop.requests(mark)?.work().of("configmaps");
     ensure!(maps.writes().is_empty(), "{}", maps.summary());
     ensure!(maps.len() <= 4, "{}", maps.summary());
@@ -290,7 +290,7 @@ async fn an_edit_beside_a_commit_ends_as_the_newest_commit_says() -> Result<()> 
     let source = json!({ "source": { "url": server.url("config.git") } });
     shop.environment(source).await?;
     shop.ready_at(&first).await?;
-    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    shop.settled().await?;
     // The agent has not heard of it, so what was applied is what counts.
     let second = push(&shop, "2")?;
     edit(&shop, &name(3), json!({ "data": { "key": "theirs" } })).await?;

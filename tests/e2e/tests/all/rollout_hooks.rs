@@ -79,16 +79,6 @@ async fn opened(name: &str, strategy: Value) -> Result<(Shop, Agent, Api)> {
     Ok((shop, agent, api))
 }
 
-/// Waits until the rollout says all of `words`.
-async fn waits(shop: &Shop, words: &[&str]) -> Result<()> {
-    let told = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|one| words.iter().all(|word| one.message.contains(word)))
-    };
-    shop.status(&words.join(" and "), told).await?;
-    Ok(())
-}
-
 async fn last(shop: &Shop) -> Result<Release> {
     shop.releases().await?.pop().context("a Release")
 }
@@ -131,7 +121,7 @@ async fn comes_first(name: &str, strategy: Value, beside: &str) -> Result<()> {
     let mark = shop.mark()?;
     // Its pod never starts until somebody gives it an image that does.
     let second = push(&shop, "2", &[("migrate", "before", "broken"), ANNOUNCE])?;
-    waits(&shop, &["hook Job/", "is at work"]).await?;
+    shop.rollout_says(&["hook Job/", "is at work"]).await?;
     let job = made(&shop, mark)?[0].clone();
     drop(agent);
     let _agent = shop.agent()?;
@@ -271,7 +261,7 @@ async fn what_is_aborted_announces_nothing_and_a_newer_commit_takes_over() -> Re
     // A newer commit ends what is at work for the one before, and begins with its own.
     let mark = shop.mark()?;
     push(&shop, "3", &[("migrate", "before", "broken"), ANNOUNCE])?;
-    waits(&shop, &["hook Job/", "is at work"]).await?;
+    shop.rollout_says(&["hook Job/", "is at work"]).await?;
     let stuck = made(&shop, mark)?[0].clone();
     let fourth = push(&shop, "4", &[MIGRATE, ANNOUNCE])?;
     promote(&shop).await?;

@@ -45,7 +45,7 @@ async fn all_ready(shop: &Shop) -> Result<()> {
         Ok(())
     })
     .await?;
-    tokio::time::sleep(SETTLE).await; // sleeps because the last writes may still be under way
+    shop.settled().await?;
     Ok(())
 }
 

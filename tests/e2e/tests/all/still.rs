@@ -1,7 +1,6 @@
 //! A rollout that nobody can tell of any more stands still, and is watched for as long as it serves.
 
-use anyhow::{Context as _, Result, ensure};
-use api::v1alpha1::{EnvironmentStatus, RolloutPhase};
+use anyhow::{Result, ensure};
 use e2e::{Agent, AgentOptions, Number, PATIENCE, Shop};
 use lab::{control_plane::Api, eventually};
 use serde_json::{Value, json};
@@ -65,13 +64,7 @@ async fn is_asked(number: &Number, more: usize) -> Result<()> {
 
 /// Waits until what git asks for is held for `reason`, at the good revision.
 async fn is_held(shop: &Shop, api: &Api, reason: &str) -> Result<()> {
-    let held = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.phase == RolloutPhase::Held)
-    };
-    let status = shop.status("held", held).await?;
-    let held = status.rollout.and_then(|rollout| rollout.held);
-    let held = held.context("nothing is held")?;
+    let held = shop.held().await?;
     ensure!(held.reason == reason, "{held:?}");
     are(api, &other(shop), &[("web", "4 of 1")]).await?;
     are(api, &shop.namespace, &[]).await

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use api::v1alpha1::{EnvironmentStatus, RolloutPhase, Strategy, StrategySpec};
+use api::v1alpha1::{EnvironmentStatus, Strategy, StrategySpec};
 use e2e::{PATIENCE, Shop, World, ready};
 use k8s_openapi::api::core::v1::Event;
 use kube::{
@@ -271,11 +271,7 @@ async fn a_rollout_whose_workloads_have_moved_stands_still_until_somebody_sees_t
         .await?;
     shop.not_ready("InvalidStrategy").await?;
     command(&shop, "abort").await?;
-    let held = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.phase == RolloutPhase::Held)
-    };
-    shop.status("held", held).await?;
+    shop.held().await?;
     are(&api, &other, &[("web", "4 of 2")]).await?;
     are(&api, &shop.namespace, &[]).await
 }

@@ -69,7 +69,7 @@ pub(crate) async fn that_cuts_the_canary_off_sends_it_back() -> Result<()> {
         "networkpolicies/web-canary-chaos",
     );
     eventually(PATIENCE, || show.api.get(&policy)).await?;
-    let status = show.phase(RolloutPhase::Held).await?;
+    let status = show.shop.phase(RolloutPhase::Held).await?;
     let held = status.rollout.and_then(|rollout| rollout.held);
     let held = held.context("nothing is held")?;
     ensure!(

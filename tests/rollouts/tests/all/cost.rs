@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use api::v1alpha1::EnvironmentStatus;
-use e2e::PATIENCE;
-use lab::{
-    audit::{Entries, Mark},
-    eventually,
-};
+use anyhow::{Context as _, Result, ensure};
+use lab::audit::Entries;
 use serde_json::json;
 
 use crate::{
@@ -18,6 +13,8 @@ use crate::{
 
 /// How long nothing is to happen.
 const QUIET: Duration = Duration::from_secs(8);
+/// What may wait for other words is written every other second.
+const OWED: Duration = Duration::from_secs(3);
 /// Two looks make a step that needs more pods: for them, and for the share. Each tells it in the status and the
 /// Release, does it, and notes it in the inventory; and one event tells of the share.
 const WRITES_PER_STEP: usize = 8;
@@ -28,10 +25,9 @@ pub(crate) async fn a_pause_costs_nothing() -> Result<()> {
     let strategy = json!({ "steps": [{ "weight": 10 }, { "pause": {} }, { "weight": 100 }] });
     let (show, _agent) = Show::open("pause", strategy, &Version::good("v1")).await?;
     let load = show.users(100).await?;
-    let mark = show.shop.mark()?;
     let commit = show.push(&Version::good("v2"))?;
     show.share(&load, "v2", 5).await?;
-    let quiet = settled(&show, mark).await?;
+    let quiet = show.shop.settled().await?;
     tokio::time::sleep(QUIET).await; // sleeps because nothing is to happen meanwhile
     let work = show.shop.requests(quiet)?.work();
     ensure!(work.is_empty(), "{}", work.summary());
@@ -43,27 +39,6 @@ pub(crate) async fn a_pause_costs_nothing() -> Result<()> {
     show.command("promote").await?;
     show.shop.ready_at(&commit).await?;
     Ok(())
-}
-
-/// What may wait for other words is written every other second, so that only a longer silence is one.
-const SILENCE: Duration = Duration::from_secs(3);
-
-/// Waits for a [`SILENCE`] without a request, and gives the place in the log at which it began.
-async fn settled(show: &Show, mut mark: Mark) -> Result<Mark> {
-    let quiet = eventually(PATIENCE, || {
-        let from = mark;
-        let now = show.shop.mark();
-        mark = now.as_ref().copied().unwrap_or(from);
-        async move {
-            let mark = now?;
-            tokio::time::sleep(SILENCE).await; // sleeps because a time without a request is waited for
-            match show.shop.requests(mark)?.work().len() {
-                0 => Ok(mark),
-                some => Err(anyhow!("{some} requests in {} s", SILENCE.as_secs())),
-            }
-        }
-    });
-    Ok(quiet.await?)
 }
 
 /// How often good numbers are told, in seconds.
@@ -79,12 +54,9 @@ pub(crate) async fn a_watched_pause_costs_a_write_for_a_few_numbers() -> Result<
     let (show, _agent) = Show::open("watched", strategy, &Version::good("v1")).await?;
     let load = show.users(100).await?;
     show.push(&Version::good("v2"))?;
-    let at_the_pause = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.message.contains("promote"))
-    };
-    show.shop.status("the pause", at_the_pause).await?;
+    show.shop.rollout_says(&["promote"]).await?;
     show.share(&load, "v2", 5).await?;
+    tokio::time::sleep(OWED).await; // sleeps because words about the step may still be on their way
     let mark = show.shop.mark()?;
     tokio::time::sleep(QUIET).await; // sleeps because what happens in this time is counted
     let work = show.shop.requests(mark)?.work();

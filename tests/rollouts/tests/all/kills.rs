@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use api::v1alpha1::{EnvironmentStatus, RolloutPhase};
-use e2e::{Agent, AgentOptions, PATIENCE, is_ready};
+use e2e::{Agent, AgentOptions, PATIENCE, is_in, is_ready};
 use lab::{
     audit::{Entry, Mark},
     eventually,
@@ -72,10 +72,7 @@ pub(crate) async fn at_every_boundary_a_bad_one_goes_back() -> Result<()> {
     let load = show.users(100).await?;
     let mark = show.shop.mark()?;
     let bad = show.push(&Version::good("v2").with("FAIL_PERCENT", "30"))?;
-    let held = |status: &EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.phase == RolloutPhase::Held)
-    };
+    let held = is_in(RolloutPhase::Held);
     let both = |entry: &Entry| state_boundary(entry).or_else(|| object_boundary(entry));
     let kills = show.kill_at(both, (&mut agent, mark), held).await?;
     let held = show.held(&bad).await?;

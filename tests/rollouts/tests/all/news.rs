@@ -105,7 +105,7 @@ pub(crate) async fn a_commit_in_the_bake_time_goes_step_by_step() -> Result<()> 
     let (show, _agent) = Show::open("bake", baking, &Version::good("v1")).await?;
     let load = show.users(100).await?;
     show.push(&Version::good("v2"))?;
-    show.phase(RolloutPhase::Baking).await?;
+    show.shop.phase(RolloutPhase::Baking).await?;
     let mark = show.shop.mark()?;
     let bad = show.push(&Version::good("v3").with("FAIL_PERCENT", "30"))?;
     let held = show.held(&bad).await?;
@@ -113,7 +113,7 @@ pub(crate) async fn a_commit_in_the_bake_time_goes_step_by_step() -> Result<()> 
     let weights = show.weights(mark)?;
     ensure!(weights == [10, 0], "{weights:?}");
     let good = |status: &EnvironmentStatus| status.rollout.as_ref()?.good.clone();
-    let status = show.phase(RolloutPhase::Held).await?;
+    let status = show.shop.phase(RolloutPhase::Held).await?;
     ensure!(good(&status).as_deref() != Some(bad.as_str()));
     show.share(&load, "v2", 100).await?;
     let exposed = load.since(Duration::ZERO).by_version();

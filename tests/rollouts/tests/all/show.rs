@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use api::v1alpha1::{EnvironmentStatus, HeldRevision, RolloutPhase};
+use api::v1alpha1::{EnvironmentStatus, HeldRevision};
 use e2e::{Agent, AgentOptions, PATIENCE, Shop};
 use lab::control_plane::Api;
 use lab::{Load, eventually, gateway, unique};
@@ -191,22 +191,9 @@ impl Show {
 
     /// Waits until a revision is held, and gives the reason.
     pub(crate) async fn held(&self, revision: &str) -> Result<HeldRevision> {
-        let held = self.phase(RolloutPhase::Held).await?.rollout;
-        let held = held.and_then(|rollout| rollout.held);
-        let held = held.context("nothing is held")?;
+        let held = self.shop.held().await?;
         ensure!(held.revision == revision, "{held:?}");
         Ok(held)
-    }
-
-    /// Waits until the rollout is in `phase`.
-    pub(crate) async fn phase(&self, phase: RolloutPhase) -> Result<EnvironmentStatus> {
-        let there = |status: &EnvironmentStatus| {
-            status
-                .rollout
-                .as_ref()
-                .is_some_and(|rollout| rollout.phase == phase)
-        };
-        self.shop.status(&format!("rollout {phase:?}"), there).await
     }
 
     /// Waits until `version` answers at least `percent` of a second's requests.

@@ -187,7 +187,7 @@ pub(crate) async fn take_turns_without_a_lost_request() -> Result<()> {
     let bad = two
         .show
         .push(&Version::good("v4").with("FAIL_PERCENT", "30"))?;
-    let status = two.show.phase(RolloutPhase::Held).await?;
+    let status = two.show.shop.phase(RolloutPhase::Held).await?;
     let held = status.rollout.and_then(|rollout| rollout.held);
     let held = held.context("nothing is held")?;
     ensure!(

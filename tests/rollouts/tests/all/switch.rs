@@ -88,7 +88,7 @@ fn no_failure(load: &Load, but: Option<&str>) -> Result<()> {
 
 /// From the first bad answer that users got to the last one, once the switch is taken back.
 async fn goes_back(show: &Show, load: &Load, good: &str, bad: &str) -> Result<()> {
-    show.phase(RolloutPhase::Held).await?;
+    show.shop.phase(RolloutPhase::Held).await?;
     let verdict = load.now();
     show.share(load, good, 100).await?;
     let last = load
@@ -123,11 +123,7 @@ pub(crate) async fn by_a_route_is_one_write_and_goes_back_in_one() -> Result<()>
 
     let mark = show.shop.mark()?;
     show.push(&Version::good("v3").with("FAIL_PERCENT", "30"))?;
-    let there = |status: &api::v1alpha1::EnvironmentStatus| {
-        let rollout = status.rollout.as_ref();
-        rollout.is_some_and(|rollout| rollout.message.contains("promote"))
-    };
-    show.shop.status("a preview", there).await?;
+    show.shop.rollout_says(&["promote"]).await?;
     show.command("promote").await?;
     goes_back(&show, &load, "v2", "v3").await?;
     let weights = show.weights(mark)?;

@@ -28,7 +28,7 @@ pub(crate) async fn is_a_gate_that_the_canary_alone_has_to_pass() -> Result<()> 
     let good = show.push(&Version::good("v2"))?;
     show.shop.ready_at(&good).await?;
     let bad = show.push(&Version::good("v3").with("FAIL_PERCENT", "100"))?;
-    let status = show.phase(RolloutPhase::Held).await?;
+    let status = show.shop.phase(RolloutPhase::Held).await?;
     let held = held(status)?;
     ensure!(
         held.revision == bad && held.reason == "AnalysisFailed",
@@ -63,9 +63,9 @@ pub(crate) async fn is_an_alarm_that_brings_the_former_release_back() -> Result<
     ensure!(metrics.contains("check=\"front\"} 1"), "{metrics}");
     // Every pod ends once it has answered so many requests: long after the gate.
     let bad = show.push(&Version::good("v2").with("CRASH_AFTER", "80"))?;
-    show.phase(RolloutPhase::Baking).await?;
+    show.shop.phase(RolloutPhase::Baking).await?;
     let _users = show.stage.load(&show.host, 100).await?;
-    let status = show.phase(RolloutPhase::Held).await?;
+    let status = show.shop.phase(RolloutPhase::Held).await?;
     let held = held(status.clone())?;
     ensure!(
         held.revision == bad && held.reason == "SyntheticAlarm",

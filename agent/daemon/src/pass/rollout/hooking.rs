@@ -2,7 +2,6 @@
 //!
 //! Whose turn it is is `rollout::hooks`' to say. How a hook is made and heard is the same as without a rollout.
 
-use jiff::Timestamp;
 use plan::{
     inventory::{Entry, HookRun},
     point::Point,
@@ -15,7 +14,7 @@ use rollout::{
 };
 
 use super::{Look, Pass};
-use crate::{clock::Moment, rendered::Rendering};
+use crate::rendered::Rendering;
 
 /// The hooks that come before the revision on its way.
 pub(in crate::pass) struct Ahead {
@@ -98,7 +97,7 @@ impl Pass<'_> {
             && urgency(&now) != urgency(&ahead.seen)
             && rollouts.state.rollout.is_some()
         {
-            rollouts.wake = Some(Moment::of(Timestamp::now()));
+            rollouts.wake_at(Some(rollouts.now()));
         }
     }
 

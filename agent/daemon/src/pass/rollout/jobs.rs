@@ -142,7 +142,7 @@ impl Pass<'_> {
         versions: &[Versions],
         look: &Look,
     ) -> Option<Timestamp> {
-        let now = Timestamp::now();
+        let now = self.now();
         let on = self.occasion(state, versions);
         let mut wanted = Vec::new();
         for check in checks {
@@ -316,7 +316,7 @@ impl Pass<'_> {
 
     /// True if one is to be made, as far as that can be told before anything is done.
     fn is_due(&self, wanted: &[Wanted]) -> bool {
-        let now = Timestamp::now();
+        let now = self.now();
         wanted.iter().any(|one| match self.open(&one.key) {
             Some((_, entry)) => entry.uid.is_none(),
             None => one.due <= now,

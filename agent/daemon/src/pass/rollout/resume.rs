@@ -4,7 +4,6 @@
 //! what stands, so that a pause goes on where it was; a look that did not know would count it anew.
 
 use api::v1alpha1::RolloutStatus;
-use jiff::Timestamp;
 use rollout::{Effects, Observation, State};
 use serde_json::Value;
 
@@ -15,7 +14,7 @@ impl Pass<'_> {
     /// What follows from what was seen.
     pub(super) fn follows(&mut self, before: &State, seen: &Observation) -> (State, Effects) {
         // Asked for only here: a number that came in while the cluster was looked at is none of the future.
-        let now = Timestamp::now();
+        let now = self.now();
         if !self.is_resumed() || seen.uncut.is_some() {
             return rollout::step(before, seen, now);
         }

@@ -3,7 +3,6 @@
 //! What is applied stays as it is, canary and shares included, and nothing is made or repaired; a disturbance does not
 //! outlive that. Its numbers are asked for as long as it serves. What ends it is `rollout::machine`'s to say.
 
-use jiff::Timestamp;
 use rollout::{
     Effects, State,
     split::Fault,
@@ -11,7 +10,7 @@ use rollout::{
 };
 
 use super::Pass;
-use crate::{clock::Moment, key::EnvironmentKey, rollouts::said};
+use crate::{key::EnvironmentKey, rollouts::said};
 
 impl Pass<'_> {
     /// True while a rollout leads users somewhere.
@@ -45,13 +44,14 @@ impl Pass<'_> {
         self.disturbs = Some(false);
         let watched = state.rollout.as_ref().map(|rollout| &rollout.watched);
         let versions = self.versions(watched.map_or(&[][..], Vec::as_slice), state);
-        let (said, now) = (said(self.environment), Timestamp::now());
+        let (said, now) = (said(self.environment), self.now());
         let rollouts = self.rollouts();
         rollouts
             .asking
             .arrange(&effects.wish.checks, &versions, now);
-        (rollouts.wake, rollouts.looked) = (effects.wake.map(Moment::of), true);
+        rollouts.wake_at(effects.wake);
         (rollouts.state, rollouts.said) = (state.clone(), said);
+        rollouts.looked = true;
         true
     }
 }

@@ -57,7 +57,7 @@ impl Pass<'_> {
             return Some((state, effects));
         }
         self.state.forget_view();
-        (seen.at, seen.workloads) = self.view(cut, Timestamp::now()).await?;
+        (seen.at, seen.workloads) = self.view(cut, self.now()).await?;
         Some(self.follows(before, seen))
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Due {
 impl Pass<'_> {
     /// Enters what is due into the inventory. What stands there and was never made is made under its name.
     pub(super) fn enter(&mut self, wanted: Vec<Wanted>) -> Vec<Due> {
-        let now = Timestamp::now();
+        let now = self.now();
         let mut all = Vec::new();
         for wanted in wanted {
             let open = self.open(&wanted.key);
@@ -71,7 +71,7 @@ impl Pass<'_> {
                 Ok(()) => return,
                 Err(ApplyError::Call(error)) if error.is_retryable() => {
                     // It may be there, or not; what stands in the inventory is tried again.
-                    self.look_again(Some(later(Timestamp::now(), AGAIN)));
+                    self.look_again(Some(later(self.now(), AGAIN)));
                     return;
                 }
                 Err(ApplyError::Call(CallError::Forbidden(said))) => {
