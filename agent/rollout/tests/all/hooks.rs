@@ -13,10 +13,8 @@ use rollout::{
     strategy::{Pause, Step, Traffic},
     wish::{Canary, Event},
 };
-use serde::Deserialize as _;
-use serde_json::Value;
 
-use crate::world::{World, revision, watched};
+use crate::world::{World, manifests, revision, watched};
 
 fn turn(world: &World) -> Turn {
     let head = world.seen.head.as_ref().expect("git is there");
@@ -186,22 +184,15 @@ metadata: {name: old, annotations: {driftless.dev/hook: before}}
 spec: {template: {spec: {containers: [{name: old, image: old:1}]}}}
 ";
 
-fn read(text: &str) -> Vec<Object> {
-    let documents = serde_yaml::Deserializer::from_str(text);
-    documents
-        .map(|document| (Value::deserialize(document).expect("YAML"), None))
-        .collect()
-}
-
 /// The same with another version of everything, less the old hook, plus two others.
 fn next() -> Vec<Object> {
     let text = SHOP
         .replace(":1", ":2")
         .replace("red", "blue")
         .replace("sql: one", "sql: two");
-    let mut objects = read(&text);
+    let mut objects = manifests(&text);
     objects.pop();
-    objects.extend(read(
+    objects.extend(manifests(
         "
 apiVersion: batch/v1
 kind: Job
@@ -218,7 +209,7 @@ spec: {template: {spec: {containers: [{name: off, image: off:2}]}}}
 }
 
 fn standing(base: &str) -> Vec<Object> {
-    let (good, new) = (read(SHOP), next());
+    let (good, new) = (manifests(SHOP), next());
     let given = Given {
         good: &good,
         new: &new,

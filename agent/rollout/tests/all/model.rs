@@ -687,11 +687,7 @@ impl Trial {
         if !self.tainted.contains(&id) {
             return Ok(());
         }
-        let weight = effects
-            .wish
-            .canary
-            .as_ref()
-            .map_or(0, |canary| canary.weight);
+        let weight = wished(effects);
         let same = self
             .world
             .state
@@ -791,11 +787,7 @@ impl Trial {
         if before.seen.prepared == Prepared::Done || !forward || !stepping || old.id() != new.id() {
             return Ok(());
         }
-        let weight = effects
-            .wish
-            .canary
-            .as_ref()
-            .map_or(0, |canary| canary.weight);
+        let weight = wished(effects);
         let on = new.step > old.step || matches!(new.phase, Phase::Promoting { .. });
         match weight > old.weight || on {
             true => Err(format!(
@@ -811,7 +803,6 @@ impl Trial {
     fn restarts_behind(&self, before: &World, effects: &Effects) -> Result<(), String> {
         let stored = State::read(&before.state.write()).map_err(|error| error.to_string())?;
         let (state, after) = rollout::step(&stored, &before.seen, before.now);
-        let weight = |effects: &Effects| effects.wish.canary.as_ref().map_or(0, |c| c.weight);
         let step = |state: &State| state.rollout.as_ref().map_or(0, |rollout| rollout.step);
         let same = state.rollout.as_ref().map(rollout::state::Rollout::id)
             == self
@@ -825,7 +816,7 @@ impl Trial {
             .rollout
             .as_ref()
             .map_or(0, |rollout| rollout.weight);
-        let more = weight(&after) > weight(effects).max(known);
+        let more = wished(&after) > wished(effects).max(known);
         match same && (more || step(&state) > step(&self.world.state)) {
             true => Err("a restart went further than no restart".to_owned()),
             false => Ok(()),
@@ -908,11 +899,7 @@ impl Trial {
         for look in 0..8 {
             self.world.seen.at = self.world.now;
             let effects = self.world.turn();
-            let weight = effects
-                .wish
-                .canary
-                .as_ref()
-                .map_or(0, |canary| canary.weight);
+            let weight = wished(&effects);
             if weight > 0 || effects.wish.chaos.is_some() {
                 return Err(self.broken(format!("{weight} % is left at look {look}")));
             }
@@ -1092,6 +1079,11 @@ impl fmt::Display for Broken {
         }
         Ok(())
     }
+}
+
+/// The share of traffic asked for.
+fn wished(effects: &Effects) -> u8 {
+    effects.wish.canary.as_ref().map_or(0, |side| side.weight)
 }
 
 fn number(name: &str, default: u64) -> u64 {

@@ -11,10 +11,9 @@ use rollout::{
     strategy::{Chaos, Flag, NameValue, Step, Testers, Traffic},
     wish::{Canary, Disturbance},
 };
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::world::revision;
+use crate::world::{manifests, revision};
 
 /// A shop as people write it: a route, a Service, an autoscaler, a budget, policies, config under a plain name and
 /// under one with a hash.
@@ -118,12 +117,6 @@ spec:
 
 const WEB: &str = "Deployment/shop/web";
 
-fn read(text: &str) -> Vec<Object> {
-    serde_yaml::Deserializer::from_str(text)
-        .map(|document| (Value::deserialize(document).expect("YAML"), None))
-        .collect()
-}
-
 /// The next revision: another image, another setting, another key, an API that changes along, a new worker, a closed
 /// door that is new, and a Service that goes.
 fn next() -> Vec<Object> {
@@ -132,8 +125,8 @@ fn next() -> Vec<Object> {
         .replace("colour: red", "colour: blue")
         .replace("key-5f6g7h8d9k", "key-2b3c4d5f6g")
         .replace("api:1", "api:2");
-    let mut objects = read(&text);
-    objects.extend(read(
+    let mut objects = manifests(&text);
+    objects.extend(manifests(
         "
 apiVersion: apps/v1
 kind: Deployment
@@ -180,7 +173,7 @@ fn weights() -> Strategy {
 }
 
 fn shaped(strategy: &Strategy, wish: &Wish) -> Shape {
-    let (good, new) = (read(SHOP), next());
+    let (good, new) = (manifests(SHOP), next());
     let given = Given {
         good: &good,
         new: &new,
@@ -216,9 +209,9 @@ fn yaml(value: &Value, expected: &Expect) {
 
 #[test]
 fn a_changed_workload_is_one_whose_pods_change() {
-    let good = read(SHOP);
+    let good = manifests(SHOP);
     let change = |from: &str, to: &str| {
-        let new = read(&SHOP.replace(from, to));
+        let new = manifests(&SHOP.replace(from, to));
         let given = Given {
             good: &good,
             new: &new,
@@ -398,7 +391,7 @@ fn a_weight_is_one_write_and_none_is_what_git_says() {
         let shape = shaped(&weights(), &wish(weight, 4));
         get(&shape, "HTTPRoute", "web").clone()
     };
-    assert_eq!(at(0), read(SHOP)[2].0);
+    assert_eq!(at(0), manifests(SHOP)[2].0);
     yaml(
         &at(25)["spec"]["rules"],
         &expect![[r"
@@ -434,7 +427,7 @@ fn other_backends_of_a_rule_keep_their_share() {
         "backendRefs: [{name: web, port: 80}]",
         "backendRefs: [{name: web, port: 80, weight: 3}, {name: legacy, port: 80, weight: 1}]",
     );
-    let (good, new) = (read(&text), next());
+    let (good, new) = (manifests(&text), next());
     let given = Given {
         good: &good,
         new: &new,
@@ -543,14 +536,14 @@ fn by_the_number_of_pods_the_same_service_picks_both() {
     );
     assert_eq!(sibling["spec"]["selector"]["matchLabels"], *labels);
     assert_eq!(sibling["spec"]["replicas"], 2);
-    assert_eq!(get(&shape, "HTTPRoute", "web"), &read(SHOP)[2].0);
+    assert_eq!(get(&shape, "HTTPRoute", "web"), &manifests(SHOP)[2].0);
     assert!(!names(&shape).contains(&"HorizontalPodAutoscaler/web-canary".to_owned()));
 }
 
 #[test]
 fn without_a_route_a_switch_turns_the_service() {
     let text = SHOP.replace("gateway.networking.k8s.io/v1", "example.com/v1");
-    let (good, new) = (read(&text), next());
+    let (good, new) = (manifests(&text), next());
     let given = Given {
         good: &good,
         new: &new,
@@ -588,7 +581,10 @@ spec:
         )
     };
     for kind in ["StatefulSet", "DaemonSet"] {
-        let (good, new) = (read(&text(kind, "db:1")), read(&text(kind, "db:2")));
+        let (good, new) = (
+            manifests(&text(kind, "db:1")),
+            manifests(&text(kind, "db:2")),
+        );
         let given = Given {
             good: &good,
             new: &new,
@@ -632,8 +628,8 @@ spec:
 
 #[test]
 fn names_that_are_taken_are_told() {
-    let mut good = read(SHOP);
-    good.extend(read(
+    let mut good = manifests(SHOP);
+    good.extend(manifests(
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings-canary}}",
     ));
     let new = next();
@@ -655,8 +651,8 @@ fn names_that_are_taken_are_told() {
 
 #[test]
 fn a_secret_is_in_no_debug() {
-    let good = read(SHOP);
-    let new = read(&SHOP.replace("b25l", "c2VjcmV0").replace("web:1", "web:2"));
+    let good = manifests(SHOP);
+    let new = manifests(&SHOP.replace("b25l", "c2VjcmV0").replace("web:1", "web:2"));
     let given = Given {
         good: &good,
         new: &new,
@@ -721,7 +717,7 @@ fn chaos(change: impl FnOnce(&mut Chaos)) -> Chaos {
 
 /// What is in the way of a chaos step.
 fn chaos_faults(chaos: Chaos) -> Vec<String> {
-    let (good, new) = (read(SHOP), read(&SHOP.replace("web:1", "web:2")));
+    let (good, new) = (manifests(SHOP), manifests(&SHOP.replace("web:1", "web:2")));
     let given = Given {
         good: &good,
         new: &new,
@@ -785,7 +781,7 @@ fn a_disturbance_of_others_is_refused_unless_it_names_them() {
 
 #[test]
 fn what_a_disturbance_makes_is_marked_and_listed() {
-    let (good, new) = (read(SHOP), read(&SHOP.replace("web:1", "web:2")));
+    let (good, new) = (manifests(SHOP), manifests(&SHOP.replace("web:1", "web:2")));
     let given = Given {
         good: &good,
         new: &new,

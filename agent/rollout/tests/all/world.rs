@@ -9,12 +9,15 @@ use rollout::{
     Observation, State,
     judge::{Numbers, Reading},
     observe::{Disturbed, Pods, Prepared, Router, Sample, Workload},
+    split::Object,
     state::{Phase, Revision},
     strategy::{Analysis, Metric, Namespaces, Source, Strategy, analysis::Prometheus},
     victim::Victim,
     watched::{Place, Watched},
     wish::{Effects, Wish},
 };
+use serde::Deserialize as _;
+use serde_json::Value;
 
 /// What the only workload is called.
 pub(crate) const WEB: &str = "Deployment/shop/web";
@@ -66,6 +69,13 @@ pub(crate) fn revision(name: &str) -> Revision {
 
 pub(crate) fn start() -> Timestamp {
     Timestamp::from_second(1_800_000_000).expect("in range")
+}
+
+/// The objects of these documents, which come from no file.
+pub(crate) fn manifests(text: &str) -> Vec<Object> {
+    serde_yaml::Deserializer::from_str(text)
+        .map(|document| (Value::deserialize(document).expect("YAML"), None))
+        .collect()
 }
 
 /// An error rate of at most 1 per cent.
