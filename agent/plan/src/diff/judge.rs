@@ -3,7 +3,7 @@
 use super::{Action, AdoptRule, DriftRule, HoldReason, PlanInput};
 use crate::{
     desired::{ApplyMode, Desired},
-    inventory::Entry,
+    inventory::{Entry, Fate},
     live::LiveFacts,
 };
 
@@ -74,11 +74,16 @@ fn owner(live: &LiveFacts, entry: Option<&Entry>, environment: &str) -> Owner {
         (Some(label), _) if *label != *environment => Owner::Environment(label.to_string()),
         (Some(_), _) => Owner::Us,
         // The label was taken off by hand, but it is the object that was made.
-        (None, _) if entry.is_some_and(|entry| entry.is_of(live)) => Owner::Us,
+        (None, _) if entry.is_some_and(|entry| !is_let_go(entry) && entry.is_of(live)) => Owner::Us,
         (None, Some(tool)) => Owner::Tool(tool.clone()),
         (None, None) if live.owned.is_some() => Owner::Released,
         (None, None) => Owner::Nobody,
     }
+}
+
+/// True if it was decided that it is let go. Without our label that is done, whether or not somebody lived to note it.
+fn is_let_go(entry: &Entry) -> bool {
+    entry.fate == Some(Fate::Release)
 }
 
 fn held_by_environment(other: &str) -> Verdict {

@@ -356,6 +356,38 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+#[test]
+fn what_was_let_go_in_the_last_moment_is_nobodys_when_it_comes_back() {
+    let wish = |name, keep| Wish {
+        name,
+        value: 0,
+        wave: 0,
+        keep,
+    };
+    let dies = |after| {
+        Act::Pass(Some(Crash {
+            after,
+            committed: false,
+        }))
+    };
+    // Written down and never made; somebody else makes it, with our label; it is let go, and nobody lives to note that.
+    let acts = [
+        Act::Commit(vec![wish(0, true)]),
+        dies(1),
+        Act::Replace(0, true),
+        Act::Commit(vec![wish(1, false)]),
+        dies(2),
+        Act::Commit(vec![wish(0, false)]),
+        Act::Pass(None),
+    ];
+    let (mut model, mut now) = (Model::default(), git(&[]));
+    for act in acts {
+        happen(&mut model, &mut now, act);
+    }
+    assert!(!model.is_in_sync(&now.desired[0]), "it is somebody else's");
+    converges(&mut model, &now);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
