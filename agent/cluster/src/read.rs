@@ -27,11 +27,16 @@ pub(crate) struct Selection {
     pub(crate) fields: String,
 }
 
+/// So many objects of a list cost about as much as a read of one.
+const AS_ONE: usize = 12;
+
 /// One page of a list.
 pub(crate) struct Page {
     pub(crate) items: Vec<Value>,
     pub(crate) next: Option<String>,
     pub(crate) version: String,
+    /// How many objects follow, where the server says so.
+    left: Option<usize>,
 }
 
 impl Cluster {
@@ -124,18 +129,50 @@ impl Cluster {
             labels: selector.to_owned(),
             fields: String::new(),
         };
+        let all = self.facts(resource, &selection, usize::MAX).await?;
+        Ok(all.unwrap_or_default())
+    }
+
+    /// The metadata of all objects of a kind in `namespace`; `None` if they are so many that reads of `wanted` objects, one
+    /// by one, cost less. Complete, too.
+    pub async fn list_facts_for(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        wanted: usize,
+    ) -> Result<Option<Vec<Facts>>, ReadError> {
+        let selection = Selection {
+            namespace: namespace.map(str::to_owned),
+            ..Selection::default()
+        };
+        self.facts(resource, &selection, wanted).await
+    }
+
+    async fn facts(
+        &self,
+        resource: &Resource,
+        selection: &Selection,
+        wanted: usize,
+    ) -> Result<Option<Vec<Facts>>, ReadError> {
         let (mut facts, mut next) = (Vec::new(), None);
+        // The first page tells how many there are.
+        let mut limit =
+            u32::try_from(wanted).map_or(PAGE, |wanted| wanted.saturating_mul(2).min(PAGE));
         loop {
-            let page = self
-                .page(resource, &selection, Part::Metadata, next.as_deref())
-                .await;
-            let page = page.map_err(Failure::plain)?;
+            let from = next.as_deref();
+            let page = self.limited(resource, selection, (Part::Metadata, limit), from);
+            let page = page.await.map_err(Failure::plain)?;
             for item in &page.items {
                 facts.push(item_facts(resource, item)?);
             }
             next = page.next;
             if next.is_none() {
-                return Ok(facts);
+                return Ok(Some(facts));
+            }
+            limit = PAGE;
+            let left = page.left.unwrap_or(PAGE as usize);
+            if left / AS_ONE >= wanted {
+                return Ok(None);
             }
         }
     }
@@ -149,6 +186,16 @@ impl Cluster {
         next: Option<&str>,
     ) -> Result<Page, Failure> {
         let limit = if part == Part::Whole { FULL_PAGE } else { PAGE };
+        self.limited(resource, selection, (part, limit), next).await
+    }
+
+    async fn limited(
+        &self,
+        resource: &Resource,
+        selection: &Selection,
+        (part, limit): (Part, u32),
+        next: Option<&str>,
+    ) -> Result<Page, Failure> {
         let mut path = selection.path(resource, &format!("limit={limit}"));
         if let Some(next) = next {
             path.push_str("&continue=");
@@ -215,10 +262,12 @@ impl Page {
         let version = text("resourceVersion")
             .ok_or("the list has no resource version")?
             .to_owned();
+        let left = list["metadata"]["remainingItemCount"].as_u64();
         Ok(Self {
             items,
             next: text("continue").map(str::to_owned),
             version,
+            left: left.and_then(|left| usize::try_from(left).ok()),
         })
     }
 }

@@ -3,7 +3,7 @@ use krm::Gvk;
 use lab::{ControlPlane, Options, Part};
 use serde_json::json;
 
-use crate::world::{Place, object, plane, until};
+use crate::world::{PATIENCE, Place, object, plane, until};
 
 #[tokio::test]
 async fn lists_in_pages() {
@@ -51,6 +51,37 @@ async fn lists_in_pages() {
         .list_facts(&place.resource, Some(&place.namespace), "")
         .await;
     assert_eq!(facts.unwrap().len(), 105);
+}
+
+#[tokio::test]
+async fn lists_many_only_for_some() {
+    let place = Place::of("v1", "ConfigMap").await;
+    for index in 0..105 {
+        let body = json!({ "data": { "a": "1" } });
+        place.apply(&format!("x{index:03}"), &body).await.unwrap();
+    }
+    let audit = plane().await.audit();
+    let listed = async |wanted: usize| {
+        let mark = audit.mark().unwrap();
+        let namespace = Some(&*place.namespace);
+        let facts = place
+            .cluster
+            .list_facts_for(&place.resource, namespace, wanted)
+            .await;
+        let facts = facts.unwrap().map(|facts| facts.len());
+        // The answer may be here before the line is written.
+        let lists = lab::eventually(PATIENCE, || async {
+            let entries = audit.since(mark).unwrap().within(&place.namespace);
+            let lists = entries.iter().filter(|entry| entry.verb == "list").count();
+            (lists > 0 && (lists > 1 || facts.is_none() || wanted > 52))
+                .then_some(lists)
+                .ok_or("not written yet")
+        });
+        (facts, lists.await.unwrap())
+    };
+    assert_eq!(listed(4).await, (None, 1), "four are read one by one");
+    assert_eq!(listed(10).await, (Some(105), 2));
+    assert_eq!(listed(60).await, (Some(105), 1));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::v1alpha1::Failure;
 use cluster::{CallError, Cluster, Facts, ReadError, Resource};
+use futures::{StreamExt as _, stream};
 use krm::{Gvk, ObjectId};
 use plan::desired::Desired;
 
@@ -11,6 +12,9 @@ use super::{Pass, scopes::Kinds};
 
 /// From how many unseen objects of one kind on a list is cheaper than single reads.
 const LIST_FROM: usize = 4;
+/// How many kinds are read at the same time, and how many objects of each.
+const KINDS_AT_ONCE: usize = 4;
+const OBJECTS_AT_ONCE: usize = 4;
 
 /// What reading found.
 #[derive(Default)]
@@ -67,14 +71,17 @@ impl Pass<'_> {
         desired: &[Desired],
         ids: &[ObjectId],
     ) -> Result<Found, ReadError> {
+        let groups = self.groups(desired, ids);
+        // A kind that is not served has no objects that could be read.
+        let groups = groups.iter().filter_map(|((gvk, namespace), ids)| {
+            let resource = kinds.resource(gvk)?;
+            Some(group(&self.acting, resource, (namespace, ids)))
+        });
+        let groups: Vec<_> = groups.collect();
         let mut found = Found::default();
-        for ((gvk, namespace), ids) in self.groups(desired, ids) {
-            // A kind that is not served has no objects that could be read.
-            if let Some(resource) = kinds.resource(&gvk) {
-                found
-                    .group(&self.acting, resource, (namespace, &ids))
-                    .await?;
-            }
+        let mut groups = stream::iter(groups).buffer_unordered(KINDS_AT_ONCE);
+        while let Some(group) = groups.next().await {
+            found.add(group?);
         }
         Ok(found)
     }
@@ -119,43 +126,61 @@ impl Pass<'_> {
 }
 
 impl Found {
-    /// Reads `ids`, which are of one kind and namespace.
-    async fn group(
-        &mut self,
-        cluster: &Cluster,
-        resource: &Resource,
-        (namespace, ids): (&str, &[&ObjectId]),
-    ) -> Result<(), ReadError> {
-        if ids.len() >= LIST_FROM {
-            let place = Some(namespace).filter(|_| resource.namespaced);
-            match cluster.list_facts(resource, place, "").await {
-                Ok(all) => {
-                    let wanted: BTreeSet<_> = ids.iter().copied().collect();
-                    let all = all.into_iter();
-                    self.facts
-                        .extend(all.filter(|facts| wanted.contains(&facts.id)));
-                    return Ok(());
-                }
-                // Who may not list may be allowed to read by name.
-                Err(CallError::Forbidden(_)) => {}
-                // An answer, and so one about this kind: a webhook that should convert it is dead, for one.
-                Err(CallError::Other { message, .. }) => {
-                    let hidden = ids.iter().map(|id| ((*id).clone(), message.clone()));
-                    self.hidden.extend(hidden);
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        for id in ids {
-            match cluster.look(resource, namespace, &id.name).await {
-                Ok(live) => self.facts.extend(live.map(|live| live.facts)),
-                Err(CallError::Forbidden(message) | CallError::Other { message, .. }) => {
-                    self.hidden.insert((*id).clone(), message);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    fn add(&mut self, other: Self) {
+        self.facts.extend(other.facts);
+        self.hidden.extend(other.hidden);
     }
+}
+
+/// Reads `ids`, which are of one kind and namespace.
+async fn group(
+    cluster: &Cluster,
+    resource: &Resource,
+    (namespace, ids): (&str, &[&ObjectId]),
+) -> Result<Found, ReadError> {
+    let mut found = Found::default();
+    if ids.len() >= LIST_FROM {
+        let place = Some(namespace).filter(|_| resource.namespaced);
+        match cluster.list_facts_for(resource, place, ids.len()).await {
+            Ok(Some(all)) => {
+                let wanted: BTreeSet<_> = ids.iter().copied().collect();
+                let all = all.into_iter();
+                found.facts = all.filter(|facts| wanted.contains(&facts.id)).collect();
+                return Ok(found);
+            }
+            // There are too many, or who may not list may be allowed to read by name.
+            Ok(None) | Err(CallError::Forbidden(_)) => {}
+            // An answer, and so one about this kind: a webhook that should convert it is dead, for one.
+            Err(CallError::Other { message, .. }) => {
+                let hidden = ids.iter().map(|id| ((*id).clone(), message.clone()));
+                found.hidden = hidden.collect();
+                return Ok(found);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let looks = ids.iter().map(|id| one(cluster, resource, (namespace, id)));
+    let looks: Vec<_> = looks.collect();
+    let mut looks = stream::iter(looks).buffer_unordered(OBJECTS_AT_ONCE);
+    while let Some(look) = looks.next().await {
+        found.add(look?);
+    }
+    Ok(found)
+}
+
+/// Reads one object.
+async fn one(
+    cluster: &Cluster,
+    resource: &Resource,
+    (namespace, id): (&str, &ObjectId),
+) -> Result<Found, ReadError> {
+    let mut found = Found::default();
+    match cluster.look(resource, namespace, &id.name).await {
+        Ok(live) => found.facts.extend(live.map(|live| live.facts)),
+        Err(CallError::Forbidden(message) | CallError::Other { message, .. }) => {
+            found.hidden.insert(id.clone(), message);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(found)
 }
