@@ -1,14 +1,9 @@
 //! An agent: the real program as a process, with the rights of `deploy/`.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
-    process::Command,
-    sync::OnceLock,
-};
+use std::{path::PathBuf, process::Command, sync::OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
-use lab::{Process, audit};
+use lab::{Port, Process, audit};
 use tempfile::TempDir;
 
 use crate::World;
@@ -50,6 +45,7 @@ pub struct Agent {
     pub options: AgentOptions,
     /// Where it listens.
     pub port: u16,
+    _port: Port,
     world: &'static World,
     began: audit::Mark,
     _folder: TempDir,
@@ -90,9 +86,7 @@ impl Agent {
     pub fn start(world: &'static World, options: AgentOptions) -> Result<Self> {
         let began = world.control_plane.audit().mark()?;
         let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = Port::reserve()?;
         let mut command = Command::new(program()?);
         command
             // As in deploy/.
@@ -116,7 +110,7 @@ impl Agent {
             .args(["--audit-per-minute", &options.audit_per_minute.to_string()])
             .arg("--cache-dir")
             .arg(folder.path().join("cache"))
-            .args(["--listen", &format!("127.0.0.1:{port}")]);
+            .args(["--listen", &format!("127.0.0.1:{}", port.number)]);
         if let Some(secret) = &options.webhook_secret {
             let path = folder.path().join("webhook-secret");
             std::fs::write(&path, secret)?;
@@ -133,7 +127,8 @@ impl Agent {
         Ok(Self {
             process,
             options,
-            port,
+            port: port.number,
+            _port: port,
             world,
             began,
             _folder: folder,

@@ -254,6 +254,15 @@ impl Shop {
         Ok(all.by(AGENT_USER).only(mine))
     }
 
+    /// Asks the agent to look now, as `driftless sync` does, and waits until it has. No word may be used twice.
+    pub async fn looks(&self, word: &str) -> Result<EnvironmentStatus> {
+        self.change(json!({ "metadata": { "annotations": { api::names::REQUESTED_AT: word } } }))
+            .await?;
+        let handled = |status: &EnvironmentStatus| status.handled_request.as_deref() == Some(word);
+        self.status(&format!("request {word} handled"), handled)
+            .await
+    }
+
     /// Waits for three seconds in which its agents ask for nothing, and gives the place in the log at which they began.
     /// When an Environment says it is ready, Events and numbers about that may still be on their way.
     pub async fn settled(&self) -> Result<audit::Mark> {

@@ -1,11 +1,15 @@
 //! A tenant: a service account with rights of its own, for which the agent may speak.
 
-use anyhow::Result;
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use anyhow::{Result, ensure};
+use k8s_openapi::api::{
+    authorization::v1::SubjectAccessReview,
+    rbac::v1::{Role, RoleBinding},
+};
 use kube::{Api, api::PostParams};
+use lab::eventually;
 use serde_json::{Value, json};
 
-use crate::Shop;
+use crate::{PATIENCE, Shop};
 
 impl Shop {
     /// Lets the agent speak for a service account of this namespace, as `deploy/examples/tenant.yaml` does.
@@ -22,6 +26,24 @@ impl Shop {
         let tenant =
             json!({ "kind": "ServiceAccount", "name": account, "namespace": self.namespace });
         self.grant(account, rule, tenant).await
+    }
+
+    /// Waits until the API server lets a service account of this namespace delete no ConfigMap any more: it knows of a
+    /// binding that went a moment later.
+    pub async fn lacks_rights(&self, account: &str) -> Result<()> {
+        let reviews: Api<SubjectAccessReview> = Api::all(self.client.clone());
+        let review = serde_json::from_value(json!({ "metadata": {}, "spec": {
+            "user": format!("system:serviceaccount:{}:{account}", self.namespace),
+            "resourceAttributes": { "namespace": self.namespace, "resource": "configmaps", "verb": "delete" },
+        } }))?;
+        eventually(PATIENCE, || async {
+            let answer = reviews.create(&PostParams::default(), &review).await?;
+            let allowed = answer.status.is_some_and(|status| status.allowed);
+            ensure!(!allowed, "{account} may still delete");
+            Ok(())
+        })
+        .await?;
+        Ok(())
     }
 
     /// The role bindings of this namespace.

@@ -30,6 +30,7 @@ pub use control_plane::{Api, ControlPlane, Options, Part};
 pub use gateway::Gateway;
 pub use git::{Author, BareRepo, Commit, Fault, GitHttp, GitSsh};
 pub use load::Load;
+pub use ports::Port;
 pub use process::Process;
 pub use progress::{Progress, Step};
 pub use prometheus::Prometheus;

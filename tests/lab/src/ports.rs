@@ -14,14 +14,15 @@ const COUNT: u16 = 10_000;
 
 /// A port on 127.0.0.1, held until dropped.
 #[derive(Debug)]
-pub(crate) struct Port {
-    pub(crate) number: u16,
+pub struct Port {
+    /// Which.
+    pub number: u16,
     _lock: File,
 }
 
 impl Port {
     /// Takes a port that nobody listens on and no other lab holds.
-    pub(crate) fn reserve() -> io::Result<Self> {
+    pub fn reserve() -> io::Result<Self> {
         let directory = lock_directory();
         fs::create_dir_all(&directory)?;
         let start = std::process::id().wrapping_mul(37) % u32::from(COUNT);

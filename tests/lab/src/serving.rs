@@ -4,11 +4,12 @@
 //! answers as the pod's environment says (see `app`) unless a network policy cuts it off, lingers after a deletion as a well-behaved program does, and ends.
 //! Only inside a [network of one's own](crate::network) can it listen there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -39,8 +40,16 @@ struct Kubelet {
     api: Arc<Api>,
     isolation: Arc<Isolation>,
     /// By UID.
-    pods: BTreeMap<String, CancellationToken>,
+    pods: BTreeMap<String, Known>,
     tasks: JoinSet<()>,
+}
+
+/// A pod that was seen.
+#[derive(Default)]
+struct Known {
+    stop: CancellationToken,
+    /// Whether the API server says that it is ready.
+    seen: watch::Sender<bool>,
 }
 
 impl Serving {
@@ -77,9 +86,17 @@ impl Kubelet {
 
     async fn follow(&mut self) -> Result<(), ApiError> {
         let list = self.api.get(PODS).await?;
-        for pod in list["items"].as_array().into_iter().flatten() {
-            self.saw(pod);
-        }
+        let pods = list["items"].as_array().into_iter().flatten();
+        let there: BTreeSet<String> = pods.clone().filter_map(uid).collect();
+        // What went while nobody watched must not keep its address.
+        self.pods.retain(|uid, known| {
+            let stays = there.contains(uid);
+            if !stays {
+                known.stop.cancel();
+            }
+            stays
+        });
+        pods.for_each(|pod| self.saw(pod));
         let version = list["metadata"]["resourceVersion"].as_str().unwrap_or("0");
         let mut events = self.api.watch(PODS, version).await?;
         loop {
@@ -98,25 +115,27 @@ impl Kubelet {
         let Some(uid) = uid(pod).filter(|_| is_ours(pod)) else {
             return;
         };
-        let ending = pod["metadata"]["deletionTimestamp"].is_string();
-        if !ending && pod["status"]["podIP"].is_string() && !self.pods.contains_key(&uid) {
-            let stop = CancellationToken::new();
-            self.pods.insert(uid, stop.clone());
+        if pod["metadata"]["deletionTimestamp"].is_string() {
+            let stop = self.pods.entry(uid).or_default().stop.clone();
+            self.tasks.spawn(end(self.api.clone(), path(pod), stop));
+        } else if let Some(known) = self.pods.get(&uid) {
+            known.seen.send_replace(is_ready(pod));
+        } else if pod["status"]["podIP"].is_string() {
+            let known = Known::default();
+            known.seen.send_replace(is_ready(pod));
             self.tasks.spawn(app::run(
                 self.api.clone(),
                 self.isolation.clone(),
                 pod.clone(),
-                stop,
+                (known.stop.clone(), known.seen.subscribe()),
             ));
-        } else if ending {
-            let stop = self.pods.entry(uid).or_default().clone();
-            self.tasks.spawn(end(self.api.clone(), path(pod), stop));
+            self.pods.insert(uid, known);
         }
     }
 
     fn gone(&mut self, pod: &Value) {
-        if let Some(stop) = uid(pod).and_then(|uid| self.pods.remove(&uid)) {
-            stop.cancel();
+        if let Some(known) = uid(pod).and_then(|uid| self.pods.remove(&uid)) {
+            known.stop.cancel();
         }
     }
 }
@@ -129,8 +148,34 @@ async fn end(api: Arc<Api>, path: String, stop: CancellationToken) {
     let _ = api.delete(&format!("{path}?gracePeriodSeconds=0")).await;
 }
 
-/// Tells the API server how a pod is.
-async fn report(api: &Api, pod: &Value, ready: bool, waiting: Option<&str>) {
+/// Tells the API server how a pod is, and again whenever somebody has said otherwise: kwok may play its part twice. For
+/// ever, or until the pod is gone.
+async fn report(
+    api: &Api,
+    pod: &Value,
+    (ready, waiting): (bool, Option<&str>),
+    seen: &mut watch::Receiver<bool>,
+) {
+    loop {
+        seen.mark_unchanged();
+        while let Err(error) = tell(api, pod, ready, waiting).await {
+            if matches!(error, ApiError::Refused { code: 404, .. }) {
+                return std::future::pending().await;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        loop {
+            if seen.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            if *seen.borrow_and_update() != ready {
+                break;
+            }
+        }
+    }
+}
+
+async fn tell(api: &Api, pod: &Value, ready: bool, waiting: Option<&str>) -> Result<(), ApiError> {
     let word = if ready { "True" } else { "False" };
     let mut conditions = pod["status"]["conditions"].clone();
     for condition in conditions.as_array_mut().into_iter().flatten() {
@@ -148,8 +193,15 @@ async fn report(api: &Api, pod: &Value, ready: bool, waiting: Option<&str>) {
         }
     }
     let status = json!({ "status": { "conditions": conditions, "containerStatuses": containers } });
-    // A pod that is gone has nobody to tell.
-    let _ = api.patch(&format!("{}/status", path(pod)), &status).await;
+    api.patch(&format!("{}/status", path(pod)), &status)
+        .await
+        .map(drop)
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|one| one["type"] == "Ready" && one["status"] == "True")
 }
 
 fn is_ours(pod: &Value) -> bool {

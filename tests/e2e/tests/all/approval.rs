@@ -230,6 +230,7 @@ async fn making_anew_what_serves_waits_for_approval() -> Result<()> {
     });
     let fresh = seen.await?.pending.context("no plan")?;
     shop.approve(&stale.digest).await?;
+    shop.looks("stale").await?;
     shop.status("still waiting", |status| {
         status.pending.is_some()
             && ready(status).is_some_and(|ready| ready.reason == "ApprovalNeeded")

@@ -140,6 +140,7 @@ async fn a_prune_beyond_its_budget_waits_for_approval_of_exactly_that_plan() -> 
     assert_eq!(shop.values().await?.len(), 12);
     let approve = |digest: &str| json!({ "metadata": { "annotations": { api::names::APPROVED_PLAN: digest } } });
     shop.change(approve("sha256:0000")).await?;
+    shop.looks("wrong").await?;
     shop.not_ready("ApprovalNeeded").await?;
     assert!(
         shop.requests(mark)?

@@ -101,6 +101,7 @@ async fn a_start_looks_at_what_it_has_made_while_git_is_slow_to_answer() -> Resu
         Ok(())
     })
     .await?;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await; // sleeps because what must not come would come later
     let writes = shop.requests(mark)?.writes();
     let writes = writes.only(|entry| entry.resource != "leases");
     ensure!(writes.is_empty(), "{}", writes.summary());

@@ -194,6 +194,7 @@ async fn a_pause_in_place_outlives_the_agent() -> Result<()> {
     };
     shop.status("the next step", watched).await?;
     let counted = counted.into_inner()?;
+    ensure!(!counted.is_empty(), "the pause was not seen");
     ensure!(
         counted.iter().all(|one| Some(one) == began.as_ref()),
         "counted anew: {counted:?}, not since {began:?}"

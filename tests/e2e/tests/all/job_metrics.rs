@@ -308,6 +308,11 @@ async fn a_rollout_that_is_over_takes_its_job_along() -> Result<()> {
     shop.change(json!({ "metadata": { "annotations": annotations } }))
         .await?;
     runs(&shop, 1).await?;
+    eventually(PATIENCE, || async {
+        ensure!(made(&shop, mark)?.len() >= 3, "not written down yet");
+        Ok(())
+    })
+    .await?;
     let all = made(&shop, mark)?;
     assert_eq!(
         all.len(),

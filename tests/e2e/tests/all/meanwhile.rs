@@ -67,6 +67,7 @@ async fn what_a_failed_hook_holds_up_is_put_back_to_what_was_applied() -> Result
     shop.maps().delete("other", &params).await?;
     becomes(&shop, "other", "1").await?;
     shop.not_ready("HookFailed").await?;
+    shop.settled().await?;
     let writes = shop.requests(mark)?.writes().of("configmaps");
     ensure!(writes.len() == 2, "one each:\n{}", writes.summary());
     ensure!(!shop.values().await?.contains_key("new"), "nothing new");

@@ -65,6 +65,7 @@ async fn killed_while_applying_it_converges_without_duplicates_or_orphans() -> R
         let most = if verb == "delete" { 1 } else { 2 };
         assert!(count <= most, "{verb} {name}: {count} times");
     }
+    shop.settled().await?;
     agent.process.kill();
     nothing_left_to_do(&shop, options).await
 }

@@ -162,7 +162,7 @@ async fn a_dead_cluster_slows_no_other_and_is_repaired_when_it_comes_back() -> R
     let mark = shop.mark()?;
     let troubled = repair_time(&shop.maps()).await?;
     assert!(
-        troubled < calm * 2 + Duration::from_millis(200),
+        troubled < calm * 3 + Duration::from_secs(1),
         "{troubled:?} instead of {calm:?}"
     );
     let status = shop.ready_at(&first).await?;

@@ -168,8 +168,8 @@ async fn they_share_the_work_and_take_over_from_who_joins_leaves_and_dies() -> R
     ensure!(parts.iter().all(|part| part.len() > 4), "{parts:?}");
     ensure!(parts[0].is_disjoint(&parts[1]), "{parts:?}");
 
+    let mark_of_third = shop.settled().await?;
     let third = replica(&shop, 2, TTL)?;
-    let mark_of_third = shop.mark()?;
     let parts = shared(&[&agents[0], &agents[1], &third], MANY).await?;
     ensure!(parts.iter().all(|part| *part > 2), "{parts:?}");
     // Nothing is left to do for whoever takes over.
@@ -205,7 +205,8 @@ async fn they_share_the_work_and_take_over_from_who_joins_leaves_and_dies() -> R
     })
     .await?;
     let took = asked.elapsed();
-    ensure!(took < Duration::from_secs(1), "taken over after {took:?}");
+    // Of a Lease that is not given back it would be heard no sooner than after eight seconds.
+    ensure!(took < Duration::from_secs(6), "taken over after {took:?}");
     second.process.wait(Duration::from_secs(10)).await?;
     repaired(&shop, &all).await?;
     hands_over_once(&shop, mark)
@@ -240,7 +241,7 @@ async fn one_that_was_frozen_writes_nothing_that_is_no_longer_its_own() -> Resul
     .await?;
     let third = push(&shop, MANY, "3")?;
     all_ready_at(&shop, &third).await?;
-    let mark_of_wake = shop.mark()?;
+    let mark_of_wake = shop.settled().await?;
     agents[0].process.resume();
     shared(&[&agents[0], &agents[1]], MANY).await?;
     // Nothing is written, and nothing is even tried that the server would have to refuse. An Event may have been between

@@ -216,7 +216,7 @@ async fn a_rollout_goes_on_by_the_strategy_that_it_began_with() -> Result<()> {
     promote(&shop).await?;
     shop.ready_at(&second).await?;
     are(&api, &shop.namespace, &[("web", "4 of 2")]).await?;
-    let back = |entry: &Entry| entry.name == "web-canary" && entry.verb == "create";
+    let back = |entry: &Entry| entry.name == "web-canary" && entry.code == 201;
     let back = shop.requests(mark)?.of("deployments").only(back);
     ensure!(back.is_empty(), "{}", back.summary());
     Ok(())

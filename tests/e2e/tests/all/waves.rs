@@ -44,7 +44,7 @@ async fn waves_wait_for_health_and_deletions_go_the_other_way() -> Result<()> {
         });
         let available = available.context("the controller has written a status")?;
         ensure!(
-            available.written <= later.received,
+            available.received <= later.received,
             "{} before {} was healthy",
             later.name,
             earlier.name

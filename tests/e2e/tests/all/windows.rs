@@ -97,7 +97,7 @@ async fn what_waits_is_applied_when_the_window_opens_and_nothing_asks_before() -
     shop.environment(json!({})).await?;
     shop.ready_at(&first).await?;
     // The first full minute that is far enough away to get everything in place before it.
-    let soon = Timestamp::now() + SignedDuration::from_secs(75);
+    let soon = Timestamp::now() + SignedDuration::from_secs(80);
     let minute = soon.as_second() / 60 * 60;
     let opens = Timestamp::from_second(minute)?;
     let schedule = TimeZone::UTC
@@ -114,7 +114,7 @@ async fn what_waits_is_applied_when_the_window_opens_and_nothing_asks_before() -
         .await?;
     let until = status.waiting.and_then(|waiting| waiting.until);
     assert_eq!(until.map(|until| until.0), Some(opens));
-    let mark = shop.mark()?;
+    let mark = shop.settled().await?;
     shop.ready_at(&second).await?;
     let requests = shop
         .requests(mark)?

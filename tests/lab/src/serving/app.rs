@@ -14,12 +14,13 @@ use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::behaviour::Behaviour;
 use super::isolation::Isolation;
-use super::{AGAIN, report};
+use super::{AGAIN, report, tell};
 use crate::control_plane::Api;
 
 /// The header that names the version that answered.
@@ -34,34 +35,51 @@ struct App {
     crash: CancellationToken,
 }
 
-/// Serves as `pod` until `stop`.
+/// Serves as `pod` until it is told to stop. `seen` tells whether the API server says that it is ready.
 pub(super) async fn run(
     api: Arc<Api>,
     isolation: Arc<Isolation>,
     pod: Value,
-    stop: CancellationToken,
+    (stop, mut seen): (CancellationToken, watch::Receiver<bool>),
+) {
+    let serves = serve(&api, isolation, &pod, &mut seen);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = serves => {}
+    }
+}
+
+async fn serve(
+    api: &Api,
+    isolation: Arc<Isolation>,
+    pod: &Value,
+    seen: &mut watch::Receiver<bool>,
 ) {
     let behaviour = loop {
-        match Behaviour::of(&api, &pod).await {
+        let why = match Behaviour::of(api, pod).await {
             Ok(behaviour) => break behaviour,
-            Err(_) => report(&api, &pod, false, Some("CreateContainerConfigError")).await,
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(AGAIN) => {}
-        }
+            Err(_) => "CreateContainerConfigError",
+        };
+        // Whatever came of that: it is tried again.
+        let _ = tell(api, pod, false, Some(why)).await;
+        tokio::time::sleep(AGAIN).await;
     };
     let address: Option<IpAddr> = pod["status"]["podIP"]
         .as_str()
         .and_then(|ip| ip.parse().ok());
-    let listener = match address {
-        Some(address) => TcpListener::bind(SocketAddr::new(address, behaviour.port)).await,
-        None => return,
+    let Some(address) = address else {
+        return;
     };
-    let Ok(listener) = listener else {
-        return report(&api, &pod, false, Some("RunContainerError")).await;
+    let address = SocketAddr::new(address, behaviour.port);
+    let listener = loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => break listener,
+            // Who had the address before it may still linger.
+            Err(_) => drop(tell(api, pod, false, Some("RunContainerError")).await),
+        }
+        tokio::time::sleep(AGAIN).await;
     };
-    report(&api, &pod, !behaviour.never_ready, None).await;
+    let ready = !behaviour.never_ready;
     let app = Arc::new(App {
         pod: pod.clone(),
         isolation,
@@ -71,10 +89,11 @@ pub(super) async fn run(
     });
     let crashed = app.crash.clone();
     tokio::select! {
-        () = stop.cancelled() => {}
-        () = crashed.cancelled() => report(&api, &pod, false, Some("CrashLoopBackOff")).await,
+        () = crashed.cancelled() => {}
         () = app.accept(listener) => {}
+        () = report(api, pod, (ready, None), seen) => {}
     }
+    report(api, pod, (false, Some("CrashLoopBackOff")), seen).await;
 }
 
 impl App {

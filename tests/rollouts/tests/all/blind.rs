@@ -28,7 +28,7 @@ fn strategy(on_missing: &str) -> Value {
             { "weight": 50 }, { "pause": { "for": "8s" } }, { "weight": 100 },
         ],
         "analysis": {
-            "interval": "1s", "patience": "15s", "onMissing": on_missing,
+            "interval": "1s", "patience": "30s", "onMissing": on_missing,
             "metrics": [{
                 "name": "error-rate", "max": 0.02, "minSamples": 5,
                 "from": { "template": { "measure": "errorRate", "by": "traefik", "window": "10s" } },
@@ -67,7 +67,7 @@ pub(crate) async fn a_prometheus_that_freezes_is_waited_for() -> Result<()> {
     show.weighs(50).await?;
     prometheus.process.pause();
     // Longer than the pause of the step and the patience together.
-    tokio::time::sleep(Duration::from_secs(25)).await; // sleeps because nothing is to happen meanwhile
+    tokio::time::sleep(Duration::from_secs(40)).await; // sleeps because nothing is to happen meanwhile
     let weights = show.weights(mark)?;
     ensure!(weights == [10, 50], "{weights:?}");
     prometheus.process.resume();

@@ -121,7 +121,7 @@ pub(crate) async fn an_autoscaler_is_not_fought_and_takes_no_pods_that_are_neede
 pub(crate) async fn chaos_scales_a_canary_that_has_an_autoscaler_and_gives_it_back() -> Result<()> {
     let strategy = json!({
         "steps": [
-            { "weight": 50 }, { "chaos": { "for": "8s", "scale": 1 } }, { "pause": {} },
+            { "weight": 50 }, { "chaos": { "for": "16s", "scale": 1 } }, { "pause": {} },
             { "weight": 100 }, { "pause": { "for": "2s" } },
         ],
     });

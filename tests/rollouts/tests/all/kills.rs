@@ -243,9 +243,10 @@ pub(crate) async fn another_replica_takes_over_where_the_owner_died() -> Result<
         true => (second, first),
         false => (first, second),
     };
-    let struck = show.shop.mark()?;
-    let killed = jiff::Timestamp::now();
     dead.process.kill();
+    let killed = jiff::Timestamp::now();
+    // What it had sent is still being written down; the other one has to wait for its Lease.
+    let struck = show.shop.settled().await?;
     show.shop.ready_at(&commit).await?;
     show.share(&load, "v2", 100).await?;
     nobody_lost(&load.since(Duration::ZERO))?;

@@ -16,7 +16,8 @@ impl Show {
     /// Per cent that the routes gave to the new version, one after the other, as the agents wrote it since `mark`. Told
     /// twice in a row, it counts once.
     pub(crate) fn weights(&self, mark: Mark) -> Result<Vec<u64>> {
-        let routes = self.changes(mark)?.of("httproutes");
+        // Of what was sent by somebody who was killed there may be no answer on record.
+        let routes = self.shop.requests(mark)?.writes().of("httproutes");
         let mut weights: Vec<u64> = routes.iter().filter_map(weight).collect();
         weights.dedup();
         Ok(weights)

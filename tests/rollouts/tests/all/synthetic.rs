@@ -82,14 +82,19 @@ pub(crate) async fn is_an_alarm_that_brings_the_former_release_back() -> Result<
         "{history:?}"
     );
     let events: Api<Event> = Api::namespaced(show.shop.client.clone(), &show.shop.namespace);
-    let told = events.list(&ListParams::default()).await?;
-    for reason in ["CheckFailed", "CheckPassed"] {
-        ensure!(
-            told.iter()
-                .any(|event| event.reason.as_deref() == Some(reason)),
-            "no event {reason}"
-        );
-    }
+    // They are written after the status.
+    eventually(PATIENCE, || async {
+        let told = events.list(&ListParams::default()).await?;
+        for reason in ["CheckFailed", "CheckPassed"] {
+            let mut told = told.iter();
+            ensure!(
+                told.any(|event| event.reason.as_deref() == Some(reason)),
+                "no event {reason}"
+            );
+        }
+        Ok(())
+    })
+    .await?;
     Ok(())
 }
 

@@ -61,6 +61,7 @@ pub(crate) async fn a_good_one_waits_and_goes_on() -> Result<()> {
     show.weighs(10).await?;
     show.share(&load, "v2", 4).await?;
     relay.cut();
+    tokio::time::sleep(Duration::from_secs(1)).await; // sleeps because what is on its way is still written down
     let gone = show.shop.mark()?;
     tokio::time::sleep(AWAY).await; // sleeps because nothing is to happen meanwhile
     let meanwhile = show.changes(gone)?;
