@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::{Run, elapsed, later, samples::Armed, step_at};
 use crate::{
+    observe::Observation,
     state::{Cause, Direction, Phase, Rollout, State, Stepping, Tallies},
     strategy::{Metric, Source, Step},
 };
@@ -88,10 +89,8 @@ impl Run<'_> {
         let asked = asked.iter().filter(|armed| armed.is_asked);
         let asked = asked.flat_map(|armed| &armed.analysis.metrics);
         let asked: BTreeSet<&str> = asked.map(|metric| metric.name.as_str()).collect();
-        let unasked: Vec<&str> = rollout
-            .numbers()
-            .filter(|name| !asked.contains(name))
-            .collect();
+        let mut unasked = rollout.numbers(self.seen);
+        unasked.retain(|name| !asked.contains(name.as_str()));
         match (asked.is_empty(), unasked.is_empty()) {
             (true, true) => why.to_owned(),
             (false, true) => format!("{why}; its numbers are watched meanwhile"),
@@ -145,14 +144,14 @@ impl Rollout {
     }
 
     /// The names of all numbers that would be asked for now.
-    fn numbers(&self) -> impl Iterator<Item = &str> {
+    fn numbers(&self, seen: &Observation) -> Vec<String> {
         let gate = match step_at(&self.strategy.steps, self.step) {
-            Some(Step::Analysis(analysis)) => Some(analysis),
+            Some(Step::Analysis(analysis)) => Some(analysis.clone()),
             _ => None,
         };
-        let all = self.strategy.analysis.iter().chain(gate);
-        let metrics = all.flat_map(|analysis| &analysis.metrics);
-        metrics.map(|metric| metric.name.as_str())
+        let all = self.watched_analysis(seen).into_iter().chain(gate);
+        let metrics = all.flat_map(|analysis| analysis.metrics);
+        metrics.map(|metric| metric.name).collect()
     }
 
     /// Nothing that waits for time has come closer, and numbers begin anew: nobody has watched.

@@ -3,7 +3,7 @@
 use crate::{
     observe::{Observation, Router, Workload},
     state::{Phase, Rollout},
-    strategy::{Amount, Step, share},
+    strategy::{Amount, Step, Traffic, share},
 };
 
 impl Rollout {
@@ -78,8 +78,10 @@ impl Rollout {
             .filter(|(_, one)| one.router.is_exact());
         let ceilings = routed.map(|(key, one)| {
             let carried = carries(one.canary_ready(), self.need(key, one));
-            // A selector leads to all or nothing.
-            match one.router == Router::Selector && carried < 100 {
+            // A selector leads to all or nothing, and so does a switch, whatever carries it out.
+            let is_switch =
+                one.router == Router::Selector || self.strategy.traffic == Traffic::Switch;
+            match is_switch && carried < 100 {
                 true => 0,
                 false => carried,
             }

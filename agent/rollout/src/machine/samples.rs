@@ -57,9 +57,7 @@ impl Run<'_> {
         };
         let mut cause = None;
         let rollout = self.state.rollout.as_mut()?;
-        if !rollout.serves(seen) {
-            rollout.rest();
-        }
+        rollout.rest(seen);
         for armed in rollout.armed(seen) {
             let Some(tallies) = rollout.tallies(armed.is_gate) else {
                 continue;
@@ -208,14 +206,38 @@ impl Tally {
 }
 
 impl Rollout {
-    /// While nobody is served there are no numbers, and none is missing; those from before prove nothing after it.
-    fn rest(&mut self) {
-        if let Phase::Stepping(Stepping { watch, .. }) = &mut self.phase {
-            for tally in watch.values_mut() {
+    /// While nobody is served, or nobody is left to compare with, there are no numbers, and none is missing; those from
+    /// before prove nothing after it.
+    fn rest(&mut self, seen: &Observation) {
+        let asked = self.watched_analysis(seen).filter(|_| self.serves(seen));
+        let metrics = asked.map_or_else(Vec::new, |analysis| analysis.metrics);
+        if let Phase::Stepping(Stepping { watch, .. }) | Phase::Promoting { watch, .. } =
+            &mut self.phase
+        {
+            let rests = |name: &str| metrics.iter().all(|metric| metric.name != name);
+            for (_, tally) in watch.iter_mut().filter(|(name, _)| rests(name)) {
                 (tally.good, tally.expected) = (0, None);
                 tally.clear();
             }
         }
+    }
+
+    /// What is watched now: of the new version alone as soon as the old one has no users any more.
+    pub(super) fn watched_analysis(&self, seen: &Observation) -> Option<Analysis> {
+        let analysis = self.strategy.analysis.as_ref()?;
+        match self.has_everybody(seen) {
+            true => analysis.alone(),
+            false => Some(analysis.clone()),
+        }
+    }
+
+    /// True if the old version is led nobody.
+    fn has_everybody(&self, seen: &Observation) -> bool {
+        let by_pods = match seen.uncut {
+            Some(_) => self.watched.is_empty() || self.watched.iter().any(|one| one.by_pods),
+            None => seen.workloads.values().any(|one| !one.router.is_exact()),
+        };
+        matches!(self.phase, Phase::Baking { .. }) || (self.weight == 100 && !by_pods)
     }
 
     /// Every analysis whose samples mean something now.
@@ -228,12 +250,7 @@ impl Rollout {
             Phase::Returning { .. } | Phase::Ending { .. } => return armed,
         };
         let baking = matches!(self.phase, Phase::Baking { .. });
-        let analysis = match baking {
-            // The old version has no users any more to compare with.
-            true => self.strategy.analysis.as_ref().and_then(Analysis::alone),
-            false => self.strategy.analysis.clone(),
-        };
-        if let Some(analysis) = analysis {
+        if let Some(analysis) = self.watched_analysis(seen) {
             armed.push(Armed {
                 scope: format!("{}/{scope}", self.id()),
                 analysis,
@@ -308,16 +325,17 @@ impl Rollout {
 
     /// What is watched all the time and is not known to be well.
     pub(super) fn watch_waits(&self, stepping: &Stepping, seen: &Observation) -> Option<String> {
-        let analysis = self.strategy.analysis.as_ref()?;
+        let analysis = self.watched_analysis(seen)?;
         match self.serves(seen) {
-            true => waits(analysis, &stepping.watch, WATCH),
+            true => waits(&analysis, &stepping.watch, WATCH),
             false => None,
         }
     }
 
     /// True unless somebody is served by the new version and its numbers are not known: nobody is added then.
-    pub(super) fn is_heard(&self) -> bool {
-        let (Some(analysis), Phase::Stepping(stepping)) = (&self.strategy.analysis, &self.phase)
+    pub(super) fn is_heard(&self, seen: &Observation) -> bool {
+        let (Some(analysis), Phase::Stepping(stepping)) =
+            (self.watched_analysis(seen), &self.phase)
         else {
             return true;
         };

@@ -148,10 +148,16 @@ impl Rejection {
 
 impl Stepping {
     /// It is no longer as it was reached: good numbers from before prove nothing any more.
+    ///
+    /// Until it is reached again nobody asks for the step's own ones, so that none of them is missing meanwhile.
     pub(super) fn lose(&mut self) {
         self.reached = None;
-        for tally in self.watch.values_mut().chain(self.gate.values_mut()) {
+        for tally in self.watch.values_mut() {
             tally.good = 0;
+        }
+        for tally in self.gate.values_mut() {
+            (tally.good, tally.expected) = (0, None);
+            tally.clear();
         }
     }
 }

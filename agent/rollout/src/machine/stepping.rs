@@ -92,7 +92,7 @@ impl Run<'_> {
         let (lacking, target) = (hooks.or_else(|| rollout.lacking(seen)), rollout.target());
         let works = rollout.has_hook_at_work(seen);
         let before = rollout.weight;
-        let may_rise = rollout.paused.is_none() && rollout.is_heard();
+        let may_rise = rollout.paused.is_none() && rollout.is_heard(seen);
         if lacking.is_none() && may_rise && before != target {
             rollout.weight = target.min(rollout.ceiling(seen));
         }

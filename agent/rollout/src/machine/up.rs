@@ -72,7 +72,10 @@ impl Run<'_> {
         });
         let unseen = self.seen.workloads.is_empty();
         let unseen = unseen.then(|| "the workloads have not been seen".to_owned());
-        match waits.or(unseen).or_else(|| rollout.watch_misses()) {
+        let lacking = waits.or(unseen);
+        // A number that is missing has a patience of its own.
+        let late = late && lacking.is_some();
+        match lacking.or_else(|| rollout.watch_misses()) {
             // On the way back there is nothing better to turn to.
             Some(why) if late && !back => self.end(Cause::NotReady { why }),
             Some(why) => self.waiting = why,
@@ -182,6 +185,15 @@ impl Run<'_> {
 }
 
 impl Rollout {
+    /// From when on what its numbers are about has served: no window reaches further back.
+    pub const fn judged_from(&self) -> jiff::Timestamp {
+        match &self.phase {
+            // Until then another version had the name that is asked about.
+            Phase::Baking { since, .. } => *since,
+            _ => self.began,
+        }
+    }
+
     /// When its bake time is over, while it bakes.
     pub(super) fn bakes_until(&self) -> Option<jiff::Timestamp> {
         let Phase::Baking { since, .. } = &self.phase else {

@@ -1,13 +1,14 @@
 //! The stories: what happens to a revision, good or bad, and to those who are served meanwhile.
 
+use jiff::SignedDuration;
 use rollout::{
     Effects, State, Strategy,
     gate::Gate,
     observe::{Action, Approval, Command, Pods, Router},
     state::{Cause, Direction, Phase, StateError},
     strategy::{
-        Amount, Analysis, Approve, Chaos, Flag, Namespaces, OnMissing, Pause, Step, Synthetic,
-        builtin,
+        Amount, Analysis, Approve, Chaos, Compare, Flag, Metric, Namespaces, OnMissing, Pause,
+        Step, Synthetic, builtin,
     },
     wish::Event,
 };
@@ -159,6 +160,176 @@ fn no_number_is_never_a_good_number() {
         world.metrics = Metrics::Good;
         world.until(10, |world| world.is_settled_on("b"));
     }
+}
+
+/// Latency against the old version's, and a limit for errors beside it.
+fn comparing(mut strategy: Strategy) -> Strategy {
+    let latency = Metric {
+        name: "latency".to_owned(),
+        max: None,
+        compare: Some(Compare {
+            ratio: 1.25,
+            margin: 0.05,
+            higher_is_better: false,
+        }),
+        ..error_rate()
+    };
+    strategy.analysis = Some(Analysis::of(vec![error_rate(), latency]));
+    strategy
+}
+
+fn pause(seconds: u64) -> Step {
+    Step::Pause(Pause {
+        duration: Some(rollout::Interval::seconds(seconds)),
+    })
+}
+
+/// The old version has no number there: nobody is led to it.
+#[test]
+fn with_everybody_on_the_new_version_nothing_is_compared() {
+    for last in [pause(1200), Step::Weight(100)] {
+        let mut world = World::new(Router::Route);
+        let steps = vec![Step::Weight(50), Step::Weight(100), last];
+        world.push("b", Some(comparing(Strategy::of(steps))));
+        let mut asked = Vec::new();
+        while !world.is_settled_on("b") {
+            let effects = world.turn();
+            let weight = world.state.rollout.as_ref().map(|rollout| rollout.weight);
+            asked.push((weight, effects.wish.checks.len()));
+            world.pass(30);
+            assert_eq!(world.state.rejected, [], "{asked:?}");
+        }
+        assert!(asked.contains(&(Some(50), 2)), "{asked:?}");
+        assert!(asked.contains(&(Some(100), 1)), "{asked:?}");
+        assert!(!asked.contains(&(Some(100), 2)), "{asked:?}");
+    }
+}
+
+#[test]
+fn what_is_compared_again_gets_the_whole_patience_and_is_heard() {
+    let mut world = World::new(Router::Route);
+    let steps = vec![Step::Weight(50), Step::Weight(100), pause(3600)];
+    world.push("b", Some(comparing(Strategy::of(steps))));
+    world.until(30, |world| world.at_step() == Some(2));
+    for _ in 0..60 {
+        world.turn();
+        world.pass(30);
+    }
+    // Of what happens now the numbers are silent.
+    world.web().canary.as_mut().expect("beside").ready = 3;
+    (world.sound, world.metrics) = (false, Metrics::Silent);
+    for _ in 0..4 {
+        let effects = world.turn();
+        assert_eq!(effects.wish.canary.expect("still there").weight, 75);
+        assert_eq!(effects.wish.checks.len(), 2);
+        world.pass(10);
+    }
+    assert_eq!(world.at_step(), Some(2));
+    world.metrics = Metrics::Bad;
+    world.until(10, |world| world.is_settled_on("a"));
+    let cause = &world.state.rejected[0].cause;
+    assert!(matches!(cause, Cause::AnalysisFailed { .. }), "{cause:?}");
+}
+
+/// What came before is the other version's, under the same name.
+#[test]
+fn what_bakes_is_judged_by_what_came_after_promotion() {
+    let mut world = World::new(Router::Route);
+    let mut strategy = watched(weights(&[50]));
+    strategy.bake = Some(rollout::Interval::seconds(300));
+    world.push("b", Some(strategy));
+    let baking = |world: &World| {
+        let rollout = world.state.rollout.as_ref();
+        rollout.is_some_and(|rollout| matches!(rollout.phase, Phase::Baking { .. }))
+    };
+    world.until(10, |world| world.at_step().is_some());
+    let rollout = world.state.rollout.as_ref().expect("under way");
+    assert_eq!(rollout.judged_from(), rollout.began);
+    world.until(10, baking);
+    let rollout = world.state.rollout.as_ref().expect("under way");
+    assert!(rollout.judged_from() > rollout.began);
+    assert_eq!(
+        rollout.judged_from(),
+        world.now - SignedDuration::from_secs(10)
+    );
+}
+
+/// Nobody asks while its pods are away.
+#[test]
+fn a_gate_whose_pods_were_away_has_missed_no_number() {
+    let mut world = World::new(Router::Route);
+    let gate = Analysis {
+        count: Some(100),
+        ..Analysis::of(vec![error_rate()])
+    };
+    let steps = vec![Step::Weight(50), Step::Analysis(gate)];
+    world.push("b", Some(Strategy::of(steps)));
+    world.until(30, |world| world.at_step() == Some(1));
+    for _ in 0..4 {
+        world.turn();
+        world.pass(30);
+    }
+    world.sound = false;
+    world.web().canary.as_mut().expect("beside").ready = 0;
+    for _ in 0..14 {
+        world.turn();
+        world.pass(30);
+    }
+    world.sound = true;
+    world.web().canary.as_mut().expect("beside").ready = 2;
+    for _ in 0..10 {
+        world.turn();
+        assert_eq!(world.at_step(), Some(1), "{:?}", world.state.rejected);
+        world.pass(30);
+    }
+    world.until(30, |world| world.is_settled_on("b"));
+}
+
+/// Its own patience says what becomes of it, not the deadline for pods.
+#[test]
+fn a_number_that_is_missing_at_promotion_is_waited_for_if_it_is_to_be() {
+    let mut world = World::new(Router::Route);
+    let mut patient = watched(weights(&[50]));
+    if let Some(analysis) = &mut patient.analysis {
+        analysis.on_missing = OnMissing::Hold;
+    }
+    world.push("b", Some(patient));
+    let promoting = |world: &World| {
+        let rollout = world.state.rollout.as_ref();
+        rollout.is_some_and(|rollout| matches!(rollout.phase, Phase::Promoting { .. }))
+    };
+    world.until(10, promoting);
+    world.metrics = Metrics::Empty;
+    for turn in 0..100 {
+        world.web().stable.ready = if turn < 4 { 3 } else { 4 };
+        world.turn();
+        assert!(promoting(&world), "{:?}", world.state.rejected);
+        world.pass(30);
+    }
+    world.metrics = Metrics::Good;
+    world.until(10, |world| world.is_settled_on("b"));
+}
+
+/// Users are never divided, so a pod that is missing sends everybody to the version whose pods are all there.
+#[test]
+fn a_switch_by_route_leads_all_or_nobody() {
+    let mut world = World::new(Router::Route);
+    world.push("b", builtin("blue-green"));
+    world.until(10, |world| world.at_step() == Some(3));
+    world.sound = false;
+    world.web().canary.as_mut().expect("beside").ready = 3;
+    let effects = world.turn();
+    assert_eq!(effects.wish.canary.expect("still there").weight, 0);
+    world.sound = true;
+    world.pass(10);
+    let mut seen = Vec::new();
+    while !world.is_settled_on("b") {
+        let canary = world.turn().wish.canary;
+        seen.extend(canary.map(|canary| canary.weight));
+        world.pass(30);
+    }
+    seen.dedup();
+    assert_eq!(seen, [0, 100, 0]);
 }
 
 #[test]

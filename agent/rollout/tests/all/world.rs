@@ -290,6 +290,11 @@ impl World {
     /// Somebody asks for the numbers that are wished for.
     pub(crate) fn measure(&mut self, wish: &Wish) {
         self.seen.samples.clear();
+        let number = |canary| Numbers {
+            canary,
+            stable: self.stable_number(),
+            ..Numbers::default()
+        };
         let answer = match self.metrics {
             Metrics::Good => Ok(number(0.001)),
             Metrics::Bad => Ok(number(0.25)),
@@ -308,6 +313,12 @@ impl World {
                 },
             });
         }
+    }
+
+    /// What the old version's number says: nothing where nobody is led to it.
+    fn stable_number(&self) -> Option<f64> {
+        let led = |web: &Workload| web.achieved == Some(100);
+        (!self.seen.workloads.get(WEB).is_some_and(led)).then_some(0.001)
     }
 
     /// Everybody is on `name`, and nothing is under way.
@@ -337,13 +348,6 @@ fn web_in_both(by_pods: bool) -> Watched {
         canary: place("web-canary"),
         stable: place("web"),
         by_pods,
-    }
-}
-
-fn number(canary: f64) -> Numbers {
-    Numbers {
-        canary,
-        ..Numbers::default()
     }
 }
 

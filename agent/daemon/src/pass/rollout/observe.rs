@@ -225,7 +225,7 @@ impl Pass<'_> {
                 namespaces: (canary.namespace.clone(), one.stable.namespace.clone()),
                 canary: names(canary),
                 stable: names(&one.stable),
-                began: rollout.began,
+                began: rollout.judged_from(),
                 about: about.clone(),
                 checks: checks.clone(),
             }
