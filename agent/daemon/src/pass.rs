@@ -146,8 +146,7 @@ impl<'a> Pass<'a> {
         let going = self.environment.metadata.deletion_timestamp.is_some();
         self.check(going);
         if let Some(rollouts) = &mut self.state.rollouts {
-            // A time that has come is dealt with now, or by the next try.
-            (rollouts.wake, rollouts.looked) = (None, false);
+            rollouts.sets_out();
         }
         match self.environment.spec.suspend {
             _ if going => self.remove(cancel).await,

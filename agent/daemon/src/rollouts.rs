@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use krm::ObjectId;
 use rollout::{
     judge::Decision,
+    machine::FRESH,
     observe::Workload,
     split::Object,
     state::{Revision, State, StateError},
@@ -41,6 +42,8 @@ pub(crate) struct Rollouts {
     pub(crate) clocks: Clocks,
     /// Whether the last pass got as far as to look at it. If not, numbers that come in change nothing by themselves.
     pub(crate) looked: bool,
+    /// When the first pass set out that did not get as far as that, nor did one after it.
+    set_out: Option<Instant>,
     /// True if pods were ready of which those who route did not know yet.
     pub(crate) lags: bool,
     /// What is wrong with a strategy that nobody needs yet.
@@ -133,6 +136,7 @@ impl Rollouts {
             wake: None,
             clocks: Clocks::now(),
             looked: false,
+            set_out: None,
             lags: false,
             unfit: status.rollout.as_ref().and_then(unfit),
             chosen: Chosen::default(),
@@ -147,6 +151,29 @@ impl Rollouts {
             recent: BTreeMap::new(),
             unprepared: None,
         })
+    }
+
+    /// A pass begins.
+    pub(crate) fn sets_out(&mut self) {
+        // A time that has come is dealt with now, or by the next try.
+        (self.wake, self.looked) = (None, false);
+        self.set_out.get_or_insert_with(Instant::now);
+    }
+
+    /// A pass has got as far as to look.
+    pub(crate) fn has_looked(&mut self) {
+        (self.looked, self.set_out) = (true, None);
+    }
+
+    /// True if nobody could look for too long, while there may have been numbers that nobody took. They begin anew then.
+    pub(crate) fn comes_back(&mut self) -> bool {
+        let since = self.set_out.map(|since| since.elapsed());
+        let fresh = FRESH.unsigned_abs();
+        let is_back = since.is_some_and(|since| since > fresh) && self.state.rollout.is_some();
+        if is_back {
+            self.state = self.state.resumed();
+        }
+        is_back
     }
 
     /// Keeps all times as far away as they were if the clock was set since the last look. Says by how much it was.
@@ -261,4 +288,50 @@ pub(crate) fn with_untold(mut state: Value, records: &[Record]) -> Value {
         fields.insert(UNTOLD.to_owned(), records);
     }
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn under_way() -> Rollouts {
+        let state = json!({
+            "format": 1,
+            "rollout": {
+                "target": { "commit": "b", "digest": "b", "release": "production-b" },
+                "number": 1,
+                "direction": "forward",
+                "strategy": { "steps": [{ "weight": 50 }] },
+                "began": "2026-01-01T00:00:00Z",
+                "baseline": {},
+                "step": 0,
+                "weight": 50,
+                "phase": { "is": "stepping", "entered": "2026-01-01T00:00:00Z" }
+            }
+        });
+        let status = EnvironmentStatus::default();
+        let mut rollouts = Rollouts::read(&status, Measures::new(None)).expect("readable");
+        rollouts.state = State::read(&state).expect("readable");
+        rollouts
+    }
+
+    #[tokio::test]
+    async fn only_who_could_not_look_for_too_long_comes_back() {
+        let long_ago = || Instant::now().checked_sub(Duration::from_mins(10));
+        let mut rollouts = under_way();
+        rollouts.sets_out();
+        assert!(!rollouts.comes_back(), "the first pass looks at once");
+        rollouts.set_out = long_ago();
+        rollouts.sets_out();
+        assert!(rollouts.comes_back(), "no pass has looked since");
+        rollouts.has_looked();
+        rollouts.sets_out();
+        assert!(!rollouts.comes_back(), "the one before has looked");
+        (rollouts.set_out, rollouts.state.rollout) = (long_ago(), None);
+        assert!(!rollouts.comes_back(), "nothing is under way");
+    }
 }

@@ -36,7 +36,7 @@ mod up;
 pub(crate) use samples::GATE;
 
 /// The oldest view of the cluster upon which anything moves.
-const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+pub const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 /// More transitions than one look can cause: each step at most once, and a few around them.
 const ROUNDS: usize = 160;
 

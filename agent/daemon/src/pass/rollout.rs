@@ -82,6 +82,9 @@ impl Pass<'_> {
         if !self.remember() {
             return None;
         }
+        if self.rollouts().comes_back() {
+            tracing::info!(environment = %self.key, "the rollout could not be looked at for a while; its numbers begin anew");
+        }
         let set = self.rollouts().heed_clock();
         if !set.is_zero() {
             self.state.forget_view();
@@ -414,7 +417,7 @@ impl Pass<'_> {
             .asking
             .arrange(&effects.wish.checks, &versions, now);
         rollouts.wake_at(wake);
-        rollouts.looked = true;
+        rollouts.has_looked();
         rollouts.chosen = chosen;
         rollouts.wish = effects.wish.clone();
         rollouts.is_new = false;

@@ -31,6 +31,18 @@ impl State {
     }
 }
 
+impl State {
+    /// The same for somebody who could not look for longer than [`super::FRESH`]: numbers begin anew, as after a restart.
+    /// Whoever could not ask has missed none.
+    #[must_use]
+    pub fn resumed(&self) -> Self {
+        let mut state = self.clone();
+        let tallies = state.rollout.iter_mut().flat_map(Rollout::every_tally);
+        tallies.for_each(Tally::begin_anew);
+        state
+    }
+}
+
 impl Run<'_> {
     /// Nothing that was has still to come.
     pub(super) fn catch_up(&mut self) {

@@ -45,6 +45,13 @@ struct Kept {
     last: Timestamp,
 }
 
+impl Tally {
+    /// As after a restart.
+    pub(crate) fn begin_anew(&mut self) {
+        *self = Self::from(Stored::from(std::mem::take(self)));
+    }
+}
+
 impl From<Tally> for Stored {
     fn from(tally: Tally) -> Self {
         let good = tally.good;

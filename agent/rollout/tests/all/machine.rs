@@ -285,6 +285,37 @@ fn a_gate_whose_pods_were_away_has_missed_no_number() {
     world.until(30, |world| world.is_settled_on("b"));
 }
 
+/// Who could not ask has missed none; what counts begins anew.
+#[test]
+fn whoever_could_not_look_for_a_while_gives_the_numbers_their_whole_patience() {
+    for resumes in [true, false] {
+        let mut world = World::new(Router::Route);
+        let gate = Analysis {
+            count: Some(5),
+            ..Analysis::of(vec![error_rate()])
+        };
+        let steps = vec![Step::Weight(50), Step::Analysis(gate)];
+        world.push("b", Some(watched(Strategy::of(steps))));
+        world.until(30, |world| world.at_step() == Some(1));
+        for _ in 0..4 {
+            world.turn();
+            world.pass(30);
+        }
+        world.seen.samples.clear();
+        world.pass(11 * 60);
+        if resumes {
+            world.state = world.state.resumed();
+        }
+        for _ in 0..4 {
+            world.turn();
+            assert_eq!(world.at_step() == Some(1), resumes);
+            world.pass(30);
+        }
+        let settled = if resumes { "b" } else { "a" };
+        world.until(30, |world| world.is_settled_on(settled));
+    }
+}
+
 /// Its own patience says what becomes of it, not the deadline for pods.
 #[test]
 fn a_number_that_is_missing_at_promotion_is_waited_for_if_it_is_to_be() {

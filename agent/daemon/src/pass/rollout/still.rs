@@ -51,7 +51,7 @@ impl Pass<'_> {
             .arrange(&effects.wish.checks, &versions, now);
         rollouts.wake_at(effects.wake);
         (rollouts.state, rollouts.said) = (state.clone(), said);
-        rollouts.looked = true;
+        rollouts.has_looked();
         true
     }
 }
