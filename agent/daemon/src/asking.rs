@@ -184,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_still_due_after_its_answer_was_taken_is_asked_again() {
         let now = Timestamp::now();
-        let mut asking = Asking::new(Measures::new(None));
+        let mut asking = Asking::new(Measures::new(None, true));
         for _ in 0..2 {
             asking.arrange(&[check(now)], &[], now);
             asking.some().await;

@@ -24,7 +24,6 @@ use crate::{backoff::seed, checked::Found, key::EnvironmentKey};
 
 mod held;
 mod probe;
-mod reach;
 
 pub(crate) use probe::{Probe, Visitor};
 

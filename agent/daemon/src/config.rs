@@ -34,7 +34,7 @@ pub struct Config {
     pub audit_per_minute: u32,
     /// How long a silent replica keeps its share of the work.
     pub lease: std::time::Duration,
-    /// True lets HTTP checks ask this very machine, for development.
+    /// True lets HTTP checks and metrics ask this very machine, for development.
     pub checks_on_loopback: bool,
     /// Whose rights are used where an Environment names no service account.
     pub tenancy: Tenancy,

@@ -35,6 +35,7 @@ mod owing;
 mod pass;
 mod poke;
 mod publish;
+mod reach;
 mod registry;
 mod releases;
 mod rendered;

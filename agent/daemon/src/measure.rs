@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use reqwest::{Client, Url, redirect::Policy};
 use rollout::{
     judge::{
         Missing, Numbers, Reading,
@@ -14,7 +15,10 @@ use rollout::{
 };
 use serde_json::{Value, json};
 
-use crate::checks::Named;
+use crate::{
+    checks::Named,
+    reach::{NOWHERE, Reach},
+};
 
 mod prometheus;
 mod web;
@@ -27,9 +31,12 @@ const LARGEST: usize = 1 << 20;
 /// Asks servers; clones share connections.
 #[derive(Clone)]
 pub(crate) struct Measures {
-    client: reqwest::Client,
-    /// Where Prometheus is, for queries that do not say.
+    /// For what a Strategy names.
+    client: Client,
+    reach: Reach,
+    /// Where Prometheus is, for queries that do not say, and who asks it: whoever runs the agent may say anything.
     prometheus: Option<Arc<str>>,
+    trusted: Client,
 }
 
 /// Whose numbers are asked for, and in the course of what.
@@ -49,19 +56,40 @@ pub(crate) struct Versions {
 }
 
 impl Measures {
-    /// `prometheus` is the address for queries that name none.
-    pub(crate) fn new(prometheus: Option<&str>) -> Self {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build();
+    /// `prometheus` is the address for queries that name none; `loopback` lets a Strategy have this very machine asked.
+    pub(crate) fn new(prometheus: Option<&str>, loopback: bool) -> Self {
+        let reach = Reach { loopback };
+        let client = || Client::builder().timeout(TIMEOUT);
+        let named = client()
+            .no_proxy()
+            .redirect(Policy::none())
+            .dns_resolver(Arc::new(reach));
+        let built = |client: reqwest::ClientBuilder| {
+            let client = client.build();
+            client.expect("a client, because nothing in it can be refused")
+        };
         Self {
-            client: client.expect("a client, because nothing in it can be refused"),
+            client: built(named),
+            reach,
             prometheus: prometheus.map(Arc::from),
+            trusted: built(client()),
         }
+    }
+
+    /// Why what a Strategy names may not be asked.
+    fn refuses(&self, url: &str) -> Option<Reading> {
+        let url = Url::parse(url).ok()?;
+        let allowed = |host: &str| self.reach.allows_host(host);
+        (!url.host_str().is_some_and(allowed)).then(|| nothing(NOWHERE))
     }
 
     /// Asks for `metric` now.
     pub(crate) async fn ask(&self, metric: &Metric, versions: &Versions, at: Timestamp) -> Reading {
         match &metric.from {
-            Source::Web(web) => web::ask(&self.client, web, &versions.about).await,
+            Source::Web(web) => match self.refuses(&web.url) {
+                Some(refused) => refused,
+                None => web::ask(&self.client, web, &versions.about).await,
+            },
             Source::Template(template) => {
                 let address = template.address.as_deref();
                 self.query(metric, versions, address, at).await
@@ -95,14 +123,21 @@ impl Measures {
         let Some(canary) = of(&versions.canary, &versions.namespaces.0) else {
             return nothing("is no query");
         };
-        let Some(address) = address.or(self.prometheus.as_deref()) else {
-            return nothing(
-                "no Prometheus is known; give the agent --prometheus, or the metric an address",
-            );
+        let (client, address) = match (address, self.prometheus.as_deref()) {
+            (Some(named), _) => match self.refuses(named) {
+                Some(refused) => return refused,
+                None => (&self.client, named),
+            },
+            (None, Some(known)) => (&self.trusted, known),
+            (None, None) => {
+                return nothing(
+                    "no Prometheus is known; give the agent --prometheus, or the metric an address",
+                );
+            }
         };
         let stable = of(&versions.stable, &versions.namespaces.1).filter(|_| metric.compares());
         let server = prometheus::Server {
-            client: &self.client,
+            client,
             address,
             at,
         };
@@ -185,4 +220,83 @@ fn fault(error: &reqwest::Error) -> Missing {
 /// What an HTTP server is told of a rollout.
 pub(crate) fn about(environment: &str, release: &str, revision: &str, weight: u8) -> Value {
     json!({ "environment": environment, "release": release, "revision": revision, "weight": weight })
+}
+
+#[cfg(test)]
+mod tests {
+    use rollout::{Interval, strategy::analysis::Web};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    fn metric(url: String) -> Metric {
+        Metric {
+            name: "score".to_owned(),
+            from: Source::Web(Web {
+                url,
+                pointer: String::new(),
+                timeout: Interval::seconds(5),
+            }),
+            max: Some(1.0),
+            min: None,
+            compare: None,
+            condition: None,
+            min_samples: 0,
+        }
+    }
+
+    fn versions() -> Versions {
+        let names = || (String::new(), String::new());
+        Versions {
+            namespaces: names(),
+            canary: names(),
+            stable: names(),
+            began: Timestamp::UNIX_EPOCH,
+            about: Value::Null,
+            checks: Arc::default(),
+        }
+    }
+
+    async fn asked(loopback: bool, url: String) -> Result<Numbers, Missing> {
+        let (measures, metric) = (Measures::new(None, loopback), metric(url));
+        let at = Timestamp::UNIX_EPOCH;
+        measures.ask(&metric, &versions(), at).await.answer
+    }
+
+    #[tokio::test]
+    async fn a_strategy_leads_nobody_to_this_machine() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let refused = asked(false, format!("http://127.0.0.1:{port}")).await;
+        assert_eq!(refused, Err(Missing::Error(NOWHERE.to_owned())));
+        // What a name leads to is known only once it is asked for.
+        let named = asked(false, format!("http://localhost:{port}")).await;
+        assert!(matches!(named, Err(Missing::Error(_))), "{named:?}");
+        let knocked = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(knocked.is_err(), "somebody came");
+    }
+
+    #[tokio::test]
+    async fn a_server_leads_nobody_anywhere_else() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let elsewhere = url.clone();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 1024];
+            let _ = stream.read(&mut asked).await.unwrap();
+            let answer = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nlocation: {elsewhere}/secret\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            drop(stream);
+            tokio::time::timeout(Duration::from_millis(50), listener.accept()).await
+        });
+        let answer = asked(true, url).await;
+        assert!(matches!(answer, Err(Missing::Error(_))), "{answer:?}");
+        assert!(server.await.unwrap().is_err(), "it was followed");
+    }
 }

@@ -314,7 +314,7 @@ mod tests {
             }
         });
         let status = EnvironmentStatus::default();
-        let mut rollouts = Rollouts::read(&status, Measures::new(None)).expect("readable");
+        let mut rollouts = Rollouts::read(&status, Measures::new(None, true)).expect("readable");
         rollouts.state = State::read(&state).expect("readable");
         rollouts
     }

@@ -184,6 +184,16 @@ impl Agent {
         Archives::below(cache).map_err(failed)
     }
 
+    /// With whom it shares the work.
+    fn group(&self) -> Group {
+        Group {
+            namespace: self.config.namespace.clone(),
+            name: self.config.lease_name.clone(),
+            identity: self.config.identity.clone(),
+            ttl: self.config.lease,
+        }
+    }
+
     /// Cares for those environments that fall to this replica, until the end.
     async fn take_part(
         &self,
@@ -214,7 +224,10 @@ impl Agent {
             metrics: self.metrics.clone(),
             traces: self.traces.clone(),
             visitor: Visitor::new(self.config.checks_on_loopback),
-            measures: Measures::new(self.config.prometheus.as_deref()),
+            measures: Measures::new(
+                self.config.prometheus.as_deref(),
+                self.config.checks_on_loopback,
+            ),
             // Closed: each environment has one of its own.
             fence: Tenure::default().fence(),
             shelf: Shelf::new(self.cluster.client(), &self.config.namespace),
@@ -225,12 +238,7 @@ impl Agent {
             concurrency: self.config.concurrency.max(1),
             tracker,
         });
-        let group = Group {
-            namespace: self.config.namespace.clone(),
-            name: self.config.lease_name.clone(),
-            identity: self.config.identity.clone(),
-            ttl: self.config.lease,
-        };
+        let group = self.group();
         let environments =
             || cluster::store::environments(&self.cluster, self.config.environments_in.clone());
         let leave = self.shutdown.child_token();

@@ -116,6 +116,8 @@ impl Agent {
             std::fs::write(&path, secret)?;
             command.arg("--webhook-secret-file").arg(path);
         }
+        // All servers of the scenarios are on this machine.
+        command.arg("--checks-on-loopback");
         if let Some(url) = &options.prometheus {
             command.args(["--prometheus", url]);
         }

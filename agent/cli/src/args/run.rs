@@ -33,7 +33,7 @@ pub(crate) struct Agent {
     /// Prometheus for the analysis of rollouts, such as `http://prometheus.monitoring:9090`
     #[arg(long, value_name = "URL", env = "DRIFTLESS_PROMETHEUS")]
     pub(crate) prometheus: Option<String>,
-    /// Let HTTP checks of Environments ask this very machine, for development
+    /// Let HTTP checks and metrics ask this very machine, for development
     #[arg(long, hide = true)]
     pub(crate) checks_on_loopback: bool,
     /// Send a trace of each release to this OTLP/HTTP collector, such as `http://collector:4318`

@@ -18,11 +18,13 @@ use rollout::synthetic::{Answer, Header, Method as Asked};
 use tokio::time::Instant;
 use x509_parser::{parse_x509_certificate, time::ASN1Time};
 
-use super::{
-    held::{Held, Values, takes_any},
+use super::held::{Held, Values, takes_any};
+use crate::{
+    checked::Found,
+    key::EnvironmentKey,
+    metrics::Metrics,
     reach::{NOWHERE, Reach},
 };
-use crate::{checked::Found, key::EnvironmentKey, metrics::Metrics};
 
 /// How much of a body is looked at.
 const LARGEST: usize = 1 << 20;

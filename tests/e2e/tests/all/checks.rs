@@ -5,20 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use api::v1alpha1::{CheckState, CheckStatus};
-use e2e::{Agent, AgentOptions, PATIENCE, Shop};
+use e2e::{PATIENCE, Shop};
 use lab::{Identity, Site, eventually};
 use serde_json::{Value, json};
 
 /// Long enough for each check to run several times.
 const QUIET: Duration = Duration::from_secs(25);
-
-fn agent(shop: &Shop) -> Result<Agent> {
-    let options = AgentOptions {
-        more: vec!["--checks-on-loopback".to_owned()],
-        ..AgentOptions::alone(&shop.namespace)
-    };
-    Agent::start(shop.world, options)
-}
 
 /// A check of `site` that fails at once.
 fn check(name: &str, site: &Site, more: &Value) -> Value {
@@ -86,7 +78,7 @@ async fn an_authority_of_ones_own_is_trusted_and_its_certificates_are_watched() 
     keep(&shop, "configmaps", "trust", json!({ "ca.crt": site.ca() })).await?;
     keep(&shop, "secrets", "trust", json!({ "root.pem": site.ca() })).await?;
     let first = shop.push_maps("first", &[("a", "1")])?;
-    let agent = agent(&shop)?;
+    let agent = shop.agent()?;
     let days = json!({ "certificateDays": 14 });
     let checks = json!([
         check("nobody", &site, &json!({})),
@@ -148,7 +140,7 @@ async fn a_secret_that_is_changed_is_taken_up_within_the_run_that_notices() -> R
     keep(&shop, "configmaps", "trust", json!({ "ca.crt": site.ca() })).await?;
     keep(&shop, "secrets", "pass", json!({ "header": "first" })).await?;
     let first = shop.push_maps("first", &[("a", "1")])?;
-    let _agent = agent(&shop)?;
+    let _agent = shop.agent()?;
     let headers =
         json!([{ "name": "authorization", "secret": { "name": "pass", "key": "header" } }]);
     let front = check(
@@ -197,7 +189,7 @@ async fn checks_that_find_nothing_new_cost_the_api_server_nothing() -> Result<()
     keep(&shop, "configmaps", "trust", json!({ "ca.crt": site.ca() })).await?;
     keep(&shop, "secrets", "pass", json!({ "header": "first" })).await?;
     let first = shop.push_maps("first", &[("a", "1")])?;
-    let _agent = agent(&shop)?;
+    let _agent = shop.agent()?;
     let ca = json!({ "configMap": { "name": "trust" } });
     let headers =
         json!([{ "name": "authorization", "secret": { "name": "pass", "key": "header" } }]);

@@ -22,7 +22,6 @@ const UNTOLD: usize = 5;
 fn agent(shop: &Shop) -> Result<Agent> {
     let options = AgentOptions {
         lease_seconds: 3,
-        more: vec!["--checks-on-loopback".to_owned()],
         ..AgentOptions::alone(&shop.namespace)
     };
     Agent::start(shop.world, options)

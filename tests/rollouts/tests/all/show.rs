@@ -122,8 +122,6 @@ impl Show {
     pub(crate) fn options(&self) -> AgentOptions {
         AgentOptions {
             prometheus: Some(self.prometheus.clone()),
-            // The gateway of the lab is on this machine.
-            more: vec!["--checks-on-loopback".to_owned()],
             ..AgentOptions::alone(&self.shop.namespace)
         }
     }

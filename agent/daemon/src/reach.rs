@@ -1,6 +1,6 @@
-//! Where a check may go: to servers, never to the machine it runs on or to what only its neighbours should see.
+//! Where a check or a metric may go: to servers, never to the machine it runs on or to what only its neighbours should see.
 //!
-//! Whoever writes an Environment has the agent ask, from where the agent stands. Addresses of the link, where clouds
+//! Whoever writes an Environment or a Strategy has the agent ask, from where the agent stands. Addresses of the link, where clouds
 //! hand out credentials, and of the agent itself are refused after names are resolved, so that no name leads there.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -9,13 +9,13 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Resolves names, less what may not be asked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// True for development on one machine.
-    pub(super) loopback: bool,
+    pub(crate) loopback: bool,
 }
 
 impl Reach {
-    pub(super) fn allows(self, address: IpAddr) -> bool {
+    pub(crate) fn allows(self, address: IpAddr) -> bool {
         let address = match address {
             IpAddr::V6(six) => six.to_ipv4_mapped().map_or(address, IpAddr::V4),
             IpAddr::V4(_) => address,
@@ -32,7 +32,7 @@ impl Reach {
     }
 
     /// The same for a host that is written as an address.
-    pub(super) fn allows_host(self, host: &str) -> bool {
+    pub(crate) fn allows_host(self, host: &str) -> bool {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         bare.parse().map_or(true, |address| self.allows(address))
     }
@@ -55,7 +55,7 @@ impl Resolve for Reach {
     }
 }
 
-pub(super) const NOWHERE: &str = "leads to an address that checks may not ask";
+pub(crate) const NOWHERE: &str = "leads to an address that the agent may not ask";
 
 #[cfg(test)]
 mod tests {
