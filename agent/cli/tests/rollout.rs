@@ -46,6 +46,7 @@ fn state(step: usize) -> State {
             paused: None,
             ailing: std::collections::BTreeSet::new(),
             flags_before: BTreeMap::new(),
+            flags_in_git_before: std::collections::BTreeMap::new(),
             step,
             weight: 10,
             phase: Phase::Stepping(stepping),

@@ -241,6 +241,7 @@ impl Rollouts {
             side: None,
             other: None,
             flags: _,
+            flags_in_git: _,
             checks,
             chaos: None,
         } = &self.wish

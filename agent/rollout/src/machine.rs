@@ -25,6 +25,7 @@ mod back;
 mod capacity;
 mod clock;
 mod disturbing;
+mod flags;
 mod hooking;
 mod people;
 mod picture;

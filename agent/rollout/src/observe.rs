@@ -1,6 +1,6 @@
 //! What somebody has seen: the cluster, the numbers, the people, git. Values only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -47,6 +47,8 @@ pub struct Observation {
     pub chaos: Disturbed,
     /// What is seen of the hooks that come before the revision on its way, or that would be next.
     pub prepared: Prepared,
+    /// What git says of the flags that steps set.
+    pub flags: Flags,
     /// True once the environment is being taken away, so that nothing of a rollout may stay.
     pub leaving: bool,
     /// Why the way of the rollout under way cannot be taken apart any more, so that `workloads` says nothing.
@@ -65,6 +67,23 @@ pub enum Prepared {
     Running(String),
     /// One has failed, or cannot be run.
     Failed(String),
+}
+
+/// What git says of flags, as digests by [`crate::strategy::Flag::id`]; nothing of those it does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// In the good revision.
+    pub good: BTreeMap<String, String>,
+    /// In the revision that the observation is about.
+    pub new: BTreeMap<String, String>,
+}
+
+impl Flags {
+    /// What both revisions say of one flag.
+    pub(crate) fn of_both(&self, id: &str) -> BTreeSet<String> {
+        let both = [self.good.get(id), self.new.get(id)];
+        both.into_iter().flatten().cloned().collect()
+    }
 }
 
 /// What is seen of disturbances on purpose.

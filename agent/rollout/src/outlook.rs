@@ -156,6 +156,7 @@ mod tests {
             paused: None,
             ailing: std::collections::BTreeSet::new(),
             flags_before: std::collections::BTreeMap::new(),
+            flags_in_git_before: std::collections::BTreeMap::new(),
             step,
             weight: 1,
             phase: Phase::Stepping(Stepping {

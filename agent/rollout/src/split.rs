@@ -40,7 +40,7 @@ pub mod sides;
 mod twin;
 
 pub use config::{Changed, changed, workloads};
-pub use flag::overlay;
+pub use flag::{overlay, said};
 use pick::Picked;
 
 /// An object as it was rendered, and where it is written.
@@ -197,13 +197,13 @@ impl<'a> Split<'a> {
         if let Some(chaos) = &wish.chaos {
             disturb::add(&mut shape.objects, &self.given, &self.tracks, &chaos.chaos);
         }
-        flag::overlay(&mut shape.objects, &wish.flags);
+        flag::overlay(&mut shape.objects, wish);
         shape
     }
 
     fn alone(&self, wish: &Wish) -> Shape {
         let mut objects = self.given.good.to_vec();
-        flag::overlay(&mut objects, &wish.flags);
+        flag::overlay(&mut objects, wish);
         Shape {
             objects,
             ..Shape::default()

@@ -53,6 +53,9 @@ pub struct State {
     /// Feature flags as steps have set them, by [`Flag::id`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<String, Flag>,
+    /// What git said of each of them when a step set it, as digests. Where it says something else, git counts again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags_in_git: Said,
     /// How many rollouts there have been.
     #[serde(default)]
     pub rollouts: u64,
@@ -196,6 +199,9 @@ pub struct Rollout {
     /// Flags before the first step.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flags_before: BTreeMap<String, Flag>,
+    /// What git had said of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags_in_git_before: Said,
     /// The step it is at, or was at last; from 0.
     pub step: usize,
     /// Per cent of the requests that the new version is to get now.
@@ -277,6 +283,9 @@ pub struct Stepping {
     pub watch: Tallies,
 }
 
+/// Digests of what git says of flags, by [`Flag::id`].
+pub type Said = BTreeMap<String, BTreeSet<String>>;
+
 /// Samples of each metric.
 pub type Tallies = BTreeMap<String, Tally>;
 
@@ -304,6 +313,7 @@ impl Default for State {
             side: None,
             standby: None,
             flags: BTreeMap::new(),
+            flags_in_git: Said::new(),
             rollouts: 0,
             handled: None,
             rollout: None,
@@ -338,6 +348,7 @@ impl State {
         Self {
             rejected: self.rejected.clone(),
             flags: self.flags.clone(),
+            flags_in_git: self.flags_in_git.clone(),
             rollouts: self.rollouts,
             handled: self.handled.clone(),
             ..Self::default()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     judge::Decision,
-    state::Revision,
+    state::{Revision, Said},
     strategy::{Chaos, Flag, Metric, Namespaces, Testers, Traffic},
     victim::Victim,
 };
@@ -43,6 +43,8 @@ pub struct Wish {
     pub other: Option<Other>,
     /// Feature flags that differ from git, by [`Flag::id`].
     pub flags: BTreeMap<String, Flag>,
+    /// What git says of them where they are to differ; where it is empty, whatever git says.
+    pub flags_in_git: Said,
     /// The numbers to ask for.
     pub checks: Vec<Check>,
     /// The disturbance under way.

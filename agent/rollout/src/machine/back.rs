@@ -29,7 +29,11 @@ impl Run<'_> {
         rollout.weight = 0;
         // What goes back stands still no longer.
         rollout.halted = None;
-        self.state.flags.clone_from(&rollout.flags_before);
+        let flags = (
+            rollout.flags_before.clone(),
+            rollout.flags_in_git_before.clone(),
+        );
+        (self.state.flags, self.state.flags_in_git) = flags;
         let message = format!("{}: {}", cause.as_str(), cause.sentence());
         rollout.phase = Phase::Ending {
             since: self.now,
@@ -112,7 +116,11 @@ impl Run<'_> {
             return false;
         };
         let message = format!("{}; back to {}", cause.sentence(), short(&former.commit));
-        self.state.flags.clone_from(&rollout.flags_before);
+        let flags = (
+            rollout.flags_before.clone(),
+            rollout.flags_in_git_before.clone(),
+        );
+        (self.state.flags, self.state.flags_in_git) = flags;
         let strategy = builtin::way_back(&rollout.strategy);
         self.reject(Rejection {
             revision: rollout.target,

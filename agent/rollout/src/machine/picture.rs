@@ -21,6 +21,7 @@ pub(super) fn picture(
         namespaces: state.namespaces.clone(),
         side: state.side.clone(),
         flags: state.flags.clone(),
+        flags_in_git: state.flags_in_git.clone(),
         ..Wish::default()
     };
     let standby = state.standby.iter();

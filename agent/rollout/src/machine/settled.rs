@@ -23,6 +23,7 @@ impl Run<'_> {
         };
         if good == head {
             self.state.good = Some(head.clone());
+            self.heed_flags();
             return;
         }
         if let Some(rejection) = self.state.rejection(head) {
@@ -51,6 +52,7 @@ impl Run<'_> {
 
     fn at_once(&mut self, head: Revision) {
         self.state.former = self.state.good.replace(head);
+        self.heed_flags();
     }
 
     fn begin(&mut self, head: Revision, strategy: Strategy) {
@@ -111,6 +113,7 @@ impl Run<'_> {
             paused: None,
             ailing: self.seen.alarms.keys().cloned().collect(),
             flags_before: self.state.flags.clone(),
+            flags_in_git_before: self.state.flags_in_git.clone(),
             step: 0,
             weight: 0,
             phase: Phase::Stepping(Stepping::new(self.now)),

@@ -210,6 +210,8 @@ impl Run<'_> {
         );
         if let Step::Flag(flag) = step {
             self.state.flags.insert(flag.id(), flag.clone());
+            let said = self.seen.flags.of_both(&flag.id());
+            self.state.flags_in_git.insert(flag.id(), said);
         }
         self.record(Event::StepStarted, message);
     }

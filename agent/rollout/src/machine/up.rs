@@ -105,6 +105,8 @@ impl Run<'_> {
         let state = &mut self.state;
         state.namespaces.clone_from(&rollout.strategy.namespaces);
         let before = state.good.replace(target.clone());
+        self.heed_flags();
+        let state = &mut self.state;
         if rollout.direction == Direction::Forward {
             state.former = before;
             state.rejected.retain(|one| one.revision != target);

@@ -55,7 +55,7 @@ pub fn shape(sides: &Sides<'_>, wish: &Wish, scopes: &impl Scopes) -> Shape {
     plan.add_once(&mut shape);
     plan.add_idle(&mut shape);
     plan.add_grants(&mut shape);
-    super::overlay(&mut shape.objects, &wish.flags);
+    super::overlay(&mut shape.objects, wish);
     shape
 }
 

@@ -1,5 +1,7 @@
 //! The stories: what happens to a revision, good or bad, and to those who are served meanwhile.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use rollout::{
     Effects, State, Strategy,
@@ -870,18 +872,72 @@ fn a_rollout_is_not_over_before_its_disturbance_is_gone() {
     world.until(10, |world| world.is_settled_on("a"));
 }
 
+fn flag(percent: u8) -> Step {
+    Step::Flag(Flag {
+        config_map: "flags".to_owned(),
+        key: "flags.json".to_owned(),
+        flag: "checkout".to_owned(),
+        variant: "on".to_owned(),
+        percent,
+        by: "targetingKey".to_owned(),
+    })
+}
+
+/// Git says of the flag what these texts stand for.
+fn says(world: &mut World, good: &str, new: &str) {
+    let said = |text: &str| BTreeMap::from([("flags/flags.json#checkout".into(), text.into())]);
+    (world.seen.flags.good, world.seen.flags.new) = (said(good), said(new));
+}
+
+#[test]
+fn a_flag_stands_until_a_later_revision_says_something_else_of_it() {
+    for step_by_step in [true, false] {
+        let mut world = World::new(Router::Route);
+        let steps = || vec![Step::Weight(50), flag(100)];
+        says(&mut world, "off", "on");
+        world.push("b", Some(Strategy::of(steps())));
+        world.until(10, |world| world.is_settled_on("b"));
+        // What the revision before said is another word by now.
+        says(&mut world, "on", "on");
+        world.state = State::read(&world.state.write()).expect("readable");
+        world.push("c", None);
+        for _ in 0..3 {
+            assert_eq!(world.turn().wish.flags.len(), 1, "git says the same of it");
+        }
+        says(&mut world, "on", "off");
+        let pod = step_by_step.then(|| weights(&[50]));
+        world.push("d", pod);
+        let known = |world: &World| {
+            let known = &world.state.flags_in_git;
+            known.values().flatten().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(known(&world), ["on"], "what else is laid over");
+        world.until(10, |world| world.is_settled_on("d"));
+        assert!(world.turn().wish.flags.is_empty());
+        assert!(known(&world).is_empty());
+    }
+}
+
+/// An agent before this one did not note what git said; it is noted now.
+#[test]
+fn a_flag_that_was_set_by_an_older_agent_can_be_switched_off_as_well() {
+    let mut world = World::new(Router::Route);
+    says(&mut world, "on", "on");
+    world.push("b", Some(Strategy::of(vec![flag(100)])));
+    world.until(10, |world| world.is_settled_on("b"));
+    let mut stored = world.state.write();
+    let fields = stored.as_object_mut().expect("fields");
+    fields.remove("flagsInGit").expect("noted");
+    world.state = State::read(&stored).expect("readable");
+    assert_eq!(world.turn().wish.flags.len(), 1);
+    says(&mut world, "on", "off");
+    world.push("c", None);
+    world.turn();
+    assert!(world.turn().wish.flags.is_empty());
+}
+
 #[test]
 fn a_flag_goes_up_with_the_steps_and_off_with_an_abort() {
-    let flag = |percent| {
-        Step::Flag(Flag {
-            config_map: "flags".to_owned(),
-            key: "flags.json".to_owned(),
-            flag: "checkout".to_owned(),
-            variant: "on".to_owned(),
-            percent,
-            by: "targetingKey".to_owned(),
-        })
-    };
     let mut world = World::new(Router::Route);
     let steps = vec![
         Step::Weight(10),

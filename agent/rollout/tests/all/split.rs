@@ -7,7 +7,7 @@ use krm::ObjectId;
 use rollout::{
     Strategy, Wish,
     observe::Router,
-    split::{Changed, Given, Object, Shape, Split, changed, overlay},
+    split::{Changed, Given, Object, Shape, Split, changed, overlay, said},
     strategy::{Chaos, Flag, NameValue, Step, Testers, Traffic},
     wish::{Canary, Disturbance},
 };
@@ -852,11 +852,57 @@ fn a_flag_is_set_for_a_share_of_the_users() {
         by: "targetingKey".to_owned(),
     };
     let mut objects = vec![(object, None)];
-    overlay(&mut objects, &BTreeMap::from([(flag.id(), flag)]));
+    let wish = Wish {
+        flags: BTreeMap::from([(flag.id(), flag)]),
+        ..Wish::default()
+    };
+    overlay(&mut objects, &wish);
     let text = objects[0].0["data"]["flags.json"].as_str().unwrap();
     let set: Value = serde_json::from_str(text).unwrap();
     let one = &set["flags"]["checkout"];
     assert_eq!(one["state"], "ENABLED");
     assert_eq!(one["targeting"]["fractional"][1], json!(["on", 5]));
     assert_eq!(one["targeting"]["fractional"][2], json!(["off", 95]));
+}
+
+/// What the next revision says of a flag counts: a flag that went up by steps can be switched off in git.
+#[test]
+fn a_flag_is_left_to_a_revision_that_says_something_else_of_it() {
+    let revision = |state: &str, other: &str| {
+        let file = json!({"flags": {
+            "checkout": {
+                "state": state, "variants": {"on": true, "off": false}, "defaultVariant": "off"
+            },
+            "other": { "state": other }
+        }});
+        let object = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"},
+            "data": {"flags.json": file.to_string()}
+        });
+        vec![(object, None)]
+    };
+    let flag = Flag {
+        config_map: "flags".to_owned(),
+        key: "flags.json".to_owned(),
+        flag: "checkout".to_owned(),
+        variant: "on".to_owned(),
+        percent: 100,
+        by: "targetingKey".to_owned(),
+    };
+    let when_set = said(&revision("ENABLED", "ENABLED"), [&flag]);
+    let wish = Wish {
+        flags_in_git: BTreeMap::from([(flag.id(), when_set.into_values().collect())]),
+        flags: BTreeMap::from([(flag.id(), flag)]),
+        ..Wish::default()
+    };
+    let stands = |mut objects: Vec<Object>| {
+        overlay(&mut objects, &wish);
+        let text = objects[0].0["data"]["flags.json"].as_str().expect("text");
+        serde_json::from_str::<Value>(text).expect("JSON")["flags"]["checkout"].clone()
+    };
+    let same = stands(revision("ENABLED", "DISABLED"));
+    assert_eq!(same["targeting"]["fractional"][1], json!(["on", 100]));
+    let off = stands(revision("DISABLED", "ENABLED"));
+    assert_eq!(off["state"], "DISABLED");
+    assert!(off["targeting"].is_null(), "{off}");
 }

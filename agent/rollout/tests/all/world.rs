@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rollout::{
     Observation, State,
     judge::{Numbers, Reading},
-    observe::{Disturbed, Pods, Prepared, Router, Sample, Workload},
+    observe::{Disturbed, Flags, Pods, Prepared, Router, Sample, Workload},
     split::Object,
     state::{Phase, Revision},
     strategy::{Analysis, Metric, Namespaces, Source, Strategy, analysis::Prometheus},
@@ -137,6 +137,7 @@ impl World {
                 alarms: BTreeMap::new(),
                 chaos: Disturbed::default(),
                 prepared: Prepared::Done,
+                flags: Flags::default(),
                 leaving: false,
                 uncut: None,
             },

@@ -92,6 +92,7 @@ impl Stage {
                 alarms: std::collections::BTreeMap::new(),
                 chaos: rollout::observe::Disturbed::default(),
                 prepared: rollout::observe::Prepared::Done,
+                flags: rollout::observe::Flags::default(),
                 leaving: false,
                 uncut: None,
             },
