@@ -284,6 +284,7 @@ mod tests {
             canary,
             achieved,
             fixed: None,
+            most: None,
         };
         share((&"Deployment/shop/web".to_owned(), &workload))
     }

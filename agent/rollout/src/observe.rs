@@ -113,6 +113,8 @@ pub struct Workload {
     pub achieved: Option<u8>,
     /// How many pods the new revision asks for in git itself: [`crate::split::Track::fixed`].
     pub fixed: Option<u32>,
+    /// The most pods that it lets an autoscaler make: [`crate::split::Track::most`].
+    pub most: Option<u32>,
 }
 
 /// How users are divided between the versions of a workload.

@@ -78,6 +78,8 @@ pub struct Track {
     pub services: Vec<String>,
     /// How many pods the new revision asks for, unless an autoscaler in git decides that or git says nothing.
     pub fixed: Option<u32>,
+    /// The most pods that an autoscaler of the new revision lets it have.
+    pub most: Option<u32>,
     /// Its pods, and those of the canary.
     picked: Picked,
 }
@@ -316,6 +318,7 @@ impl Track {
             canary: name,
             services,
             fixed: twin::fixed(given, id, &new.0),
+            most: twin::most(given, id),
             picked,
         })
     }

@@ -1,5 +1,7 @@
 //! Back: to the old version while a rollout is under way, to the former release after it.
 
+use jiff::Timestamp;
+
 use super::{Run, elapsed, short};
 use crate::{
     observe::Router,
@@ -56,26 +58,49 @@ impl Run<'_> {
             .chaos
             .left
             .then(|| "what the disturbance made is not gone yet".to_owned());
+        let late = rollout.ends_late(self.now);
         let unseen = self.seen.workloads.is_empty();
         let unseen = unseen.then(|| "the workloads have not been seen".to_owned());
         let left = self.unreplaced(rollout);
         // Where nobody can tell what it was about, the good revision alone is put back, and that is all there is to see.
         let shown = rollout.unrouted(self.seen).or(unseen).or(left);
         let shown = shown.filter(|_| self.seen.uncut.is_none());
+        let shown = shown.map(|why| match late {
+            true => format!("{why}; `driftless rollout abort` once more ends it unseen"),
+            false => why,
+        });
         if let Some(why) = chaos.or(shown) {
             self.waiting = why;
             return;
         }
+        let off = format!("{} is off", short(&rollout.target.commit));
+        self.ended(off);
+    }
+
+    /// What somebody says who has seen to it: nobody is led there any more. Only once that should long have been seen.
+    pub(super) fn end_unseen(&mut self, by: &str) -> bool {
+        let rollout = self.state.rollout.as_ref();
+        let late = rollout.filter(|one| one.ends_late(self.now) && !self.seen.chaos.left);
+        let Some(rollout) = late else {
+            return false;
+        };
+        let commit = short(&rollout.target.commit);
+        let off = match rollout.unrouted(self.seen) {
+            Some(why) => format!("{commit} is off, as {by} says; {why}"),
+            None => format!("{commit} is off, as {by} says"),
+        };
+        self.ended(off);
+        true
+    }
+
+    fn ended(&mut self, message: String) {
         let Some(rollout) = self.state.rollout.take() else {
             return;
         };
         let Phase::Ending { cause, .. } = rollout.phase else {
             return;
         };
-        self.record(
-            Event::Ended,
-            format!("{} is off", short(&rollout.target.commit)),
-        );
+        self.record(Event::Ended, message);
         if rollout.direction == Direction::Back {
             // Somebody wants to keep what the alarm was about.
             let good = self.state.good.clone();
@@ -95,10 +120,7 @@ impl Run<'_> {
 
     /// Pods that are not in their old place again; waited for as long as for any pods.
     fn unreplaced(&self, rollout: &Rollout) -> Option<String> {
-        let Phase::Ending { since, .. } = &rollout.phase else {
-            return None;
-        };
-        let late = elapsed(*since, self.now) >= rollout.strategy.progress_deadline.duration();
+        let late = rollout.ends_late(self.now);
         let mut workloads = self.seen.workloads.iter();
         workloads.find_map(|(key, one)| {
             let left = one.canary.as_ref().map_or(0, |pods| pods.wanted);
@@ -140,5 +162,13 @@ impl Run<'_> {
         rejected.push(rejection);
         let surplus = rejected.len().saturating_sub(REJECTIONS);
         rejected.drain(..surplus);
+    }
+}
+
+impl Rollout {
+    /// True if it has been going back for longer than pods and shares may take.
+    fn ends_late(&self, now: Timestamp) -> bool {
+        let deadline = self.strategy.progress_deadline.duration();
+        matches!(&self.phase, Phase::Ending { since, .. } if elapsed(*since, now) >= deadline)
     }
 }

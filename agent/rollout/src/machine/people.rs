@@ -92,7 +92,8 @@ impl Run<'_> {
     fn abort(&mut self, by: &str) -> bool {
         let cause = Cause::Aborted { by: by.to_owned() };
         match self.state.rollout.as_ref().map(|rollout| &rollout.phase) {
-            None | Some(Phase::Ending { .. }) => false,
+            None => false,
+            Some(Phase::Ending { .. }) => self.end_unseen(by),
             Some(Phase::Baking { .. }) => self.roll_back(cause),
             Some(_) => {
                 self.end(cause);

@@ -66,6 +66,7 @@ impl Run<'_> {
         let waits = self.seen.workloads.iter().find_map(|(key, one)| {
             // Fewer pods may be what the new revision is about.
             let need = one.fixed.unwrap_or_else(|| rollout.need(key, one));
+            let need = need.min(one.most.unwrap_or(u32::MAX));
             let settled = one.stable.settled.as_ref() == Some(&rollout.target.digest);
             (!settled || one.stable.ready < need)
                 .then(|| format!("{key}: {} of {need} pods are ready", one.stable.ready))

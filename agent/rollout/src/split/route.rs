@@ -19,7 +19,10 @@ pub(super) fn leads_to(given: &Given<'_>, namespace: &str, services: &[String]) 
         is_route(object)
             && backends(object).any(|backend| {
                 let there = backend["namespace"].as_str().unwrap_or(place) == namespace;
-                there && services.iter().any(|service| is_service(backend, service))
+                // What is given nothing is none of its users' ways.
+                there
+                    && backend["weight"] != 0
+                    && services.iter().any(|service| is_service(backend, service))
             })
     })
 }

@@ -7,8 +7,8 @@ use crate::{
     split::{Track, beside},
 };
 
-/// Per cent that `live` routes or Services give to the canary of `track`; `None` if they disagree, or if whoever
-/// carries them out has not taken them up yet.
+/// Per cent that `live` routes or Services give to the canary of `track`, 0 if none of them leads to it; `None` if they
+/// disagree, if whoever carries them out has not taken them up yet, or if there are none.
 pub fn achieved(track: &Track, live: &[Value]) -> Option<u8> {
     let shares: Vec<u8> = match track.router {
         Router::Selector => live
@@ -17,12 +17,13 @@ pub fn achieved(track: &Track, live: &[Value]) -> Option<u8> {
             .collect(),
         Router::Route => {
             let routes = live.iter();
-            routes
-                .map(|route| routed(track, route))
-                .collect::<Option<Vec<_>>>()?
-                .into_iter()
-                .flatten()
-                .collect()
+            let shares = routes.map(|route| routed(track, route));
+            let shares = shares.collect::<Option<Vec<_>>>()?.concat();
+            if shares.is_empty() && !live.is_empty() {
+                // A commit may take its backend out, or name it otherwise.
+                return Some(0);
+            }
+            shares
         }
         Router::Replicas | Router::InPlace => return None,
     };

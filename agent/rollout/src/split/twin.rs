@@ -106,6 +106,17 @@ pub(super) fn fixed(given: &Given<'_>, id: &ObjectId, workload: &Value) -> Optio
     u32::try_from(written).ok()
 }
 
+/// The most pods that an autoscaler of the new revision lets a workload have, if there is one.
+pub(super) fn most(given: &Given<'_>, id: &ObjectId) -> Option<u32> {
+    let scalers = given.new.iter().filter(|(object, _)| {
+        object["kind"] == "HorizontalPodAutoscaler"
+            && namespace_of(object, given.namespace) == id.namespace
+            && scales(object, id)
+    });
+    let most = scalers.filter_map(|(object, _)| object["spec"]["maxReplicas"].as_u64());
+    u32::try_from(most.min()?).ok()
+}
+
 /// A twin of something that picks the stable pods and would leave those of the canary out.
 fn picking(object: &Value, field: &str, track: &Track) -> Option<Value> {
     if !track.picked.tells_apart(&object["spec"][field]) {

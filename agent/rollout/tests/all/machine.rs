@@ -1068,6 +1068,65 @@ fn a_revision_with_fewer_pods_is_promoted_with_fewer_pods() {
     world.until(10, |world| world.is_settled_on("b"));
 }
 
+/// The pods that serve are more than the new revision ever makes.
+#[test]
+fn a_revision_whose_autoscaler_makes_fewer_pods_is_promoted_with_those() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(weights(&[100])));
+    world.web().most = Some(3);
+    world.until(10, |world| {
+        let rollout = world.state.rollout.as_ref();
+        rollout.is_some_and(|r| matches!(r.phase, Phase::Promoting { .. }))
+    });
+    let pods = &mut world.web().stable;
+    (pods.wanted, pods.ready) = (3, 2);
+    for _ in 0..3 {
+        world.turn();
+    }
+    let pods = &mut world.web().stable;
+    assert_eq!(pods.settled.as_deref(), Some("b"));
+    assert!(world.state.rollout.is_some(), "not all of them are ready");
+    world.web().stable.ready = 3;
+    world.until(10, |world| world.is_settled_on("b"));
+}
+
+/// Only once it has lasted long: until then the routes may well be on their way.
+#[test]
+fn a_way_back_that_nobody_can_see_ends_when_somebody_says_so_again() {
+    let mut world = World::new(Router::Route);
+    world.push("b", Some(weights(&[50, 100])));
+    world.until(10, |world| world.at_step() == Some(1));
+    world.web().achieved = None;
+    world.routes = false;
+    world.seen.command = Some(command("1", Action::Abort));
+    world.turn();
+    world.seen.command = Some(command("2", Action::Abort));
+    let events = |effects: &Effects| {
+        effects
+            .records
+            .iter()
+            .map(|one| one.event)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(events(&world.turn()), [Event::Ignored]);
+    for _ in 0..70 {
+        world.pass(10);
+        world.turn();
+    }
+    let waiting = world.turn().waiting;
+    assert!(waiting.contains("abort"), "{waiting}");
+    world.seen.command = Some(command("3", Action::Abort));
+    let effects = world.turn();
+    assert_eq!(events(&effects), [Event::Ended, Event::Commanded]);
+    let said = &effects.records[0].message;
+    assert!(
+        said.contains("as ada says") && said.contains("cannot be read"),
+        "{said}"
+    );
+    assert_eq!(world.state.rejected[0].cause.as_str(), "RolloutAborted");
+    assert!(world.turn().wish.canary.is_none());
+}
+
 #[test]
 fn a_state_of_a_newer_agent_is_refused_and_a_damaged_one_too() {
     let newer = State::read(&json!({"format": 2})).unwrap_err();

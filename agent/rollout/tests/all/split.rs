@@ -7,7 +7,7 @@ use krm::ObjectId;
 use rollout::{
     Strategy, Wish,
     observe::Router,
-    split::{Changed, Given, Object, Shape, Split, changed, overlay, said},
+    split::{Changed, Given, Object, Shape, Split, changed, overlay, said, shares},
     strategy::{Chaos, Flag, NameValue, Step, Testers, Traffic},
     wish::{Canary, Disturbance},
 };
@@ -905,4 +905,54 @@ fn a_flag_is_left_to_a_revision_that_says_something_else_of_it() {
     let off = stands(revision("DISABLED", "ENABLED"));
     assert_eq!(off["state"], "DISABLED");
     assert!(off["targeting"].is_null(), "{off}");
+}
+
+/// The only track of the way from `good` to `new`, and what `read` of routes says of it.
+fn routed_as(good: &str, new: &str, read: &str) -> (Router, Option<u32>, Option<u8>) {
+    let (good, new) = (manifests(good), manifests(new));
+    let given = Given {
+        good: &good,
+        new: &new,
+        namespace: "shop",
+    };
+    let strategy = weights();
+    let split = Split::new(given, &[id(WEB)], &strategy).expect("no fault");
+    let [track] = split.tracks() else {
+        panic!("not one track")
+    };
+    let routes = manifests(read).into_iter().map(|(object, _)| object);
+    let live: Vec<_> = routes
+        .filter(|object| object["kind"] == "HTTPRoute")
+        .collect();
+    assert!(!live.is_empty(), "there is a route in it");
+    (track.router, track.most, shares::achieved(track, &live))
+}
+
+/// What a commit takes out of its route, or names otherwise, is led to by nobody once that is read.
+#[test]
+fn a_route_that_no_longer_divides_a_workload_gives_its_canary_nothing() {
+    let next = SHOP.replace("web:1", "web:2");
+    let renamed = next.replace("[{name: web, port", "[{name: front, port");
+    assert_ne!(renamed, next, "the backend is written like this");
+    assert_eq!(routed_as(SHOP, &next, &next).2, Some(0));
+    assert_eq!(routed_as(SHOP, &next, &renamed).2, Some(0));
+}
+
+/// A backend for maintenance, say: its weight is 0 until it is needed.
+#[test]
+fn a_backend_of_weight_0_is_no_way_of_users() {
+    let kept = SHOP.replace("[{name: web, port", "[{name: web, weight: 0, port");
+    assert_ne!(kept, SHOP, "the backend is written like this");
+    let next = kept.replace("web:1", "web:2");
+    assert_eq!(routed_as(&kept, &next, &next).0, Router::Replicas);
+    let next = SHOP.replace("web:1", "web:2");
+    assert_eq!(routed_as(SHOP, &next, &next).0, Router::Route);
+}
+
+#[test]
+fn the_most_pods_are_those_that_the_new_autoscaler_allows() {
+    let next = SHOP
+        .replace("web:1", "web:2")
+        .replace("maxReplicas: 10", "maxReplicas: 5");
+    assert_eq!(routed_as(SHOP, &next, &next).1, Some(5));
 }

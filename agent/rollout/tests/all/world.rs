@@ -120,6 +120,7 @@ impl World {
             canary: None,
             achieved: router_share(router, 0),
             fixed: None,
+            most: None,
         };
         Self {
             now: start(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::names;
+use cluster::ResolveError;
 use krm::Gvk;
 use rollout::{
     State,
@@ -80,6 +81,7 @@ impl Pass<'_> {
             canary,
             achieved: shares::achieved(track, &live),
             fixed: track.fixed,
+            most: track.most,
         })
     }
 
@@ -118,8 +120,7 @@ impl Pass<'_> {
                     .list(&resource, namespace, &labels.join(","))
                     .await
             }
-            // A kind that is not served has no objects.
-            Err(_) => Ok(Vec::new()),
+            Err(error) => not_served(error, Vec::new()),
         }
     }
 
@@ -154,8 +155,7 @@ impl Pass<'_> {
     ) -> Result<Option<Value>, cluster::ReadError> {
         match self.acting.resolve(gvk).await {
             Ok(resource) => self.acting.get(&resource, namespace, name).await,
-            // A kind that is not served has no objects.
-            Err(_) => Ok(None),
+            Err(error) => not_served(error, None),
         }
     }
 
@@ -231,6 +231,14 @@ impl Pass<'_> {
             }
         });
         all.collect()
+    }
+}
+
+/// `nothing` of a kind that is not served; whoever cannot say whether it is has not said that nothing is there.
+fn not_served<T>(error: ResolveError, nothing: T) -> Result<T, cluster::ReadError> {
+    match error {
+        ResolveError::UnknownKind(_) => Ok(nothing),
+        ResolveError::Partial { source, .. } | ResolveError::Call(source) => Err(source),
     }
 }
 

@@ -248,6 +248,7 @@ impl Pass<'_> {
             canary,
             achieved,
             fixed: None,
+            most: None,
         })
     }
 

@@ -74,6 +74,7 @@ impl Stage {
             canary: None,
             achieved: Some(0),
             fixed: None,
+            most: None,
         };
         let now = "2026-05-04T12:00:00Z".parse().unwrap();
         Self {
