@@ -70,18 +70,18 @@ pub fn of(workload: &Value, revision: Option<&str>) -> Pods {
     }
 }
 
-/// True once no pod is of an older template.
+/// True once no pod is of an older template. One more that an autoscaler of a Deployment wants is not of an older one.
 fn is_settled(workload: &Value, wanted: u32) -> bool {
     let number = |path: &str| count(workload, path);
     let updated = match workload["kind"] == "DaemonSet" {
         true => number("/status/updatedNumberScheduled"),
         false => number("/status/updatedReplicas"),
     };
-    let others = match workload["kind"] == "Deployment" {
-        true => number("/status/replicas").saturating_sub(updated),
-        false => 0,
+    let renewed = match workload["kind"] == "Deployment" {
+        true => number("/status/replicas") <= updated,
+        false => updated >= wanted.saturating_sub(held_back(workload)),
     };
-    !is_behind(workload) && updated >= wanted.saturating_sub(held_back(workload)) && others == 0
+    !is_behind(workload) && renewed
 }
 
 /// True while its controller has not seen what was written last.
@@ -184,6 +184,29 @@ mod tests {
         );
         assert_eq!((crashing.ready, crashing.present), (0, 1));
         assert_eq!(look([&pod("ImagePullBackOff")]).stuck, None);
+    }
+
+    #[test]
+    fn pods_that_an_autoscaler_adds_are_none_that_are_replaced() {
+        let web = |wanted: u32, replicas: u32, updated: u32| {
+            json!({
+                "kind": "Deployment",
+                "metadata": { "generation": 3 },
+                "spec": { "replicas": wanted },
+                "status": {
+                    "observedGeneration": 3, "replicas": replicas, "updatedReplicas": updated,
+                    "readyReplicas": 2
+                }
+            })
+        };
+        let settled = |workload: &Value| of(workload, Some("b")).settled.is_some();
+        assert!(settled(&web(2, 2, 2)));
+        assert!(settled(&web(4, 2, 2)), "wanted, and not made yet");
+        assert!(settled(&web(4, 4, 4)), "made, and not ready yet");
+        assert!(!settled(&web(4, 5, 1)), "of an older template");
+        let mut unseen = web(4, 4, 4);
+        unseen["metadata"]["generation"] = json!(4);
+        assert!(!settled(&unseen), "nobody has seen the newest template");
     }
 
     #[test]
