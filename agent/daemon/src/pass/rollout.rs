@@ -11,10 +11,9 @@ use api::Reason;
 use jiff::Timestamp;
 use rollout::{
     Effects, Observation, State, Strategy, Wish,
-    observe::{Action, Flags},
-    split::{Fault, Given, Object, Split, overlay, said as said_of_flags},
+    observe::Action,
+    split::{Fault, Given, Object, Split, overlay},
     state::{Phase, Revision},
-    strategy::{Flag, Step},
 };
 use serde_json::Value;
 use tokio::task::spawn_blocking;
@@ -30,6 +29,7 @@ use crate::{
 mod disturb;
 mod endpoints;
 mod first;
+mod flags;
 mod hooking;
 mod in_place;
 mod jobs;
@@ -161,7 +161,7 @@ impl Pass<'_> {
             alarms: self.alarms(),
             chaos,
             prepared: self.prepared(look),
-            flags: flags_in_git(look, &state),
+            flags: flags::in_git(look, &state),
             leaving: self.leaving,
             uncut: None,
         })
@@ -478,22 +478,6 @@ impl Pass<'_> {
     pub(super) fn namespace(&self) -> &str {
         let target = &self.environment.spec.target;
         target.namespace.as_deref().unwrap_or(&self.key.namespace)
-    }
-}
-
-/// What git says of the flags that steps have set, or will.
-fn flags_in_git(look: &Look, state: &State) -> Flags {
-    let strategy = state.rollout.as_ref().map(|rollout| &rollout.strategy);
-    let strategy = strategy.or(look.strategy.as_ref());
-    let steps = strategy.into_iter().flat_map(|strategy| &strategy.steps);
-    let steps = steps.filter_map(|step| match step {
-        Step::Flag(flag) => Some(flag),
-        _ => None,
-    });
-    let flags: Vec<&Flag> = state.flags.values().chain(steps).collect();
-    Flags {
-        good: said_of_flags(&look.good, flags.iter().copied()),
-        new: said_of_flags(&look.new, flags),
     }
 }
 
