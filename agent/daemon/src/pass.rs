@@ -43,6 +43,7 @@ mod drift;
 mod follow;
 mod foreign;
 mod handover;
+mod headless;
 mod hooks;
 mod look;
 mod makeup;
@@ -75,6 +76,8 @@ pub(crate) struct Pass<'a> {
     part: Option<Inventory>,
     /// What a revision asks for that has to wait.
     soon: Vec<ObjectId>,
+    /// Why nobody knows what the branch says now.
+    unheard: Option<String>,
     /// True while nothing new is made: what was applied before is kept up.
     upkeep: bool,
     /// True while what a rollout made is taken back, because the environment goes.
@@ -120,6 +123,7 @@ impl<'a> Pass<'a> {
             hooks: hooks::Hooks::default(),
             part: None,
             soon: Vec::new(),
+            unheard: None,
             upkeep: false,
             leaving: false,
             left: BTreeSet::new(),

@@ -4,7 +4,7 @@
 //! commit means for an environment is not known here.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -19,9 +19,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{journey::Fetched, metrics::Metrics};
 
+mod opened;
 mod task;
 mod visits;
 mod watched;
+mod wishes;
+
+use opened::Opened;
+use wishes::Wishes;
 
 pub(crate) use task::Mirrored;
 
@@ -32,7 +37,13 @@ pub(crate) struct Repos {
     tracker: TaskTracker,
     cancel: CancellationToken,
     visits: visits::Visits,
-    open: Mutex<BTreeMap<RepoKey, Weak<Repo>>>,
+    known: Mutex<BTreeMap<RepoKey, Known>>,
+}
+
+/// A repo that somebody follows, or of which somebody holds on to the mirror.
+struct Known {
+    repo: Weak<Repo>,
+    opened: Arc<Opened>,
 }
 
 /// Same address and same credentials: a tenant never reads what only another one's password opens.
@@ -44,7 +55,7 @@ struct RepoKey {
 
 /// One config repo, as environments see it. The task ends when the last of them lets go.
 pub(crate) struct Repo {
-    url: RepoUrl,
+    key: RepoKey,
     poke: Arc<Notify>,
     /// When somebody told of news that were not looked at yet.
     heard: Arc<Mutex<Option<SystemTime>>>,
@@ -55,19 +66,12 @@ pub(crate) struct Repo {
     cancel: CancellationToken,
 }
 
-/// Who follows which branch, and how often it wants to know.
-#[derive(Default)]
-pub(crate) struct Wishes {
-    next: u64,
-    by_subscriber: BTreeMap<u64, (Branch, Duration)>,
-}
-
 /// What was seen last.
 #[derive(Clone, Default)]
 pub(crate) struct News {
     /// The tips that are fetched and can be read.
     pub(crate) heads: BTreeMap<Branch, Option<Revision>>,
-    /// Opened at the first success.
+    /// Once it could be opened, whether or not the server could be asked.
     pub(crate) mirror: Option<Arc<Mirrored>>,
     /// Why the last look failed; the heads are then those of an earlier one.
     pub(crate) fault: Option<Arc<Fault>>,
@@ -96,6 +100,8 @@ pub(crate) struct Fault {
     pub(crate) reason: api::Reason,
     /// In a sentence, without any secret.
     pub(crate) message: String,
+    /// True if other credentials may help.
+    pub(crate) credentials: bool,
 }
 
 /// One environment's hold on a repo.
@@ -120,7 +126,7 @@ impl Repos {
             tracker,
             cancel,
             visits: visits::Visits::new(),
-            open: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -132,36 +138,40 @@ impl Repos {
         branch: Branch,
         interval: Duration,
     ) -> Subscription {
-        let key = RepoKey {
-            url: url.clone(),
-            credentials: credentials.digest(),
-        };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|_, repo| repo.strong_count() > 0);
-        let repo = open.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let repo = Arc::new(self.start(&key, credentials));
-            open.insert(key, Arc::downgrade(&repo));
+        let key = RepoKey::of(url, &credentials);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, known| known.is_used());
+        let known = all.entry(key.clone()).or_insert_with(|| {
+            let cache = self.cache.join(hex(&key.credentials[..4]));
+            Known {
+                repo: Weak::new(),
+                opened: Arc::new(Opened::new(cache, url.clone())),
+            }
+        });
+        let repo = known.repo.upgrade().unwrap_or_else(|| {
+            let repo = Arc::new(self.start(key, credentials, known.opened.clone()));
+            known.repo = Arc::downgrade(&repo);
             repo
         });
-        drop(open);
+        drop(all);
         Subscription::new(repo, branch, interval)
     }
 
     /// Tells every repo whose address `names` accepts to look now. Returns how many there are.
     pub(crate) fn poke(&self, names: impl Fn(&RepoUrl) -> bool) -> usize {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let repos = open
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let repos = all
             .values()
-            .filter_map(Weak::upgrade)
-            .filter(|repo| names(&repo.url));
+            .filter_map(|known| known.repo.upgrade())
+            .filter(|repo| names(&repo.key.url));
         repos.map(|repo| repo.hear()).count()
     }
 
-    fn start(&self, key: &RepoKey, credentials: Credentials) -> Repo {
+    fn start(&self, key: RepoKey, credentials: Credentials, opened: Arc<Opened>) -> Repo {
         let (sender, news) = watch::channel(News::default());
         let (answers, answered) = watch::channel(0);
         let repo = Repo {
-            url: key.url.clone(),
+            key,
             poke: Arc::new(Notify::new()),
             heard: Arc::default(),
             news,
@@ -171,8 +181,8 @@ impl Repos {
             cancel: self.cancel.child_token(),
         };
         let task = task::Task {
-            url: key.url.clone(),
-            cache: self.cache.join(hex(&key.credentials[..4])),
+            url: repo.key.url.clone(),
+            opened,
             credentials,
             poke: repo.poke.clone(),
             heard: repo.heard.clone(),
@@ -186,6 +196,23 @@ impl Repos {
         };
         self.tracker.spawn(task.run());
         repo
+    }
+}
+
+impl RepoKey {
+    fn of(url: &RepoUrl, credentials: &Credentials) -> Self {
+        Self {
+            url: url.clone(),
+            credentials: credentials.digest(),
+        }
+    }
+}
+
+impl Known {
+    fn is_used(&self) -> bool {
+        // A look that is under way may be opening the mirror, and is not waited for.
+        let has_task = self.repo.strong_count() > 0 || Arc::strong_count(&self.opened) > 1;
+        has_task || self.opened.is_held()
     }
 }
 
@@ -206,24 +233,31 @@ impl Drop for Repo {
 impl Subscription {
     fn new(repo: Arc<Repo>, branch: Branch, interval: Duration) -> Self {
         let mut wishes = repo.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = wishes.next;
-        wishes.next += 1;
-        let known = wishes
-            .by_subscriber
-            .values()
-            .any(|(other, _)| *other == branch);
-        wishes.by_subscriber.insert(id, (branch.clone(), interval));
+        let id = wishes.enter();
         drop(wishes);
-        if !known {
-            repo.poke.notify_one();
-        }
         let news = repo.news.clone();
-        Self {
+        let subscription = Self {
             id,
             repo,
             branch,
             news,
+        };
+        subscription.wish(interval);
+        subscription
+    }
+
+    /// Wants to know this often from now on.
+    pub(crate) fn wish(&self, interval: Duration) {
+        let wishes = self.repo.wishes.lock();
+        let mut wishes = wishes.unwrap_or_else(PoisonError::into_inner);
+        if wishes.set(self.id, &self.branch, interval) {
+            self.repo.poke.notify_one();
         }
+    }
+
+    /// True if what it reads is at `url`, and is read with `credentials`.
+    pub(crate) fn reads(&self, url: &RepoUrl, credentials: &Credentials) -> bool {
+        self.repo.key == RepoKey::of(url, credentials)
     }
 
     /// Waits until something was seen that was not there before.
@@ -292,25 +326,7 @@ impl Drop for Subscription {
             .wishes
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        wishes.by_subscriber.remove(&self.id);
-    }
-}
-
-impl Wishes {
-    /// The branches somebody follows, and the shortest interval among them.
-    pub(crate) fn summary(&self) -> (BTreeSet<Branch>, Option<Duration>) {
-        let branches = self
-            .by_subscriber
-            .values()
-            .map(|(branch, _)| branch.clone())
-            .collect();
-        (
-            branches,
-            self.by_subscriber
-                .values()
-                .map(|(_, interval)| *interval)
-                .min(),
-        )
+        wishes.leave(self.id);
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) struct State {
     pub(crate) let_through: Option<String>,
     /// The config repo it follows.
     pub(crate) followed: Option<Followed>,
-    /// The mirror of the config repo that it followed before, for revisions that the new one does not have.
-    pub(crate) left: Option<Arc<Mirrored>>,
+    /// Mirrors of config repos that it followed before, for revisions that the new one does not have.
+    pub(crate) left: Vec<Arc<Mirrored>>,
     /// The cluster its objects are in, once found.
     pub(crate) aim: Option<Aim>,
     /// The inventory, once read.
@@ -106,8 +106,8 @@ pub(crate) struct Followed {
     pub(crate) dealt_with: Option<Option<Revision>>,
     /// Whether reading had failed then.
     pub(crate) faulty: bool,
-    /// Why it had failed.
-    pub(crate) fault: Option<api::Reason>,
+    /// Whether other credentials may help: then they are read again before the next try.
+    pub(crate) refused: bool,
 }
 
 impl State {
@@ -120,7 +120,7 @@ impl State {
             approved: annotations.and_then(|all| all.get(names::APPROVED_PLAN).cloned()),
             let_through: None,
             followed: None,
-            left: None,
+            left: Vec::new(),
             aim: None,
             ledger: None,
             archived: Archived::default(),

@@ -118,6 +118,20 @@ impl Reason {
         })
     }
 
+    /// Whether the same call may succeed with other credentials. Many servers say that a repository is not there when it
+    /// may not be seen, and the certificates to trust are part of the credentials.
+    pub fn is_about_credentials(self) -> bool {
+        matches!(
+            self,
+            Self::AuthenticationFailed
+                | Self::AccessDenied
+                | Self::CredentialsUnusable
+                | Self::HostKeyRefused
+                | Self::RepositoryNotFound
+                | Self::TlsFailed
+        )
+    }
+
     /// Whether the same call may succeed later with nothing changed by a person.
     pub fn is_retryable(self) -> bool {
         match self {

@@ -31,6 +31,8 @@ pub struct AgentOptions {
     pub otlp_endpoint: Option<String>,
     /// How it reaches the API server, if not as all others do.
     pub kubeconfig: Option<PathBuf>,
+    /// Where it keeps what outlives it; left out, nothing does.
+    pub cache: Option<PathBuf>,
     /// More arguments.
     pub more: Vec<String>,
     /// More variables of its environment.
@@ -75,6 +77,7 @@ impl AgentOptions {
             prometheus: None,
             otlp_endpoint: None,
             kubeconfig: None,
+            cache: None,
             more: Vec::new(),
             variables: Vec::new(),
         }
@@ -109,7 +112,7 @@ impl Agent {
             .args(&options.more)
             .args(["--audit-per-minute", &options.audit_per_minute.to_string()])
             .arg("--cache-dir")
-            .arg(folder.path().join("cache"))
+            .arg((options.cache.clone()).unwrap_or_else(|| folder.path().join("cache")))
             .args(["--listen", &format!("127.0.0.1:{}", port.number)]);
         if let Some(secret) = &options.webhook_secret {
             let path = folder.path().join("webhook-secret");

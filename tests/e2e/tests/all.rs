@@ -54,6 +54,8 @@ mod removal;
 mod repair;
 #[path = "all/replicas.rs"]
 mod replicas;
+#[path = "all/repos.rs"]
+mod repos;
 #[path = "all/restarts.rs"]
 mod restarts;
 #[path = "all/rights.rs"]

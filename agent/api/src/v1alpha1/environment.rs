@@ -75,7 +75,7 @@ pub struct EnvironmentSpec {
     /// Where it goes. Left out: this cluster, with the agent's own rights.
     #[serde(default)]
     pub target: TargetSpec,
-    /// How often to ask the Git server for news when no webhook tells. Default `1m`.
+    /// How often to ask the Git server for news when no webhook tells: at most once a second. Default `1m`.
     #[serde(default = "EnvironmentSpec::default_interval")]
     pub interval: Interval,
     /// How long a release may take until it is healthy before it counts as degraded. Default `5m`.

@@ -36,6 +36,8 @@ pub(super) struct Choice {
 /// What a blocking thread needs to choose.
 struct Chooser {
     mirror: Arc<Mirror>,
+    /// Of repos that were followed before.
+    left: Vec<Arc<Mirror>>,
     /// Who holds on to the applied revision.
     label: String,
     head: Revision,
@@ -79,15 +81,13 @@ impl Pass<'_> {
             return choice;
         };
         let hold = fault.or(missing);
-        let before = applied.as_ref().map(|applied| applied.revision);
-        let (Some(mirror), Some(head)) = (news.mirror.clone(), head.flatten().or(before)) else {
-            return Choice {
-                hold,
-                ..Choice::default()
-            };
+        self.unheard = hold.as_ref().map(|stop| stop.message.clone());
+        let (Some(mirror), Some(head)) = (news.mirror.clone(), head.flatten()) else {
+            return self.without_head(hold).await;
         };
         let chooser = Chooser {
             mirror,
+            left: self.state.left.clone(),
             label: self.label.clone(),
             head,
             applied,
@@ -112,9 +112,12 @@ impl Pass<'_> {
             Some(stop) => (StageResult::Failed, Some(stop.message.clone())),
         };
         let stage = match choice.hold.as_ref().map(|stop| stop.reason) {
-            Some(Reason::FetchFailed | Reason::AuthenticationFailed | Reason::BranchNotFound) => {
-                StageName::Fetch
-            }
+            Some(
+                Reason::FetchFailed
+                | Reason::AuthenticationFailed
+                | Reason::CredentialsMissing
+                | Reason::BranchNotFound,
+            ) => StageName::Fetch,
             Some(Reason::HistoryRewritten) => StageName::Verify,
             _ => StageName::Render,
         };
@@ -137,14 +140,27 @@ impl Choice {
     }
 
     fn stop(reason: Reason, message: String) -> Self {
-        let hold = Some(Stop {
+        Self::stopped(Some(Stop {
             reason,
             message,
             retry: Retry::OnChange,
-        });
+        }))
+    }
+
+    /// Nothing to go on with.
+    pub(super) fn stopped(hold: Option<Stop>) -> Self {
         Self {
             hold,
             ..Self::default()
+        }
+    }
+
+    /// Goes on with `verified`, while reports speak of `head`.
+    pub(super) fn with(self, head: Head, verified: Verified) -> Self {
+        Self {
+            head: Some(head),
+            verified: Some(verified),
+            ..self
         }
     }
 }
@@ -211,7 +227,8 @@ impl Chooser {
 
     /// What was applied before, once more.
     fn again(&self, before: &Applied) -> Option<Verified> {
-        again(&self.mirror, before)
+        let mut mirrors = std::iter::once(&self.mirror).chain(&self.left);
+        mirrors.find_map(|mirror| again(mirror, before))
     }
 
     /// Holds on to what was applied, so that it can still be kept up when the branch leaves it behind.

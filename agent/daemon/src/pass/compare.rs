@@ -40,7 +40,7 @@ impl Pass<'_> {
         let Some((kinds, desires)) = self.desires(objects).await else {
             return;
         };
-        let mut complete = desires.refused.is_empty() && self.outcome.stop.is_none();
+        let mut complete = desires.refused.is_empty() && self.is_sure();
         complete &= !self.upkeep;
         self.refuse(&desires);
         // Going on without them could bring a version up that needs what they do.
@@ -88,6 +88,11 @@ impl Pass<'_> {
         self.foreign(&carrier, &desired, cancel).await;
         self.hooks.keep(kinds);
         self.finish(revision, desired).await;
+    }
+
+    /// True if what is not asked for may go. A rollout under way knows its revisions and asks nobody for a newer one.
+    fn is_sure(&self) -> bool {
+        self.outcome.stop.is_none() || (self.wished.is_some() && self.goes_on())
     }
 
     /// True if a hook of what is to be applied is refused.

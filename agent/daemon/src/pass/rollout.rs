@@ -434,9 +434,7 @@ impl Pass<'_> {
         if !self.outcome.changes.is_empty() {
             self.state.forget_view();
         }
-        let fine = self.outcome.failures.is_empty()
-            && self.outcome.stop.is_none()
-            && !self.outcome.waves_wait;
+        let fine = self.outcome.failures.is_empty() && self.goes_on() && !self.outcome.waves_wait;
         let (Some(wished), Some(rollouts), true) =
             (self.wished.take(), &mut self.state.rollouts, fine)
         else {

@@ -55,7 +55,7 @@ impl Pass<'_> {
 
     /// What was applied, rendered once more.
     pub(super) async fn applied_again(&self, applied: Applied) -> Option<Verified> {
-        let mirror = self.state.followed.as_ref()?.subscription.mirror()?;
+        let mirror = self.mirror_with(&applied.revision)?;
         let again = move || choose::again(&mirror, &applied);
         self.context.on_a_core(again).await.ok().flatten()
     }

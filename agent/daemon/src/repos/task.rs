@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,7 +10,7 @@ use std::{
 };
 
 use cluster::Trouble;
-use source::{Branch, Credentials, FetchError, Limits, Mirror, RepoUrl, Revision};
+use source::{Branch, Credentials, FetchError, Mirror, RepoUrl, Revision};
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
@@ -19,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cause, Fault, News, Wishes,
+    Cause, Fault, News, Opened, Wishes,
     visits::{VisitError, Visited, Visits},
     watched,
 };
@@ -40,7 +39,7 @@ pub(crate) type Mirrored = Mirror;
 /// What the task needs to live.
 pub(super) struct Task {
     pub(super) url: RepoUrl,
-    pub(super) cache: PathBuf,
+    pub(super) opened: Arc<Opened>,
     pub(super) credentials: Credentials,
     pub(super) poke: Arc<Notify>,
     pub(super) heard: Arc<Mutex<Option<SystemTime>>>,
@@ -58,7 +57,6 @@ pub(super) struct Task {
 /// What is kept from one look to the next.
 #[derive(Default)]
 struct Known {
-    mirror: Option<Arc<Mirror>>,
     /// True if the last look took long.
     was_long: bool,
     trouble: Trouble,
@@ -67,7 +65,6 @@ struct Known {
 /// What a look brought.
 struct Look {
     began: SystemTime,
-    mirror: Arc<Mirror>,
     heads: BTreeMap<Branch, Option<Revision>>,
 }
 
@@ -101,8 +98,9 @@ impl Task {
             };
             let looked = Instant::now();
             self.answers.send_replace(asked);
-            if let (Some(mirror), None) = (&known.mirror, &watched) {
-                watched = watched::watch(mirror, self.poke.clone());
+            let mirror = self.sender.borrow().mirror.clone();
+            if let (Some(mirror), None) = (mirror, &watched) {
+                watched = watched::watch(&mirror, self.poke.clone());
             }
             tokio::select! {
                 () = self.cancel.cancelled() => break,
@@ -123,21 +121,15 @@ impl Task {
         cause: Cause,
         stop: &Arc<AtomicBool>,
     ) -> bool {
-        let (url, cache, stop) = (self.url.clone(), self.cache.clone(), stop.clone());
-        let (credentials, open) = (self.credentials.clone(), known.mirror.clone());
+        let (credentials, opened) = (self.credentials.clone(), self.opened.clone());
+        let stop = stop.clone();
         let heard = self
             .heard
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let work = self.visits.run(known.was_long, move || {
-            let mirror = match open {
-                Some(mirror) => mirror,
-                None => {
-                    Arc::new(Mirror::open(&cache, url, Limits::default()).map_err(LookError::Open)?)
-                }
-            };
-            visit(mirror, &credentials, &branches, &stop)
+            visit(&opened, &credentials, &branches, &stop)
         });
         let result = tokio::select! {
             () = self.cancel.cancelled() => return false,
@@ -146,40 +138,41 @@ impl Task {
                 out
             }),
         };
-        self.metrics.look(matches!(result, Ok(Ok(_))));
+        let (mirror, result) = match result {
+            Ok((mirror, result)) => (mirror, result.map_err(LookError::fault)),
+            Err(error) => (None, Err(self.broke_off(&error))),
+        };
+        self.metrics.look(result.is_ok());
         match result {
-            Ok(Ok(look)) => {
+            Ok(look) => {
                 if let Some(tries) = known.trouble.over() {
                     tracing::info!(url = %self.url, tries, "looks at the config repo again");
                 }
-                known.mirror = Some(look.mirror.clone());
                 let fetched = Fetched {
                     heard: heard.unwrap_or(look.began),
                     from: look.began,
                     to: SystemTime::now(),
                 };
-                self.tell(|news| news.succeed(look, cause, fetched));
+                self.tell(|news| news.succeed(look, mirror, cause, fetched));
                 true
             }
-            Ok(Err(error)) => self.failed(known, error.fault()),
-            Err(error) => {
-                let message = format!("{}: {}", self.url, crate::chain::text(&error));
-                let reason = api::Reason::FetchFailed;
-                if let VisitError::BrokeOff = error {
-                    known.mirror = None;
+            Err(fault) => {
+                if known.trouble.is_news(&fault.message) {
+                    tracing::warn!(url = %self.url, reason = %fault.reason, error = %fault.message, "cannot look at the config repo; trying again");
                 }
-                self.failed(known, Fault { reason, message })
+                self.tell(|news| news.fail(fault, mirror));
+                false
             }
         }
     }
 
-    /// Tells the environments, and the log unless it has it already. False, as it did not go well.
-    fn failed(&self, known: &mut Known, fault: Fault) -> bool {
-        if known.trouble.is_news(&fault.message) {
-            tracing::warn!(url = %self.url, reason = %fault.reason, error = %fault.message, "cannot look at the config repo; trying again");
+    /// Why nobody has looked.
+    fn broke_off(&self, error: &VisitError) -> Fault {
+        Fault {
+            reason: api::Reason::FetchFailed,
+            message: format!("{}: {}", self.url, crate::chain::text(error)),
+            credentials: false,
         }
-        self.tell(|news| news.fail(fault));
-        false
     }
 
     /// Tells the environments if there is anything new.
@@ -188,39 +181,53 @@ impl Task {
     }
 }
 
-/// Asks the server for the tips of `branches` and fetches what is missing. Blocks.
+/// Looks at the repo. The mirror is there also where the server cannot be asked: what was fetched before can be read. Blocks.
 fn visit(
-    mirror: Arc<Mirror>,
+    opened: &Opened,
     credentials: &Credentials,
     branches: &BTreeSet<Branch>,
     stop: &AtomicBool,
-) -> Result<Look, LookError> {
+) -> (Option<Arc<Mirror>>, Result<Look, LookError>) {
     let began = SystemTime::now();
-    let heads = mirror
-        .look(credentials, branches, stop)
-        .map_err(LookError::Fetch)?;
+    match opened.mirror() {
+        Err(error) => (None, Err(LookError::Open(error))),
+        Ok(mirror) => {
+            let heads = bring(&mirror, credentials, branches, stop);
+            let look = heads.map(|heads| Look { began, heads });
+            (Some(mirror), look.map_err(LookError::Fetch))
+        }
+    }
+}
+
+/// Asks the server for the tips of `branches` and fetches what is missing.
+fn bring(
+    mirror: &Mirror,
+    credentials: &Credentials,
+    branches: &BTreeSet<Branch>,
+    stop: &AtomicBool,
+) -> Result<BTreeMap<Branch, Option<Revision>>, FetchError> {
+    let heads = mirror.look(credentials, branches, stop)?;
     let heads_there = heads
         .iter()
         .filter_map(|(branch, head)| Some((branch.clone(), (*head)?)));
     // Asks for nothing that is here already; also heals what a reader found spoiled.
-    let wanted = heads_there.collect();
-    mirror
-        .fetch(credentials, &wanted, stop)
-        .map_err(LookError::Fetch)?;
-    Ok(Look {
-        began,
-        mirror,
-        heads,
-    })
+    mirror.fetch(credentials, &heads_there.collect(), stop)?;
+    Ok(heads)
 }
 
 impl News {
-    fn succeed(&mut self, look: Look, cause: Cause, fetched: Fetched) -> bool {
+    fn succeed(
+        &mut self,
+        look: Look,
+        mirror: Option<Arc<Mirror>>,
+        cause: Cause,
+        fetched: Fetched,
+    ) -> bool {
         let moved = self.heads != look.heads;
         let new = moved || self.fault.is_some() || self.mirror.is_none();
         *self = Self {
             heads: look.heads,
-            mirror: Some(look.mirror),
+            mirror,
             fault: None,
             cause,
             // A later look that finds nothing says nothing about the commit that is there.
@@ -229,12 +236,13 @@ impl News {
         new
     }
 
-    fn fail(&mut self, fault: Fault) -> bool {
+    fn fail(&mut self, fault: Fault, mirror: Option<Arc<Mirror>>) -> bool {
         let same = self
             .fault
             .as_ref()
             .is_some_and(|old| old.message == fault.message);
         self.fault = Some(Arc::new(fault));
+        self.mirror = mirror.or(self.mirror.take());
         !same
     }
 }
@@ -256,9 +264,14 @@ impl LookError {
             Self::Fetch(error) => error.hint(),
         };
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        let credentials = match &self {
+            Self::Open(_) => false,
+            Self::Fetch(error) => error.reason().is_about_credentials(),
+        };
         Fault {
             reason,
             message: crate::chain::text(error) + &hint,
+            credentials,
         }
     }
 }

@@ -13,7 +13,7 @@ use lab::{
 use serde_json::{Value, json};
 
 /// Served over https with a certificate of its own.
-async fn served(shop: &Shop, auth: Auth) -> Result<GitHttp> {
+pub(crate) async fn served(shop: &Shop, auth: Auth) -> Result<GitHttp> {
     let root = shop
         .repo
         .path()
@@ -22,7 +22,7 @@ async fn served(shop: &Shop, auth: Auth) -> Result<GitHttp> {
     Ok(GitHttp::start(root, HttpOptions::default().auth(auth)).await?)
 }
 
-async fn secret(shop: &Shop, server: &GitHttp, more: Value) -> Result<()> {
+pub(crate) async fn secret(shop: &Shop, server: &GitHttp, more: Value) -> Result<()> {
     let mut data = json!({ "ca.crt": server.ca().unwrap_or_default() });
     for (key, value) in more.as_object().into_iter().flatten() {
         data[key] = value.clone();
@@ -41,7 +41,7 @@ async fn secret(shop: &Shop, server: &GitHttp, more: Value) -> Result<()> {
     Ok(())
 }
 
-fn over(server: &GitHttp) -> Value {
+pub(crate) fn over(server: &GitHttp) -> Value {
     json!({
         "source": { "url": server.url("config.git"), "credentials": { "name": "git" } },
         "interval": "1s",

@@ -13,9 +13,9 @@ use super::Pass;
 use crate::rendered::Rendering;
 
 impl Pass<'_> {
-    /// The mirror that has `revision`: of the repository that is followed, or of the one before. Otherwise that which
+    /// The mirror that has `revision`: of the repository that is followed, or of one before. Otherwise that which
     /// says best what is wrong.
-    pub(super) fn mirror_with(&self, revision: &source::Revision) -> Option<Arc<Mirror>> {
+    pub(in crate::pass) fn mirror_with(&self, revision: &source::Revision) -> Option<Arc<Mirror>> {
         let now = self.mirror();
         let has = |mirror: &Arc<Mirror>| mirror.commit(revision).is_ok();
         let left = self.state.left.clone();
@@ -59,6 +59,11 @@ impl Pass<'_> {
         else {
             return false;
         };
+        let followed = self.state.followed.as_ref();
+        if followed.is_none_or(|followed| followed.faulty) {
+            // What could not be asked for may be there.
+            return false;
+        }
         let mut known = std::iter::once(&mirror).chain(&self.state.left);
         known.all(|mirror| matches!(mirror.commit(&commit), Err(HistoryError::Missing(_))))
     }
