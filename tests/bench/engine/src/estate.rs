@@ -108,6 +108,8 @@ impl Estate {
             let mut spec = json!({
                 "source": { "url": url, "branch": BRANCH, "path": folder(number) },
                 "interval": "20s",
+                // There are no controllers, and nothing is to be told of that in a quiet time.
+                "timeout": "24h",
             });
             if let (Some(spec), Value::Object(extra)) = (spec.as_object_mut(), extra(number)) {
                 spec.extend(extra);

@@ -124,6 +124,13 @@ impl Tables {
             drift::measure(&mut self.drift, who, &estate.objects(0), "v1").await?;
         }
         let requests = estate.quiet(quiet).await?;
+        if !requests.is_empty() {
+            say(&format!(
+                "{} while quiet:\n{}",
+                shape.name(),
+                requests.summary()
+            ))?;
+        }
         ensure!(requests.len() < 1_000, "not quiet:\n{}", requests.summary());
         self.keep.row(vec![
             shape.name(),
