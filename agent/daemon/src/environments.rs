@@ -138,6 +138,11 @@ impl Environments {
         self.running.remove(&key);
         self.context.registry.let_go(&key);
         self.context.claims.let_go(&key);
+        match self.known.get(&key) {
+            // What was said of it last may be about a namesake that is no more.
+            Some(environment) => self.context.registry.saw(&key, environment),
+            None => self.context.claims.lost(&key),
+        }
         self.context.metrics.forget(&key);
         key
     }

@@ -85,12 +85,16 @@ impl Registry {
         });
     }
 
-    /// Notes that `key` has dealt with `head`, and whether it is ready there.
+    /// Notes that `key` has dealt with `head`, and whether it is ready there. Says nothing of one that was lost meanwhile.
     pub(crate) fn settled(&self, key: &EnvironmentKey, head: Option<&str>, ready: bool) {
-        self.change(key, |entry| {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let change = |entry: &mut Entry| {
             entry.ready = ready;
             entry.settled = head.map(str::to_owned);
-        });
+        };
+        let moved = known.get_mut(key).is_some_and(|it| it.moved(change));
+        drop(known);
+        self.tell(moved);
     }
 
     /// Notes that `key` is no longer cared for here: from now on only its status says how it stands.
@@ -108,9 +112,7 @@ impl Registry {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(key);
-        if removed.is_some() {
-            self.moved.send_modify(|count| *count += 1);
-        }
+        self.tell(removed.is_some());
     }
 
     /// Tells whenever anything here changes.
@@ -151,10 +153,12 @@ impl Registry {
             settled: None,
             depends_on: Vec::new(),
         });
-        let before = entry.clone();
-        change(entry);
-        let moved = *entry != before;
+        let moved = entry.moved(change);
         drop(known);
+        self.tell(moved);
+    }
+
+    fn tell(&self, moved: bool) {
         if moved {
             self.moved.send_modify(|count| *count += 1);
         }
@@ -162,6 +166,13 @@ impl Registry {
 }
 
 impl Entry {
+    /// True if `change` has changed it.
+    fn moved(&mut self, change: impl FnOnce(&mut Self)) -> bool {
+        let before = self.clone();
+        change(self);
+        *self != before
+    }
+
     /// Whether it has dealt with `head`.
     fn is_at(&self, head: &str, answers: &Answers) -> Result<bool, Doubt> {
         if self.settled.is_some() {
@@ -203,4 +214,55 @@ fn circle(known: &BTreeMap<EnvironmentKey, Entry>, start: &EnvironmentKey) -> Op
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn environment(name: &str, ready: &str) -> (EnvironmentKey, Environment) {
+        let object = json!({
+            "apiVersion": "driftless.dev/v1alpha1", "kind": "Environment",
+            "metadata": { "namespace": "shop", "name": name, "generation": 1 },
+            "spec": {
+                "source": { "url": "https://git.example.com/config.git", "branch": "main" },
+                "dependsOn": if name == "above" { json!([{ "name": "below" }]) } else { json!([]) },
+            },
+            "status": {
+                "observedGeneration": 1, "revision": { "seen": "1111" },
+                "conditions": [{
+                    "type": "Ready", "status": ready, "reason": "Ready", "message": "",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z",
+                }],
+            },
+        });
+        let environment: Environment = serde_json::from_value(object).unwrap();
+        (EnvironmentKey::of(&environment), environment)
+    }
+
+    #[test]
+    fn who_works_on_what_is_gone_does_not_bring_it_back() {
+        let registry = Registry::new();
+        let (above, ours) = environment("above", "True");
+        let (below, theirs) = environment("below", "True");
+        registry.saw(&above, &ours);
+        registry.saw(&below, &theirs);
+        let waits = |head| registry.wait(&above, head, &Answers::new());
+        assert_eq!(waits("1111"), None);
+        registry.lost(&below);
+        let gone = Some(Wait::For(
+            "environment shop/below does not exist".to_owned(),
+        ));
+        assert_eq!(waits("1111"), gone);
+        let moved = registry.watch();
+        registry.settled(&below, Some("1111"), true);
+        assert_eq!(waits("1111"), gone);
+        assert!(!moved.has_changed().unwrap(), "no news");
+        // A namesake is as ready as it says itself.
+        registry.saw(&below, &environment("below", "False").1);
+        let unready = Some(Wait::For("environment shop/below is not ready".to_owned()));
+        assert_eq!(waits("1111"), unready);
+    }
 }

@@ -5,7 +5,6 @@
 
 use api::v1alpha1::{Action, Failure};
 use cluster::{Deleted, Propagation};
-use jiff::Timestamp;
 use krm::ObjectId;
 use plan::inventory::Entry;
 use rollout::State;
@@ -60,10 +59,13 @@ impl Pass<'_> {
         if let Some(disturbs) = self.disturbs {
             return disturbs;
         }
+        // Its times go with a clock that was set since the last look, or one that is past would be waited for.
+        self.heed_clock();
         let until = self
             .stored_rollout()
             .and_then(|state| state.disturbed_until());
-        let goes_on = until.filter(|until| Timestamp::now() < *until);
+        let now = self.now();
+        let goes_on = until.filter(|until| now < *until);
         if goes_on.is_some() {
             self.look_again(goes_on);
         }

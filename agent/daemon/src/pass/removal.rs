@@ -34,7 +34,12 @@ impl Pass<'_> {
             return true;
         }
         match self.finalizer(Finalizer::On).await {
-            Ok(()) => true,
+            Ok(true) => true,
+            // Nothing may be made for who would not be there to have it taken away.
+            Ok(false) => {
+                self.outcome.departed = true;
+                false
+            }
             Err(error) => {
                 let message = format!("cannot put the finalizer on: {}", chain::text(&error));
                 let reason = crate::words::kube(&error);
@@ -182,7 +187,7 @@ impl Pass<'_> {
             return;
         }
         match self.finalizer(Finalizer::Off).await {
-            Ok(()) => {
+            Ok(_) => {
                 tracing::info!(environment = %self.key, "removed");
                 self.outcome.departed = true;
             }
@@ -199,17 +204,20 @@ impl Pass<'_> {
         ledger.map_or(0, |ledger| ledger.inventory.len())
     }
 
-    /// Puts the finalizer on, or takes it off, and leaves those of others alone.
-    async fn finalizer(&self, wanted: Finalizer) -> Result<(), kube::Error> {
+    /// Puts the finalizer on, or takes it off, and leaves those of others alone. False if the Environment is no more.
+    async fn finalizer(&self, wanted: Finalizer) -> Result<bool, kube::Error> {
         let client = self.context.cluster.client();
         let api: Api<Environment> = Api::namespaced(client, &self.key.namespace);
         let Some(now) = api.get_metadata_opt(&self.key.name).await? else {
-            return Ok(());
+            return Ok(false);
         };
-        let has = now.finalizers().iter().any(|name| name == names::FINALIZER);
         // A namesake made meanwhile is none of our business.
-        if now.uid() != self.environment.uid() || has == (wanted == Finalizer::On) {
-            return Ok(());
+        if now.uid() != self.environment.uid() {
+            return Ok(false);
+        }
+        let has = now.finalizers().iter().any(|name| name == names::FINALIZER);
+        if has == (wanted == Finalizer::On) {
+            return Ok(true);
         }
         let mut finalizers = now.finalizers().to_vec();
         finalizers.retain(|name| name != names::FINALIZER);
@@ -227,7 +235,7 @@ impl Pass<'_> {
         let patch = Patch::Merge(patch);
         api.patch_metadata(&self.key.name, &params, &patch)
             .await
-            .map(drop)
+            .map(|_| true)
     }
 }
 

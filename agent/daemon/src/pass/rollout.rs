@@ -86,11 +86,7 @@ impl Pass<'_> {
         if self.rollouts().comes_back() {
             tracing::info!(environment = %self.key, "the rollout could not be looked at for a while; its numbers begin anew");
         }
-        let set = self.rollouts().heed_clock();
-        if !set.is_zero() {
-            self.state.forget_view();
-            tracing::warn!(environment = %self.key, by = %set, "the clock was set; the rollout's times go with it");
-        }
+        self.heed_clock();
         self.adopt().await;
         self.give_up_lost(&rendering);
         self.second_chance(&rendering).await;
@@ -452,6 +448,16 @@ impl Pass<'_> {
     pub(super) fn look_again(&mut self, at: Option<Timestamp>) {
         if self.remember() {
             self.rollouts().wake_at(at);
+        }
+    }
+
+    /// Keeps the times of a rollout as far away as they were if the clock was set since the last look.
+    pub(super) fn heed_clock(&mut self) {
+        let rollouts = self.state.rollouts.as_mut();
+        let set = rollouts.map(Rollouts::heed_clock).unwrap_or_default();
+        if !set.is_zero() {
+            self.state.forget_view();
+            tracing::warn!(environment = %self.key, by = %set, "the clock was set; the rollout's times go with it");
         }
     }
 

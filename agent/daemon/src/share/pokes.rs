@@ -10,6 +10,9 @@ use crate::poke::Poke;
 
 /// A flood of webhooks costs one write of the Lease in this time.
 const FLOOR: Duration = Duration::from_millis(100);
+/// So many bytes of addresses are passed on; more means all repos. The API server takes no Lease with 256 KiB of
+/// annotations, and whoever cannot write its Lease loses it.
+const LONGEST: usize = 16 * 1024;
 
 /// What was heard, and what is to be passed on.
 pub(super) struct Pokes {
@@ -60,8 +63,7 @@ impl Pokes {
         if let Some(poke) = self.waiting.take() {
             self.number += 1;
             self.last = Some(now);
-            let addresses: Vec<&str> = poke.addresses().collect();
-            self.said = Some(format!("{} {}", self.number, addresses.join(" ")));
+            self.said = Some(format!("{} {}", self.number, passed_on(&poke)));
         }
         if let Some(said) = &self.said {
             annotations.insert(names::POKE.to_owned(), said.clone());
@@ -75,12 +77,59 @@ impl Pokes {
         // What it said before we were there has been done.
         let said =
             said.filter(|said| before.is_some_and(|before| before.as_ref() != Some(said)))?;
-        let addresses = said.split(' ').skip(1).filter(|part| !part.is_empty());
-        Some(Poke::of(addresses))
+        Some(read(&said))
     }
 
     /// Forgets a Lease that is gone.
     pub(super) fn forget(&mut self, name: &str) {
         self.heard.remove(name);
+    }
+}
+
+/// What others are told of `poke`; nothing means all repos.
+fn passed_on(poke: &Poke) -> String {
+    let addresses: Vec<&str> = poke.addresses().collect();
+    let text = addresses.join(" ");
+    match text.len() > LONGEST {
+        true => String::new(),
+        false => text,
+    }
+}
+
+/// What the Lease of another replica passes on.
+fn read(said: &str) -> Poke {
+    Poke::of(said.split(' ').skip(1).filter(|part| !part.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use source::RepoUrl;
+
+    use super::*;
+
+    /// What another replica hears of `poke`.
+    fn passed(poke: Poke) -> (usize, Poke) {
+        let (_sender, receiver) = mpsc::channel(1);
+        let mut ours = Pokes::new(receiver);
+        let mut annotations = BTreeMap::new();
+        ours.gather(poke, 2);
+        ours.tell(&mut annotations, Instant::now());
+        let said = &annotations[names::POKE];
+        (said.len(), read(said))
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_lease_means_all_repos() {
+        let url: RepoUrl = "https://git.example.com/acme/config.git".parse().unwrap();
+        let (_, few) = passed(Poke::of(["https://git.example.com/acme/other"]));
+        assert!(!few.means(&url));
+        let long = format!("https://git.example.com/{}", "x".repeat(300 * 1024));
+        let (size, all) = passed(Poke::of([long.as_str()]));
+        assert!(size < 1024 && all.means(&url));
+        let many: Vec<_> = (0..2000)
+            .map(|number| format!("https://git.example.com/repo-{number}/{}", "x".repeat(200)))
+            .collect();
+        let (size, all) = passed(Poke::of(many.iter().map(String::as_str)));
+        assert!(size < 1024 && all.means(&url));
     }
 }

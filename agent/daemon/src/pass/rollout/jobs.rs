@@ -204,7 +204,9 @@ impl Pass<'_> {
         }
         // What has stopped the pass before is what is told.
         let stop = self.outcome.stop.take();
-        if (sampling.looked || (self.aim().await.is_some() && self.take_rights()))
+        // What was looked at may be gone since.
+        let aims = sampling.looked && self.state.aim.is_some();
+        if (aims || (self.aim().await.is_some() && self.take_rights()))
             && let Some(kinds) = self.watch_jobs().await
         {
             let carrier = self.carrier(&kinds);
