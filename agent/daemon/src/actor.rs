@@ -17,7 +17,6 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use audit::turn;
-use settling::SETTLE;
 use waits::{news, rolled, stirred, until_changed};
 
 use crate::{
@@ -61,8 +60,9 @@ pub(crate) struct Actor {
     retry: Option<Instant>,
     /// When a window lets through what waits.
     opens: Option<Timestamp>,
-    /// When a status that differs only in words is written.
+    /// When a status that differs only in words is written, and what could not be written.
     settle: Option<Instant>,
+    telling: Backoff,
     /// What somebody keeps changing, and until when it is left alone.
     fought: Option<(Instant, BTreeSet<ObjectId>)>,
     told: Option<Instant>,
@@ -90,6 +90,7 @@ impl Actor {
             retry: None,
             opens: None,
             settle: None,
+            telling: settling::telling(seed),
             fought: None,
             told: None,
             fights: Fights::default(),
@@ -139,7 +140,7 @@ impl Actor {
                 },
                 () = news(&mut self.state.followed) => self.news(),
                 _ = self.others.changed(), if self.state.waits_for_others => Some(Trigger::Dependency),
-                _ = self.neighbours.changed(), if self.state.waits_since.is_some() => {
+                _ = self.neighbours.changed(), if self.state.patience.until().is_some() => {
                     self.have_looked().then_some(Trigger::Dependency)
                 }
                 stir = stirred(&mut self.state.aim) => match stir {
@@ -194,7 +195,7 @@ impl Actor {
                 .cloned()
         };
         let request = asked(names::REQUESTED_AT);
-        if request.is_some() && request != self.state.status.handled_request {
+        if request.is_some() && request != self.state.request {
             return Some(Trigger::Request);
         }
         let rollouts = self.state.rollouts.as_ref();
@@ -263,10 +264,13 @@ impl Actor {
         };
         if outcome.departed {
             // The Environment is gone, or will be in a moment; there is nobody to tell.
-            self.retry = None;
+            (self.retry, self.settle) = (None, None);
             return;
         }
         self.plan_retry(&outcome);
+        if !told && self.retry.is_none() {
+            self.retry = Some(Instant::now() + self.telling.next());
+        }
         self.tell(&environment, &outcome, trigger, began).await;
     }
 
@@ -384,7 +388,7 @@ impl Actor {
         self.retry = match (again, &outcome.stop) {
             (true, _) => Some(Instant::now() + self.backoff.next()),
             (false, Some(stop)) if stop.retry == Retry::Now => Some(Instant::now()),
-            (false, _) if outcome.deletions_wait => self.state.waits_until,
+            (false, _) if outcome.deletions_wait => self.state.patience.until(),
             (false, _) => {
                 self.backoff.reset();
                 None
@@ -424,7 +428,7 @@ impl Actor {
         if wrote || self.state.owing.ahead {
             self.told = Some(Instant::now());
         }
-        self.settle = self.state.owing.some.then(|| Instant::now() + SETTLE);
+        self.settle = self.owes();
         let head = outcome.head.as_ref().map(|head| head.revision.short());
         let took = began.elapsed();
         self.context.metrics.pass(reason, took);

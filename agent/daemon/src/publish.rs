@@ -36,7 +36,8 @@ pub(crate) async fn publish(
         return false;
     }
     let now = Timestamp::now();
-    state.owing.some = false;
+    (state.owing.some, state.owing.failed) = (false, false);
+    end_superseded(context, key, state).await;
     let release = match state.owing.may_wait(outcome) {
         true => {
             state.owing.take(outcome);
@@ -62,17 +63,21 @@ pub(crate) async fn publish(
         request: request.map(String::as_str),
         release: name.as_deref(),
     };
-    let status = report::status(outcome, &before, now);
+    let told = state.owing.with_drift(outcome);
+    let status = report::status(&told, &before, now);
+    state.request.clone_from(&status.handled_request);
     let events = report::events(outcome, &state.status);
-    let waits = status != state.status && state.owing.are_words(&state.status, &status);
+    let differs = status != state.status || state.owing.unsure;
+    let waits = differs && state.owing.are_words(&state.status, &status);
     state.owing.some |= waits;
-    let news = status != state.status && !waits;
-    let wrote = news && write_status(context, key, &state.status, &status).await;
+    let news = differs && !waits;
+    let wrote = news && write_status(context, key, state, status).await;
     for event in &events {
         context.events.publish(environment, event);
     }
-    if wrote {
-        state.status = status;
+    match news && !wrote {
+        true => state.owing.drift = told.into_owned().drift,
+        false => state.owing.drift.clear(),
     }
     wrote || release
 }
@@ -88,21 +93,31 @@ async fn write_release(
         state.told();
         return false;
     };
-    let Some(outcome) = outcome.of(&release.revision) else {
-        return false;
+    let outcome = outcome.of(&release.revision);
+    let tells = outcome.is_some();
+    let status = match outcome {
+        Some(outcome) => report::release(&state.owing.with(outcome), &release.status, now),
+        None if release.unwritten => release.status.clone(),
+        None => return false,
     };
-    let outcome = state.owing.with(outcome);
-    let status = report::release(&outcome, &release.status, now);
-    if alike(&status, &release.status) {
+    if !release.unwritten && alike(&status, &release.status) {
         state.told();
         return false;
     }
     let client = context.cluster.client();
-    match releases::write(client, &key.namespace, &release.name, &status).await {
+    let written = releases::write(client, &key.namespace, &release.name, &status).await;
+    let ended = status.phase.filter(|_| status.ended_at.is_some());
+    // Also what was not written: the next try tells all of it.
+    release.status = status;
+    release.unwritten = written.is_err();
+    if tells {
+        state.owing.changes.clear();
+    }
+    match written {
         Ok(()) => {
-            let ended = status.phase.filter(|_| status.ended_at.is_some());
-            release.status = status;
-            state.told();
+            if tells {
+                state.told();
+            }
             if let Some(phase) = ended {
                 conclude(context, key, state, phase);
             }
@@ -110,6 +125,7 @@ async fn write_release(
         }
         Err(error) => {
             tracing::warn!(environment = %key, release = release.name, %error, "could not write the release");
+            state.owing.failed = true;
             false
         }
     }
@@ -130,46 +146,24 @@ pub(crate) async fn write_rollout(
         release: None,
     };
     let conditions = report::ahead(outcome, &before, Timestamp::now());
-    let mut status = json!({ "rollout": rollout_patch(state.status.rollout.as_ref(), rollout) });
+    let written = state.status.rollout.as_ref();
+    let mut status = json!({ "rollout": state.stored.patch(written, Some(rollout)) });
     if let Some(conditions) = &conditions {
         status["conditions"] = json!(conditions);
     }
     let api: Api<Environment> = Api::namespaced(context.cluster.client(), &key.namespace);
     let patch = Patch::Merge(json!({ "status": status }));
-    api.patch_status(&key.name, &PatchParams::default(), &patch)
-        .await?;
+    let params = PatchParams::default();
+    if let Err(error) = api.patch_status(&key.name, &params, &patch).await {
+        state.stored.doubt(written, Some(rollout));
+        state.owing.unsure = true;
+        return Err(error);
+    }
+    state.stored.settle();
     state.owing.ahead = true;
     state.status.rollout = Some(rollout.clone());
     state.status.conditions = conditions.unwrap_or(std::mem::take(&mut state.status.conditions));
     Ok(())
-}
-
-fn rollout_patch(old: Option<&RolloutStatus>, new: &RolloutStatus) -> Value {
-    let value = |status: &RolloutStatus| serde_json::to_value(status).unwrap_or_default();
-    merge_patch(&old.map(value).unwrap_or_default(), &value(new))
-}
-
-/// The merge patch (RFC 7396) that makes `new` of `old`: what is gone is said as null.
-fn merge_patch(old: &Value, new: &Value) -> Value {
-    let (Value::Object(old), Value::Object(new)) = (old, new) else {
-        return new.clone();
-    };
-    let mut patch = serde_json::Map::new();
-    for key in old.keys().filter(|key| !new.contains_key(*key)) {
-        patch.insert(key.clone(), Value::Null);
-    }
-    for (key, value) in new {
-        match old.get(key) {
-            Some(same) if same == value => {}
-            Some(before) => {
-                patch.insert(key.clone(), merge_patch(before, value));
-            }
-            None => {
-                patch.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    Value::Object(patch)
 }
 
 /// Counts a release that has ended, and sends its trace.
@@ -202,23 +196,40 @@ pub(crate) async fn supersede(context: &Context, key: &EnvironmentKey, state: &m
         return;
     };
     let phase = match release.status.phase {
+        Some(phase) if release.status.ended_at.is_some() => phase,
         Some(Phase::Failed) => Phase::Failed,
         Some(Phase::Degraded) => Phase::Degraded,
         _ => Phase::Superseded,
     };
-    let ended_at = Some(report::ended(&release.status, Timestamp::now()));
+    let ended_at = release.status.ended_at.clone();
+    let ended_at = ended_at.or_else(|| Some(report::ended(&release.status, Timestamp::now())));
     let status = ReleaseStatus {
         phase: Some(phase),
         ended_at,
         waiting_for: None,
         ..release.status.clone()
     };
-    let client = context.cluster.client();
-    if let Err(error) = releases::write(client, &key.namespace, &release.name, &status).await {
-        tracing::warn!(environment = %key, release = release.name, %error, "could not end the release");
-    }
+    state.owing.ended.push((release.name.clone(), status));
+    end_superseded(context, key, state).await;
     conclude(context, key, state, phase);
     state.release = None;
+}
+
+/// Writes the ends of Releases that a newer one took the place of. What cannot be written now is tried again.
+async fn end_superseded(context: &Context, key: &EnvironmentKey, state: &mut State) {
+    for (name, status) in std::mem::take(&mut state.owing.ended) {
+        let client = context.cluster.client();
+        match releases::write(client, &key.namespace, &name, &status).await {
+            Ok(()) => {}
+            // Only so many are kept.
+            Err(kube::Error::Api(answer)) if answer.code == 404 => {}
+            Err(error) => {
+                tracing::warn!(environment = %key, release = name, %error, "could not end the release");
+                state.owing.ended.push((name, status));
+                state.owing.failed = true;
+            }
+        }
+    }
 }
 
 /// True if nothing differs but the moment of an end that was told before.
@@ -236,14 +247,16 @@ fn alike(new: &ReleaseStatus, old: &ReleaseStatus) -> bool {
 async fn write_status(
     context: &Context,
     key: &EnvironmentKey,
-    old: &EnvironmentStatus,
-    status: &EnvironmentStatus,
+    state: &mut State,
+    mut new: EnvironmentStatus,
 ) -> bool {
+    if let Some(audit) = &state.owing.audit {
+        new.audit = Some(audit.clone());
+    }
     let api: Api<Environment> = Api::namespaced(context.cluster.client(), &key.namespace);
-    let rollout = status.rollout.as_ref();
-    let rollout = rollout.map(|rollout| rollout_patch(old.rollout.as_ref(), rollout));
-    let mut status = serde_json::to_value(status).unwrap_or_default();
-    status["rollout"] = rollout.unwrap_or_default();
+    let old = state.status.rollout.as_ref();
+    let mut status = serde_json::to_value(&new).unwrap_or_default();
+    status["rollout"] = state.stored.patch(old, new.rollout.as_ref());
     // A merge patch keeps what it does not mention, so what is gone is said as null.
     for field in [
         "release",
@@ -278,9 +291,17 @@ async fn write_status(
         .patch_status(&key.name, &PatchParams::default(), &patch)
         .await
     {
-        Ok(_) => true,
+        Ok(_) => {
+            state.stored.settle();
+            (state.owing.audit, state.owing.unsure) = (None, false);
+            state.status = new;
+            true
+        }
         Err(error) => {
             tracing::warn!(environment = %key, %error, "could not write the status");
+            // It may be stored all the same.
+            state.stored.doubt(old, new.rollout.as_ref());
+            (state.owing.failed, state.owing.unsure) = (true, true);
             false
         }
     }
@@ -302,10 +323,9 @@ pub(crate) async fn checks(
     }
     let mut status = state.status.clone();
     status.checks = all;
-    if !context.fence.holds() || !write_status(context, key, &state.status, &status).await {
+    if !context.fence.holds() || !write_status(context, key, state, status).await {
         return false;
     }
-    state.status = status;
     state.checks.told();
     for turn in turns
         .iter()
@@ -326,9 +346,7 @@ pub(crate) async fn audit(
     if !context.fence.holds() {
         return;
     }
-    let mut status = state.status.clone();
-    status.audit = Some(audit);
-    if write_status(context, key, &state.status, &status).await {
-        state.status = status;
-    }
+    state.owing.audit = Some(audit);
+    let status = state.status.clone();
+    write_status(context, key, state, status).await;
 }

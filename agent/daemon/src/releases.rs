@@ -21,8 +21,10 @@ const TRIES: u64 = 5;
 pub(crate) struct OpenRelease {
     pub(crate) name: String,
     pub(crate) revision: String,
-    /// As it was last written.
+    /// As it was last written, or was to be.
     pub(crate) status: ReleaseStatus,
+    /// True if that failed.
+    pub(crate) unwritten: bool,
     /// When it was opened, in seconds as the API server counts them: set for one that somebody else has opened, who may
     /// not have told of all that he did.
     pub(crate) taken_over: Option<i64>,
@@ -37,7 +39,7 @@ pub(crate) struct Cause<'a> {
 impl OpenRelease {
     /// True once it no longer changes.
     pub(crate) fn has_ended(&self) -> bool {
-        self.status.ended_at.is_some()
+        self.status.ended_at.is_some() && !self.unwritten
     }
 }
 
@@ -62,16 +64,19 @@ pub(crate) async fn open(
                     name: made.name_any(),
                     revision: head.revision.to_string(),
                     status: ReleaseStatus::default(),
+                    unwritten: false,
                     taken_over: None,
                 });
             }
             Err(kube::Error::Api(status)) if status.code == 409 && number < first + TRIES => {
                 // Opened a moment before the agent was stopped, and never told.
                 let name = names::release(&key.name, number);
-                let found = read(&api, &name).await;
+                let found = api.get_opt(&name).await.ok().flatten();
+                // That of a deleted namesake goes with it.
+                let found = found.filter(|release| is_of(release, environment));
                 let revision = head.revision.to_string();
                 let same = |found: &OpenRelease| found.revision == revision && !found.has_ended();
-                if let Some(open) = found.filter(same) {
+                if let Some(open) = found.and_then(known).filter(same) {
                     return Ok(open);
                 }
                 number += 1;
@@ -83,16 +88,24 @@ pub(crate) async fn open(
 
 /// Reads the release that was being written when the agent stopped.
 pub(crate) async fn resume(client: Client, namespace: &str, name: &str) -> Option<OpenRelease> {
-    read(&Api::namespaced(client, namespace), name).await
+    let api: Api<Release> = Api::namespaced(client, namespace);
+    api.get_opt(name).await.ok().flatten().and_then(known)
 }
 
-async fn read(api: &Api<Release>, name: &str) -> Option<OpenRelease> {
-    let release = api.get_opt(name).await.ok().flatten()?;
+/// True if it is `environment` that owns `release`, and no namesake of it.
+fn is_of(release: &Release, environment: &Environment) -> bool {
+    let owners = release.owner_references().iter();
+    let mut owners = owners.map(|owner| Some(owner.uid.as_str()));
+    owners.any(|uid| uid == environment.metadata.uid.as_deref())
+}
+
+fn known(release: Release) -> Option<OpenRelease> {
     let opened = release.metadata.creation_timestamp;
     Some(OpenRelease {
-        name: name.to_owned(),
+        name: release.metadata.name?,
         revision: release.spec.revision,
         status: release.status.unwrap_or_default(),
+        unwritten: false,
         taken_over: opened.map(|opened| opened.0.as_second()),
     })
 }

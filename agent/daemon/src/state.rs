@@ -25,11 +25,13 @@ use crate::{
     ledger::Ledger,
     outcome::{Outcome, Stop},
     owing::Owing,
+    patience::Patience,
     registry::Answers,
     releases::OpenRelease,
     rendered::Memo,
     repos::{Mirrored, Subscription},
     rollouts::Rollouts,
+    stored::Stored,
     targets::Aim,
     trigger::Trigger,
 };
@@ -80,9 +82,12 @@ pub(crate) struct State {
     pub(crate) audited_up_to: Option<ObjectId>,
     /// True while later waves wait for the health of earlier ones: then health is more than a word.
     pub(crate) waves_wait: bool,
-    /// Since when deletions wait for neighbours, and until when at most.
-    pub(crate) waits_since: Option<Instant>,
-    pub(crate) waits_until: Option<Instant>,
+    /// Deletions that wait for neighbours.
+    pub(crate) patience: Patience,
+    /// The request that was last acted on, whether or not the status says so yet.
+    pub(crate) request: Option<String>,
+    /// Whether it is known what the cluster holds of the rollout.
+    pub(crate) stored: Stored,
     /// Whether commits concern environments that are waited for.
     pub(crate) answers: Answers,
     /// True while other environments have to be ready first.
@@ -114,8 +119,8 @@ impl State {
     /// The memory of an actor that has just begun.
     pub(crate) fn of(environment: &Environment) -> Self {
         let annotations = environment.metadata.annotations.as_ref();
+        let status = environment.status.clone().unwrap_or_default();
         Self {
-            status: environment.status.clone().unwrap_or_default(),
             generation: None,
             approved: annotations.and_then(|all| all.get(names::APPROVED_PLAN).cloned()),
             let_through: None,
@@ -137,12 +142,14 @@ impl State {
             audited: BTreeMap::new(),
             audited_up_to: None,
             waves_wait: false,
-            waits_since: None,
-            waits_until: None,
+            patience: Patience::default(),
+            request: status.handled_request.clone(),
+            stored: Stored::default(),
             answers: Answers::new(),
             waits_for_others: false,
             unwell_since: None,
             foreign_namespaces: BTreeSet::new(),
+            status,
         }
     }
 

@@ -74,6 +74,8 @@ mod strategies;
 mod telemetry;
 #[path = "all/tenancy.rs"]
 mod tenancy;
+#[path = "all/unwritten.rs"]
+mod unwritten;
 #[path = "all/upkeep.rs"]
 mod upkeep;
 #[path = "all/waves.rs"]

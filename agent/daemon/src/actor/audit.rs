@@ -79,7 +79,11 @@ impl Actor {
             },
         };
         self.audited = Some(status.request.clone());
+        self.state.owing.failed = false;
         publish::audit(&self.context, &self.key, &mut self.state, status).await;
+        if self.state.owing.failed {
+            self.settle = self.owes();
+        }
     }
 
     /// What was found is drift that nobody told: the next pass deals with it as the spec says.

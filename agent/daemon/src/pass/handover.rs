@@ -58,16 +58,18 @@ impl Pass<'_> {
             true => self.patience(),
             false => None,
         };
-        let Some(patience) = patience else {
-            self.state.waits_since = None;
+        let Some(most) = patience else {
+            self.state.patience.end();
             return;
         };
-        let since = *self.state.waits_since.get_or_insert_with(Instant::now);
-        if since.elapsed() < patience {
-            plan.prune.retain(|gone| !is_new(gone));
-            self.state.waits_until = Some(since + patience);
-            self.outcome.deletions_wait = true;
-        }
+        let followed = self.state.followed.as_ref();
+        let head = followed.and_then(|followed| followed.dealt_with.flatten());
+        let gone = plan.prune.iter().filter(|gone| is_new(gone));
+        let (patience, now) = (&mut self.state.patience, Instant::now());
+        patience.wait(head, gone.map(|gone| &gone.id), most, now);
+        plan.prune
+            .retain(|gone| !is_new(gone) || !patience.holds(&gone.id, now));
+        self.outcome.deletions_wait = patience.until().is_some();
     }
 
     fn patience(&self) -> Option<std::time::Duration> {

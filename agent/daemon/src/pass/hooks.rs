@@ -215,7 +215,7 @@ impl Pass<'_> {
     /// True if somebody asked for a pass since the last one.
     fn is_asked_again(&self) -> bool {
         let asked = self.annotation(names::REQUESTED_AT);
-        asked.is_some() && asked != self.state.status.handled_request.as_deref()
+        asked.is_some() && asked != self.state.request.as_deref()
     }
 
     async fn stands(&mut self, run: &Run, carrier: &Carrier<'_>) -> (Standing, Health) {

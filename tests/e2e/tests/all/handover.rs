@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 
 /// Commits who asks for `x`; both always ask for something else, too.
 fn push_x(shop: &Shop, message: &str, owners: &[&str]) -> Result<String> {
+    Ok(shop.repo.commit(x_in(message, owners))?)
+}
+
+fn x_in(message: &str, owners: &[&str]) -> Commit {
     let mut commit = Commit::on("master", message);
     for name in ["a", "b"] {
         let mut list = format!("resources: [own-{name}.yaml");
@@ -23,7 +27,7 @@ fn push_x(shop: &Shop, message: &str, owners: &[&str]) -> Result<String> {
                 config_map(&format!("own-{name}"), "1"),
             );
     }
-    Ok(shop.repo.commit(commit)?)
+    commit
 }
 
 async fn change(shop: &Shop, name: &str, spec: Value) -> Result<()> {
@@ -68,6 +72,17 @@ async fn refused(shop: &Shop, name: &str, owner: &str) -> Result<()> {
         Ok(())
     };
     Ok(eventually(PATIENCE, look).await?)
+}
+
+/// Commits `y` beside what `a` asks for.
+fn push_y(shop: &Shop) -> Result<String> {
+    let list = "resources: [own-a.yaml, x.yaml, y.yaml]\n";
+    let text = config_map("y", "1");
+    let files = [
+        ("a/kustomization.yaml", Some(list)),
+        ("a/y.yaml", Some(&*text)),
+    ];
+    shop.push("y in a", &files)
 }
 
 fn no_deletion_of_x(shop: &Shop, mark: audit::Mark) -> Result<()> {
@@ -179,6 +194,30 @@ async fn between_repos_and_when_its_environment_is_deleted() -> Result<()> {
     refused(&shop, "b", "c").await?;
     shop.delete("c").await?;
     shop.gone("c").await?;
+    assert_eq!(owned(&shop, "b").await?, uid);
+    no_deletion_of_x(&shop, mark)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn although_something_else_was_waited_for_before() -> Result<()> {
+    let shop = Shop::new("waited").await?;
+    let (_agent, uid, mark) = both(&shop).await?;
+    push_y(&shop)?;
+    eventually(PATIENCE, || async { shop.maps().get("y").await }).await?;
+    // A neighbour that never gets to look: nobody has made the Secret that its config repo needs.
+    let credentials = json!({ "source": { "credentials": { "name": "missing" } } });
+    shop.environment_named("c", credentials).await?;
+    push_x(&shop, "y no longer in a", &["a"])?;
+    let gone = || async {
+        ensure!(shop.maps().get_opt("y").await?.is_none(), "y is there");
+        Ok(())
+    };
+    eventually(PATIENCE, gone).await?;
+    // So much for the taker to render that the giver is done before it.
+    let many = (0..300).map(|number| config_map(&format!("many-{number}"), "1"));
+    let many = many.collect::<Vec<_>>().join("---\n");
+    let commit = x_in("x in b", &["b"]).write("b/own-b.yaml", many);
+    shop.repo.commit(commit)?;
     assert_eq!(owned(&shop, "b").await?, uid);
     no_deletion_of_x(&shop, mark)
 }

@@ -56,7 +56,8 @@ impl Pass<'_> {
         };
         let stored = self.state.status.rollout.as_ref();
         let same = |old: &RolloutStatus| !differs(&old.state, state);
-        if let Some(stored) = stored.filter(|stored| same(stored)) {
+        let is_sure = self.state.stored.is_sure();
+        if let Some(stored) = stored.filter(|stored| is_sure && same(stored)) {
             told.status.state = stored.state.clone();
             return true;
         }
