@@ -61,11 +61,16 @@ impl Pass<'_> {
     }
 
     /// `rendering` if nobody has to be waited for; otherwise what is kept up until then. `None` if the pass ends here.
+    ///
+    /// What is on its way step by step goes on: it has users, and may be the very reason why somebody else is not ready.
     pub(super) async fn after_others(
         &mut self,
         rendering: Rendering,
         news: &News,
     ) -> Option<Rendering> {
+        if self.is_set_out(&rendering) {
+            return Some(rendering);
+        }
         let Some(stop) = self.others(news).await else {
             return Some(rendering);
         };
@@ -74,6 +79,19 @@ impl Pass<'_> {
         self.announce(rendering).await;
         self.outcome.stop = Some(stop);
         self.kept_up(&held).await
+    }
+
+    /// True if a rollout brings `rendering` out already, or has rejected it: then nothing of it begins.
+    fn is_set_out(&self, rendering: &Rendering) -> bool {
+        let Some(state) = self.stored_rollout() else {
+            return false;
+        };
+        let commit = rendering.revision.to_string();
+        let under_way = state.rollout.as_ref();
+        let rejected = state.rejected.iter().filter(|one| !one.retry);
+        let mut rejected = rejected.map(|one| &one.revision.commit);
+        under_way.is_some_and(|one| one.target.commit == commit)
+            || (!self.is_to_be_retried(&state) && rejected.any(|rejected| *rejected == commit))
     }
 
     /// Makes the cluster equal to `rendering`, or keeps up what was applied before if one of its hooks is refused.

@@ -5,11 +5,11 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use api::v1alpha1::{EnvironmentStatus, Strategy, StrategySpec};
-use e2e::{PATIENCE, Shop, World, ready};
+use e2e::{PATIENCE, Shop, World, config_map, is_ready, ready};
 use k8s_openapi::api::core::v1::Event;
 use kube::{
     Api,
-    api::{DeleteParams, ListParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use lab::{audit::Entry, eventually};
 use serde_json::{Value, json};
@@ -298,6 +298,56 @@ async fn an_overlay_that_was_moved_goes_out_like_any_other_revision() -> Result<
     are(&api, &shop.namespace, &[("web", "4 of 1")]).await?;
     command(&shop, "retry").await?;
     are(&api, &shop.namespace, &both).await?;
+    promote(&shop).await?;
+    shop.ready_at(&second).await?;
+    are(&api, &shop.namespace, &[("web", "4 of 2")]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_goes_on_while_the_environment_that_it_depends_on_is_not_ready() -> Result<()> {
+    let (shop, _agent, api) = opened("beneath").await?;
+    let below = [
+        (
+            "below/kustomization.yaml",
+            Some("resources: [below.yaml]\n"),
+        ),
+        ("below/below.yaml", Some(&*config_map("below", "1"))),
+    ];
+    shop.push("what it stands on", &below)?;
+    let path = json!({ "source": { "path": "below" } });
+    shop.environment_named("below", path).await?;
+    shop.change(json!({ "spec": { "dependsOn": [{ "name": "below" }] } }))
+        .await?;
+    let second = push(&shop, &[deployment("web", "2", "one")])?;
+    let both = [("web", "4 of 1"), ("web-canary", "1 of 2")];
+    are(&api, &shop.namespace, &both).await?;
+    pauses(&shop).await?;
+
+    let suspend = |suspended: bool| {
+        let patch = Patch::Merge(json!({ "spec": { "suspend": suspended } }));
+        let environments = shop.environments();
+        async move {
+            let params = PatchParams::default();
+            environments.patch("below", &params, &patch).await
+        }
+    };
+    suspend(true).await?;
+    eventually(PATIENCE, || async {
+        let below = shop.environments().get("below").await?;
+        ensure!(!is_ready(&below.status.unwrap_or_default()), "still ready");
+        Ok(())
+    })
+    .await?;
+    // Whatever a person says, and every number, is heard.
+    command(&shop, "abort").await?;
+    are(&api, &shop.namespace, &[("web", "4 of 1")]).await?;
+    shop.held().await?;
+
+    // What has not begun waits.
+    command(&shop, "retry").await?;
+    shop.not_ready("DependencyNotReady").await?;
+    are(&api, &shop.namespace, &[("web", "4 of 1")]).await?;
+    suspend(false).await?;
     promote(&shop).await?;
     shop.ready_at(&second).await?;
     are(&api, &shop.namespace, &[("web", "4 of 2")]).await

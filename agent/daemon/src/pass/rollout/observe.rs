@@ -7,7 +7,7 @@ use cluster::ResolveError;
 use krm::Gvk;
 use rollout::{
     State,
-    observe::{Approval, Command, Pods, Router, Sample, Workload, pods},
+    observe::{Action, Approval, Command, Pods, Router, Sample, Workload, pods},
     split::{Split, Track, shares},
     watched::{Place, Watched},
 };
@@ -179,8 +179,20 @@ impl Pass<'_> {
             .unwrap_or_default()
     }
 
-    /// The newest command on the Environment.
+    /// The newest command on the Environment. That to try a revision again is heard once nobody is waited for.
     pub(super) fn command(&self) -> Option<Command> {
+        let command = self.commanded()?;
+        let waits = self.state.waits_for_others && command.action == Action::Retry;
+        (!waits).then_some(command)
+    }
+
+    /// True if somebody has asked for a rejected revision to be tried again, and was not heard yet.
+    pub(in crate::pass) fn is_to_be_retried(&self, state: &State) -> bool {
+        let command = self.commanded().filter(|one| one.action == Action::Retry);
+        command.is_some_and(|command| state.handled.as_ref() != Some(&command.id))
+    }
+
+    fn commanded(&self) -> Option<Command> {
         let text = self.annotation(names::ROLLOUT_COMMAND)?;
         serde_json::from_str(text).ok()
     }
