@@ -157,7 +157,7 @@ fn pause(status: &EnvironmentStatus) -> (Option<String>, u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_in_place_outlives_the_agent() -> Result<()> {
     let steps = json!([
-        { "replicas": 1 }, { "pause": { "for": "20s" } }, { "replicas": "75%" }, { "pause": {} },
+        { "replicas": 1 }, { "pause": { "for": "40s" } }, { "replicas": "75%" }, { "pause": {} },
     ]);
     let (shop, mut agent) = open("resting", "StatefulSet", steps).await?;
     push(&shop, "StatefulSet", "two")?;
