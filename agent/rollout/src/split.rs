@@ -16,7 +16,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use krm::ObjectId;
+use krm::{Gvk, ObjectId};
 use plan::desired::Origin;
 use serde_json::Value;
 
@@ -154,15 +154,20 @@ impl<'a> Split<'a> {
         &self.tracks
     }
 
-    /// The routes that lead to the workload of `track`.
-    pub fn routes(&self, track: &Track) -> Vec<ObjectId> {
-        match track.router {
-            Router::Route => {
-                let tracks = std::slice::from_ref(track);
-                route::routing(self.given.good, tracks, self.given.namespace)
-            }
-            _ => Vec::new(),
+    /// The routes that lead to the workload of `track`, and in which version they are written.
+    pub fn routes(&self, track: &Track) -> Vec<(Gvk, ObjectId)> {
+        if track.router != Router::Route {
+            return Vec::new();
         }
+        let tracks = std::slice::from_ref(track);
+        let ids = route::routing(self.given.good, tracks, self.given.namespace);
+        let objects = self.given.good.iter().map(|(object, _)| object);
+        let routes = objects.map(|object| (id_of(object, self.given.namespace), object));
+        let routes = routes.filter(|(id, _)| ids.contains(id));
+        let version = |object: &Value| object["apiVersion"].as_str().unwrap_or_default().to_owned();
+        routes
+            .map(|(id, object)| (Gvk::new(&version(object), &id.kind), id))
+            .collect()
     }
 
     /// What `chaos` makes, and what is gone once it is over.

@@ -541,6 +541,32 @@ fn by_the_number_of_pods_the_same_service_picks_both() {
 }
 
 #[test]
+fn a_route_is_read_in_the_version_that_it_is_written_in() {
+    let text = SHOP
+        .replace(
+            "gateway.networking.k8s.io/v1",
+            "gateway.networking.k8s.io/v1alpha2",
+        )
+        .replace("kind: HTTPRoute", "kind: TCPRoute");
+    let (good, new) = (manifests(&text), next());
+    let given = Given {
+        good: &good,
+        new: &new,
+        namespace: "shop",
+    };
+    let split = Split::new(given, &[id(WEB)], &weights()).unwrap();
+    let routes = split.routes(&split.tracks()[0]);
+    let routes: Vec<_> = routes
+        .iter()
+        .map(|(gvk, id)| format!("{gvk} {id}"))
+        .collect();
+    assert_eq!(
+        routes,
+        ["gateway.networking.k8s.io/v1alpha2 TCPRoute TCPRoute/shop/web"]
+    );
+}
+
+#[test]
 fn without_a_route_a_switch_turns_the_service() {
     let text = SHOP.replace("gateway.networking.k8s.io/v1", "example.com/v1");
     let (good, new) = (manifests(&text), next());

@@ -21,11 +21,6 @@ use crate::{
     rollouts::Stands,
 };
 
-const ROUTES: [(&str, &str); 2] = [
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-    ("gateway.networking.k8s.io/v1", "GRPCRoute"),
-];
-
 impl Pass<'_> {
     /// The workloads of the rollout in both versions. `None` if the cluster cannot be asked.
     pub(super) async fn workloads(
@@ -137,12 +132,8 @@ impl Pass<'_> {
                 live.extend(self.read_one(&gvk, track.namespace(), service).await?);
             }
         }
-        for id in split.routes(track) {
-            let kinds = ROUTES.iter().find(|(_, kind)| *kind == id.kind);
-            if let Some((version, kind)) = kinds {
-                let gvk = Gvk::new(version, kind);
-                live.extend(self.read_one(&gvk, &id.namespace, &id.name).await?);
-            }
+        for (gvk, id) in split.routes(track) {
+            live.extend(self.read_one(&gvk, &id.namespace, &id.name).await?);
         }
         Ok(live)
     }
